@@ -1,0 +1,34 @@
+//! What a source yields: a file worth reading, and the document it turned out to be.
+
+use hinet_protocol::{Millis, Trust};
+use std::path::PathBuf;
+
+/// A file that the walk found and that may be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRef {
+    /// Where it is: absolute, with every link resolved.
+    pub path: PathBuf,
+    /// When it was last changed.
+    pub modified: Millis,
+    /// Its size in bytes when it was seen.
+    pub size: u64,
+}
+
+/// A file's text and what is known about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The absolute path: the item's key within its source.
+    pub key: String,
+    /// What a person would call it; never empty, one line, at most 200 characters.
+    pub title: String,
+    /// `markdown`, `text`, `code`, `html`, `pdf` or `docx`.
+    pub kind: &'static str,
+    /// The text, as [`crate::normalised`] leaves it; spans refer to these bytes.
+    pub text: String,
+    /// When the file was last changed.
+    pub modified: Millis,
+    /// Web pages and PDFs are mostly written by others and are never more than facts; the rest is the owner's own.
+    pub trust: Trust,
+    /// What is not exactly as in the file, one sentence each: replaced bytes, pages that could not be read.
+    pub notes: Vec<String>,
+}

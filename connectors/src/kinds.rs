@@ -1,0 +1,243 @@
+//! What a file is, judged by its name: how it is read, or why it is not worth opening.
+
+use std::path::Path;
+
+/// How a file is parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Markdown,
+    /// Prose: titled by its stem.
+    Text,
+    /// Tables, settings, logs: text, titled by its whole name.
+    Data,
+    Code,
+    Html,
+    Pdf,
+    Docx,
+}
+
+impl Kind {
+    /// The name that chunking and people see.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+            Self::Text | Self::Data => "text",
+            Self::Code => "code",
+            Self::Html => "html",
+            Self::Pdf => "pdf",
+            Self::Docx => "docx",
+        }
+    }
+}
+
+/// The verdict on a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Read it so.
+    Read(Kind),
+    /// Look inside before deciding.
+    Unknown,
+    /// Do not open it; the family is a plural for the summary.
+    Skip(&'static str),
+}
+
+const MARKDOWN: &[&str] = &["md", "markdown", "mdown", "mkd", "mdx", "qmd", "rmd"];
+const TEXT: &[&str] = &["txt", "text", "rst", "org", "adoc", "asciidoc", "tex", "textile", "srt", "vtt", "nfo"];
+const DATA: &[&str] = &[
+    "csv",
+    "tsv",
+    "json",
+    "jsonl",
+    "ndjson",
+    "json5",
+    "toml",
+    "yaml",
+    "yml",
+    "ini",
+    "cfg",
+    "conf",
+    "log",
+    "properties",
+    "xml",
+    "rss",
+    "atom",
+    "opml",
+    "plist",
+    "bib",
+    "ics",
+    "vcf",
+    "geojson",
+    "diff",
+    "patch",
+];
+const CODE: &[&str] = &[
+    "rs", "py", "pyi", "js", "mjs", "cjs", "jsx", "ts", "tsx", "c", "h", "cc", "cpp", "cxx", "hh", "hpp", "hxx", "m",
+    "mm", "java", "kt", "kts", "scala", "groovy", "gradle", "go", "rb", "php", "pl", "pm", "lua", "r", "jl", "swift",
+    "cs", "fs", "fsx", "vb", "hs", "ml", "mli", "ex", "exs", "erl", "hrl", "clj", "cljs", "edn", "lisp", "el", "scm",
+    "rkt", "dart", "zig", "nim", "d", "v", "sv", "vhd", "vhdl", "asm", "s", "sh", "bash", "zsh", "fish", "ps1", "bat",
+    "cmd", "sql", "css", "scss", "sass", "less", "vue", "svelte", "astro", "proto", "thrift", "graphql", "gql", "cu",
+    "cuh", "metal", "wgsl", "glsl", "vert", "frag", "hlsl", "cmake", "mk", "mak", "nix", "tf", "hcl", "bzl", "awk",
+    "sed", "tcl", "pas", "ada", "adb", "ads", "f", "f90", "f95", "cob", "sol", "wat", "ipynb", "j2", "jinja",
+];
+const CODE_NAMES: &[&str] =
+    &["makefile", "dockerfile", "containerfile", "cmakelists.txt", "rakefile", "gemfile", "justfile", "vagrantfile"];
+const TEXT_NAMES: &[&str] = &["readme", "license", "licence", "copying", "changelog", "authors", "notice", "todo"];
+
+const SKIPPED: &[(&str, &[&str])] = &[
+    (
+        "pictures",
+        &[
+            "png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "ico", "icns", "heic", "heif", "avif", "raw",
+            "cr2", "nef", "arw", "dng", "psd", "xcf", "svg", "ai", "eps", "ps", "sketch", "fig", "blend",
+        ],
+    ),
+    ("sound", &["mp3", "wav", "flac", "ogg", "oga", "opus", "m4a", "aac", "aiff", "wma", "mid", "midi"]),
+    ("films", &["mp4", "m4v", "mov", "avi", "mkv", "webm", "wmv", "flv", "mpg", "mpeg", "3gp"]),
+    (
+        "archives and disk images",
+        &[
+            "zip", "tar", "gz", "tgz", "bz2", "xz", "zst", "lz4", "7z", "rar", "jar", "war", "apk", "deb", "rpm",
+            "dmg", "iso", "img", "pkg", "whl", "crate", "cab", "msi", "qcow2", "vmdk", "vdi",
+        ],
+    ),
+    (
+        "programs and build products",
+        &[
+            "exe", "dll", "so", "dylib", "a", "lib", "o", "obj", "class", "pyc", "pyo", "wasm", "rlib", "rmeta", "pdb",
+            "bin", "elf", "app", "com", "sys", "node", "map",
+        ],
+    ),
+    ("fonts", &["ttf", "otf", "woff", "woff2", "eot", "ttc"]),
+    (
+        "databases and model weights",
+        &[
+            "db",
+            "sqlite",
+            "sqlite3",
+            "mdb",
+            "accdb",
+            "parquet",
+            "arrow",
+            "feather",
+            "npy",
+            "npz",
+            "pkl",
+            "pickle",
+            "h5",
+            "hdf5",
+            "onnx",
+            "gguf",
+            "safetensors",
+            "pt",
+            "pth",
+            "ckpt",
+            "rds",
+            "rdata",
+            "mat",
+        ],
+    ),
+    (
+        "keys and certificates",
+        &["pem", "key", "p12", "pfx", "jks", "keystore", "kdbx", "gpg", "pgp", "asc", "der", "crt"],
+    ),
+    (
+        "other office formats (save them as DOCX or PDF)",
+        &[
+            "doc", "dot", "odt", "ott", "rtf", "pages", "xls", "xlsx", "xlsm", "ods", "numbers", "ppt", "pptx", "odp",
+            "epub", "mobi", "azw3", "one", "vsd", "vsdx", "pub", "docm", "dotx", "dotm",
+        ],
+    ),
+    ("mailboxes", &["eml", "mbox", "msg", "pst", "ost", "emlx"]),
+    ("temporary and lock files", &["tmp", "temp", "swp", "swo", "bak", "part", "crdownload", "lock", "download"]),
+];
+
+/// Judges a file by its name alone.
+pub(crate) fn classify(path: &Path) -> Class {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_lowercase();
+    if CODE_NAMES.contains(&name.as_str()) {
+        return Class::Read(Kind::Code);
+    }
+    if TEXT_NAMES.contains(&name.as_str()) {
+        return Class::Read(Kind::Text);
+    }
+    // `~$report.docx` is what Word leaves beside an open document; `report.txt~` is an editor's copy.
+    if name.starts_with("~$") || name.ends_with('~') {
+        return Class::Skip("temporary and lock files");
+    }
+    let Some(extension) = Path::new(&name).extension().and_then(|extension| extension.to_str()) else {
+        return Class::Unknown;
+    };
+    match extension {
+        "html" | "htm" | "xhtml" => return Class::Read(Kind::Html),
+        "pdf" => return Class::Read(Kind::Pdf),
+        "docx" => return Class::Read(Kind::Docx),
+        _ => {}
+    }
+    for (list, kind) in [(MARKDOWN, Kind::Markdown), (TEXT, Kind::Text), (DATA, Kind::Data), (CODE, Kind::Code)] {
+        if list.contains(&extension) {
+            return Class::Read(kind);
+        }
+    }
+    match SKIPPED.iter().find(|(_, list)| list.contains(&extension)) {
+        Some((family, _)) => Class::Skip(family),
+        None => Class::Unknown,
+    }
+}
+
+/// Judges a file of unknown name by its first bytes.
+pub(crate) fn sniff(head: &[u8]) -> Class {
+    let start = &head[..head.len().min(1024)];
+    let trimmed = start.trim_ascii_start();
+    let begins = |prefix: &[u8]| trimmed.get(..prefix.len()).is_some_and(|have| have.eq_ignore_ascii_case(prefix));
+    if start.windows(5).any(|window| window == b"%PDF-") {
+        Class::Read(Kind::Pdf)
+    } else if begins(b"<!doctype html") || begins(b"<html") {
+        Class::Read(Kind::Html)
+    } else if start.starts_with(b"#!") {
+        Class::Read(Kind::Code)
+    } else if start.starts_with(b"PK\x03\x04") {
+        Class::Skip("archives and disk images")
+    } else {
+        Class::Read(Kind::Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CODE, Class, DATA, Kind, MARKDOWN, SKIPPED, TEXT, classify, sniff};
+    use std::{collections::HashSet, path::Path};
+
+    #[test]
+    fn names_decide() {
+        for (name, expected) in [
+            ("a.MD", Class::Read(Kind::Markdown)),
+            ("b.docx", Class::Read(Kind::Docx)),
+            ("~$b.docx", Class::Skip("temporary and lock files")),
+            ("Makefile", Class::Read(Kind::Code)),
+            ("README", Class::Read(Kind::Text)),
+            ("photo.JPG", Class::Skip("pictures")),
+            ("server.pem", Class::Skip("keys and certificates")),
+            ("strange.q7x", Class::Unknown),
+            ("no_extension", Class::Unknown),
+        ] {
+            assert_eq!(classify(Path::new(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn contents_decide_where_names_do_not() {
+        assert_eq!(sniff(b"\n%PDF-1.4"), Class::Read(Kind::Pdf));
+        assert_eq!(sniff(b"  <!DOCTYPE html>"), Class::Read(Kind::Html));
+        assert_eq!(sniff(b"#!/bin/sh\n"), Class::Read(Kind::Code));
+        assert_eq!(sniff(b"words"), Class::Read(Kind::Text));
+    }
+
+    #[test]
+    fn no_extension_is_listed_twice() {
+        let mut seen = HashSet::new();
+        let lists = [MARKDOWN, TEXT, DATA, CODE].into_iter().chain(SKIPPED.iter().map(|(_, list)| *list));
+        for extension in lists.flatten() {
+            assert!(seen.insert(extension), "{extension} is listed twice");
+        }
+    }
+}

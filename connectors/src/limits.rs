@@ -1,0 +1,46 @@
+//! How much of a stranger's file is taken.
+
+const MIB: u64 = 1 << 20;
+
+/// Caps on everything that a file could make large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadLimits {
+    /// A text, code, HTML or DOCX file larger than this is not opened.
+    pub max_file_bytes: u64,
+    /// A PDF larger than this is not opened. Most of a PDF is pictures, so it may be larger than a text.
+    pub max_pdf_bytes: u64,
+    /// A document whose text is larger than this is refused.
+    pub max_text_bytes: u64,
+    /// Folders nested deeper than this below the root are not entered.
+    pub max_depth: usize,
+    /// A DOCX with more parts than this is refused.
+    pub max_zip_entries: usize,
+    /// A DOCX part that unpacks to more than this many times its packed size is refused. Deflate itself ends at about
+    /// 1032; WordprocessingML is repetitive and reaches 30 to 60 in honest files.
+    pub max_zip_ratio: u64,
+    /// The parts of a DOCX that are read may unpack to this many bytes together.
+    pub max_zip_bytes: u64,
+    /// Elements of XML nested deeper than this are refused; Word itself stays below 100.
+    pub max_xml_depth: usize,
+    /// Seconds, of the clock and of the processor, that the extracting child may take.
+    pub child_seconds: u64,
+    /// Address space the extracting child may have.
+    pub child_memory_bytes: u64,
+}
+
+impl Default for ReadLimits {
+    fn default() -> Self {
+        Self {
+            max_file_bytes: 64 * MIB,
+            max_pdf_bytes: 128 * MIB,
+            max_text_bytes: 64 * MIB,
+            max_depth: 64,
+            max_zip_entries: 10_000,
+            max_zip_ratio: 300,
+            max_zip_bytes: 256 * MIB,
+            max_xml_depth: 512,
+            child_seconds: 30,
+            child_memory_bytes: 1024 * MIB,
+        }
+    }
+}

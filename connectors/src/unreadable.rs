@@ -1,0 +1,215 @@
+//! Why a file was not read, as sentences.
+
+use hinet_protocol::Skipped;
+use std::{io, path::Path};
+
+/// The reason a file or folder was passed over. `Display` is the sentence that a person reads beside its path.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Consent does not cover it.
+    #[error("It lies outside the folders that you opened to HiNet, so it was not read.")]
+    NotCovered,
+    /// Consent was withdrawn, or the kill switch thrown.
+    #[error("It was not read: {source}.")]
+    Refused {
+        /// What consent says.
+        source: hinet_consent::Refusal,
+    },
+    /// It was there when it was listed.
+    #[error("It is not there any more.")]
+    Vanished,
+    /// The system refuses.
+    #[error("You have no permission to read it; change its permissions to have it read.")]
+    Denied,
+    /// Another failure of the disk or the system.
+    #[error("It could not be read: {source}.")]
+    Io {
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A listing failed in a way that is not an IO error.
+    #[error("The folder could not be listed: {source}.")]
+    Listing {
+        /// What the walker says.
+        source: ignore::Error,
+    },
+    /// A pipe, socket or device.
+    #[error("It is {what}, not a file; it was not opened.")]
+    Special {
+        /// With its article.
+        what: &'static str,
+    },
+    /// A link out of the folder.
+    #[error("It is a link to a place outside the folder; add that place itself to have it read.")]
+    LinkOut,
+    /// A link to one of its own parents.
+    #[error("It is a link to a folder that it lies in (a loop), so it was not followed.")]
+    LinkLoop,
+    /// A link to nothing.
+    #[error("It is a link to something that does not exist.")]
+    LinkBroken,
+    /// Too deep below the root.
+    #[error("It lies more than {limit} folders deep, so what is in it was not read.")]
+    TooDeep {
+        /// The cap.
+        limit: usize,
+    },
+    /// The name is not Unicode, so it could be neither stored nor shown.
+    #[error("Its name is not valid text; rename it to have it read.")]
+    Name,
+    /// Over the cap.
+    #[error("It is {} large; files of this kind are read up to {}.", bytes(*size), bytes(*limit))]
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+        /// The cap in bytes.
+        limit: u64,
+    },
+    /// The text is over the cap though the file is not.
+    #[error("It holds more than {} of text.", bytes(*limit))]
+    TooMuchText {
+        /// The cap in bytes.
+        limit: u64,
+    },
+    /// Not a text.
+    #[error("It is not text (it holds binary data).")]
+    Binary,
+    /// A kind that is known and not read.
+    #[error("HiNet does not read {family}.")]
+    Unsupported {
+        /// The plural, such as "pictures".
+        family: &'static str,
+    },
+    /// Nothing in it.
+    #[error("It is empty.")]
+    Empty,
+    /// Writing went on during both attempts.
+    #[error("It was being changed while it was read; it will be read when it is next saved.")]
+    Changing,
+    /// The zip container is broken.
+    #[error("It is not a readable Word file: {source}.")]
+    Container {
+        /// What the unpacker says.
+        source: zip::result::ZipError,
+    },
+    /// The zip container lacks its document.
+    #[error("It is not a Word file: the part that holds the document is missing.")]
+    NoDocument,
+    /// The container is the old one, which Word also wraps around a DOCX with a password.
+    #[error("It is encrypted with a password, or in Word's old format; save it as a plain DOCX to have it read.")]
+    WordEncrypted,
+    /// A part expands too much.
+    #[error("It unpacks to far more than its size (a \"zip bomb\"), so it was not read.")]
+    ZipBomb,
+    /// Too many parts.
+    #[error("It holds {count} parts, more than any Word file needs (at most {limit} are accepted).")]
+    ZipEntries {
+        /// How many.
+        count: usize,
+        /// The cap.
+        limit: usize,
+    },
+    /// Broken XML.
+    #[error("Its text part is damaged: {source}.")]
+    Xml {
+        /// What the parser says.
+        source: quick_xml::Error,
+    },
+    /// Deep XML.
+    #[error("Its text is nested more than {limit} levels deep, which no word processor writes.")]
+    XmlDepth {
+        /// The cap.
+        limit: usize,
+    },
+    /// A document type or an entity of its own, which Word files may not have.
+    #[error("It declares XML entities, which Word files never do, so it was not read.")]
+    XmlEntities,
+    /// Password.
+    #[error("It could not be read: the PDF is encrypted with a password.")]
+    PdfEncrypted,
+    /// A cipher or handler that is not known.
+    #[error("It could not be read: the PDF is encrypted in a way HiNet does not know.")]
+    PdfCipher,
+    /// Not a PDF at all, or broken beyond reading.
+    #[error("It could not be read: the PDF is damaged.")]
+    PdfDamaged,
+    /// Pictures of pages.
+    #[error("The PDF holds no text; its pages may be scanned pictures.")]
+    PdfNoText,
+    /// Killed by the clock or by its processor limit.
+    #[error("It could not be read: the PDF took longer than {seconds} seconds.")]
+    PdfTimeout {
+        /// The cap.
+        seconds: u64,
+    },
+    /// The child died: out of memory, stack, or a crash.
+    #[error("It could not be read: the PDF made its reader run out of memory or crash; nothing else was harmed.")]
+    PdfCrash,
+    /// The child could not be started or does not speak its part.
+    #[error("The program that reads PDFs could not be started{}.", detail(source.as_ref()))]
+    Extractor {
+        /// What the system says.
+        source: Option<io::Error>,
+    },
+    /// A parser of ours stopped at something unforeseen.
+    #[error("It could not be read: its contents are not what its name says.")]
+    Parser,
+}
+
+impl Unreadable {
+    /// The entry in the list of skipped files.
+    pub fn skip(&self, path: &Path) -> Skipped {
+        Skipped { what: path.to_string_lossy().into_owned(), why: self.to_string() }
+    }
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Vanished,
+            io::ErrorKind::PermissionDenied => Self::Denied,
+            _ => Self::Io { source },
+        }
+    }
+}
+
+fn detail(source: Option<&io::Error>) -> String {
+    source.map_or_else(String::new, |error| format!(" ({error})"))
+}
+
+/// A size as people write it.
+fn bytes(n: u64) -> String {
+    const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
+    if n < 1024 {
+        return format!("{n} bytes");
+    }
+    let mut tenths = n.saturating_mul(10) / 1024;
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    match tenths % 10 {
+        0 => format!("{} {}", tenths / 10, UNITS[unit]),
+        tenth => format!("{}.{tenth} {}", tenths / 10, UNITS[unit]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_read_as_people_write_them() {
+        for (n, expected) in [
+            (3, "3 bytes"),
+            (1024, "1 KB"),
+            (1536, "1.5 KB"),
+            (64 << 20, "64 MB"),
+            (2 << 30, "2 GB"),
+            (5 << 40, "5 TB"),
+        ] {
+            assert_eq!(bytes(n), expected);
+        }
+    }
+}

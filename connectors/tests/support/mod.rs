@@ -1,0 +1,142 @@
+//! What the tests share: leave to read a folder, from a real vault and a real grant.
+#![allow(dead_code, reason = "each test target uses its own part")]
+
+use hinet_connectors::{Document, Extractor, FileRef, ReadLimits, Reading, Skipped, read, walk};
+use hinet_consent::Consent;
+use hinet_protocol::{Asker, Capability, Filter, GrantDraft, Limits, Scope, SourceId};
+use hinet_vault::{Home, Vault, Words};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tempfile::TempDir;
+
+const NOW: i64 = 1_700_000_000_000;
+
+/// A folder that was opened to HiNet.
+pub struct Opened {
+    pub reading: Reading,
+    pub consent: Consent,
+    pub root: PathBuf,
+    pub limits: ReadLimits,
+    folder: TempDir,
+    _home: TempDir,
+}
+
+impl Opened {
+    pub fn new() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let root = folder.path().canonicalize().expect("its real place");
+        let (reading, consent, home) = leave(&root);
+        Self { reading, consent, root, limits: ReadLimits::default(), folder, _home: home }
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.root.join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        fs::write(&path, bytes).expect("a file");
+        path
+    }
+
+    /// Reads one file of the folder as ingest would.
+    pub fn read(&self, name: &str) -> Result<Document, Skipped> {
+        read(&self.reading, &reference(&self.root.join(name)), &self.limits, &extractor())
+    }
+
+    pub fn read_bytes(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<Document, Skipped> {
+        self.write(name, bytes);
+        self.read(name)
+    }
+
+    /// The walk's files by name below the root, and what was skipped.
+    pub fn walk(&self) -> (Vec<String>, Vec<Skipped>) {
+        self.sort(walk(&self.reading, &self.root, &self.limits))
+    }
+
+    pub fn sort(&self, walk: impl Iterator<Item = Result<FileRef, Skipped>>) -> (Vec<String>, Vec<Skipped>) {
+        let (mut files, mut skipped) = (Vec::new(), Vec::new());
+        for found in walk {
+            match found {
+                Ok(file) => {
+                    let below = file.path.strip_prefix(&self.root).expect("below the root");
+                    files.push(below.to_string_lossy().into_owned());
+                }
+                Err(other) => skipped.push(other),
+            }
+        }
+        (files, skipped)
+    }
+}
+
+/// Leave to read `root`, as a grant gives it.
+pub fn leave(root: &Path) -> (Reading, Consent, TempDir) {
+    let home = TempDir::new().expect("a home");
+    let words = Words::generate();
+    let vault = Vault::create(&Home::at(home.path().join("icore")), "Ada", &words, &[], NOW).expect("a vault");
+    let consent = Consent::open(Arc::new(vault)).expect("consent");
+    let source = SourceId::new();
+    let draft = GrantDraft {
+        asker: Asker::Own,
+        capability: Capability::Ingest,
+        scope: Scope { sources: vec![source], folders: vec![root.to_string_lossy().into_owned()], ..Scope::default() },
+        filter: Filter::default(),
+        limits: Limits::default(),
+        purpose: "remember my notes".to_owned(),
+    };
+    consent.grant(draft, NOW).expect("a grant");
+    let reading = consent.admit(source, root, NOW).expect("leave");
+    (reading, consent, home)
+}
+
+pub fn reference(path: &Path) -> FileRef {
+    let size = fs::symlink_metadata(path).map_or(0, |meta| meta.len());
+    FileRef { path: path.to_path_buf(), modified: 0, size }
+}
+
+pub fn extractor() -> Extractor {
+    Extractor { program: env!("CARGO_BIN_EXE_hinet-extract").into(), args: Vec::new() }
+}
+
+/// A folder of the fixtures, where they are at hand.
+pub fn fixtures(folder: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(folder);
+    match path.canonicalize() {
+        Ok(path) => Some(path),
+        Err(_) => {
+            eprintln!("skipped: the fixtures in shared/data/{folder} are not here");
+            None
+        }
+    }
+}
+
+/// The files with this extension at or below a folder, in order.
+pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a listing").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|have| have == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A DOCX of these parts.
+pub fn docx(parts: &[(&str, &str)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, content) in parts {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("a part");
+        zip.write_all(content.as_bytes()).expect("its content");
+    }
+    zip.finish().expect("a container").into_inner()
+}
+
+/// A DOCX whose body is `body`.
+pub fn docx_body(body: &str) -> Vec<u8> {
+    docx(&[("word/document.xml", &format!("<w:document xmlns:w=\"w\"><w:body>{body}</w:body></w:document>"))])
+}

@@ -1,0 +1,87 @@
+//! Grounding: is an answer supported by the passage it was made from?
+//!
+//! Every number and every name in the answer must stand in the passage or the question, most of its other content
+//! words too, and it must say something that the question did not already say.
+
+use std::collections::HashSet;
+
+use super::words::{is_stop, stems, stems_at};
+
+/// What became of an answer when it was held against its passage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grounding {
+    /// It says what the passage says.
+    Grounded,
+    /// It has a number or name that the passage does not have.
+    Invented(String),
+    /// Too many of its words come from elsewhere, or it only repeats the question, or says it does not know.
+    Astray,
+}
+
+/// Least share of the answer's content words that must come from the passage or the question.
+const SUPPORT_MIN: f32 = 0.75;
+
+const SHRUGS: &[&str] = &[
+    "i'm sorry", "i am sorry", "i don't know", "i do not know", "as an ai", "not mentioned", "not specified",
+    "does not mention", "doesn't mention", "not provided", "no information", "i cannot", "i can't", "unable to",
+    "does not provide", "doesn't provide", "does not specify", "is not stated", "not explicitly",
+];
+
+/// Holds an answer against the passage (with its title) and the question it was made from.
+#[must_use]
+pub fn ground(answer: &str, passage: &str, question: &str) -> Grounding {
+    let lower = answer.to_lowercase();
+    if answer.trim().is_empty() || SHRUGS.iter().any(|shrug| lower.contains(shrug)) {
+        return Grounding::Astray;
+    }
+    let passage_stems: HashSet<String> = stems(passage).into_iter().collect();
+    let question_stems: HashSet<String> = stems(question).into_iter().collect();
+    let (mut content, mut supported, mut news) = (0usize, 0usize, 0usize);
+    let mut sentence_start = true;
+    let mut last_end = 0;
+    for (stem, at) in stems_at(answer) {
+        let between = &answer[last_end..at.start];
+        sentence_start |= between.contains(['.', '!', '?', '\n', ':']);
+        last_end = at.end;
+        let word = &answer[at];
+        let first = std::mem::replace(&mut sentence_start, false);
+        let number = word.bytes().any(|b| b.is_ascii_digit());
+        if is_stop(&stem) && !number {
+            continue;
+        }
+        let known = passage_stems.contains(&stem);
+        let asked = question_stems.contains(&stem);
+        let name = !first && word.chars().next().is_some_and(char::is_uppercase) && word != "I";
+        if (number || name) && !known && !asked {
+            return Grounding::Invented(word.to_owned());
+        }
+        content += 1;
+        supported += usize::from(known || asked);
+        news += usize::from(known && !asked);
+    }
+    let plain = lower.trim_start().starts_with("yes") || lower.trim_start().starts_with("no");
+    if content == 0 || (news == 0 && !plain) || (supported as f32) < SUPPORT_MIN * content as f32 {
+        return Grounding::Astray;
+    }
+    Grounding::Grounded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_held_against_their_passage() {
+        let passage = "Train to Porto: the 14:39 from Oriente, coach 21, seat 54. Ana Reis booked it.";
+        let question = "When does my train to Porto leave?";
+        let grounded = ["Your train to Porto leaves at 14:39 from Oriente.", "At 14:39.", "The 14:39 from Oriente, coach 21"];
+        for answer in grounded {
+            assert_eq!(ground(answer, passage, question), Grounding::Grounded, "{answer}");
+        }
+        assert_eq!(ground("It leaves at 15:39.", passage, question), Grounding::Invented("15".into()));
+        assert_eq!(ground("It leaves from Lisbon at 14:39.", passage, question), Grounding::Invented("Lisbon".into()));
+        for astray in ["", "I'm sorry, I don't know.", "Your train to Porto leaves.", "Trains are a wonderful means of travel."] {
+            assert_eq!(ground(astray, passage, question), Grounding::Astray, "{astray}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Reading what a search found: is there evidence for an answer, is an answer grounded in its passage, and which
+//! sentences of a passage say it best.
+//!
+//! All of it is decided in code from the words and the scores, never by asking a model: a small anchor invents when
+//! nothing fits, so whether to answer at all must not be its choice.
+
+mod evidence;
+mod grounding;
+mod question;
+mod quote;
+mod words;
+
+pub use evidence::{Evidence, weigh};
+pub use grounding::{Grounding, ground};
+pub use question::{Intent, Question, Wanted};
+pub use quote::quote;
+pub use words::{sentences, stems};

@@ -1,0 +1,117 @@
+//! What a message is after: something from the memory, or just talk; and what sort of thing would answer it.
+
+use super::words::{is_stop, stems};
+
+/// Whether the memory is to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// The answer must come from the memory, or be refused.
+    Recall,
+    /// Talk, writing, changing a given text: the model may answer from its weights, and says so.
+    Converse,
+}
+
+/// The sort of thing that answers a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A date, a time, a duration.
+    When,
+    /// A number or an amount.
+    Number,
+    /// A person or another name.
+    Name,
+    /// Anything.
+    Thing,
+}
+
+/// A message, read.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Whether the memory is to be asked.
+    pub intent: Intent,
+    /// What sort of thing would answer it.
+    pub wanted: Wanted,
+    /// Stems of its content words, in order, each once.
+    pub terms: Vec<String>,
+}
+
+/// First words of a message that asks for writing rather than for a memory.
+const MAKING: &[&str] = &[
+    "write", "draft", "compose", "translate", "rewrite", "rephrase", "summarise", "summarize", "imagine", "invent",
+    "brainstorm", "suggest", "proofread", "shorten", "expand", "correct", "fix",
+];
+
+/// Small talk, stemmed: a message of nothing but these is a greeting, thanks, or a question about icore itself.
+const TALK: &[&str] = &[
+    "afternoon", "bye", "cheer", "cool", "day", "even", "fine", "good", "goodby", "great", "hello", "help", "hey",
+    "hi", "howdi", "icor", "morn", "nice", "night", "ok", "okay", "sorri", "sure", "thank", "thx", "today", "welcom",
+    "well", "work", "ye", "yes",
+];
+
+impl Question {
+    /// Reads a message.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let all = stems(text);
+        let mut terms: Vec<String> = Vec::new();
+        for stem in &all {
+            if !is_stop(stem) && !terms.contains(stem) {
+                terms.push(stem.clone());
+            }
+        }
+        let lower = text.trim().to_lowercase();
+        let first = lower.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty()).unwrap_or_default();
+        let asks = lower.ends_with('?');
+        let making = MAKING.contains(&first) && !asks;
+        let talk = terms.iter().all(|term| TALK.binary_search(&term.as_str()).is_ok());
+        let intent = if making || talk { Intent::Converse } else { Intent::Recall };
+        Self { intent, wanted: wanted(&lower), terms }
+    }
+}
+
+fn wanted(lower: &str) -> Wanted {
+    let has = |phrases: &[&str]| phrases.iter().any(|phrase| lower.contains(phrase));
+    if has(&["what time", "when ", "when's", "what date", "which day", "what day", "which date", "how long", "which year", "what year", "which month"]) {
+        Wanted::When
+    } else if has(&[
+        "how many", "how much", "what number", "phone number", "what is the number", "what's the number", "price", "how old",
+        "how far", "cost", "which port", "what port", "what version", "which version", "how tall", "how big", "how heavy",
+    ]) {
+        Wanted::Number
+    } else if has(&["who ", "whom ", "whose ", "who's"]) {
+        Wanted::Name
+    } else {
+        Wanted::Thing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_talk_words_are_sorted_for_the_search() {
+        assert!(TALK.is_sorted());
+    }
+
+    #[test]
+    fn messages_are_read_as_meant() {
+        let cases = [
+            ("hi", Intent::Converse, Wanted::Thing),
+            ("Hello, how are you today?", Intent::Converse, Wanted::Thing),
+            ("thanks!", Intent::Converse, Wanted::Thing),
+            ("what can you do?", Intent::Converse, Wanted::Thing),
+            ("Write a short mail to Ana that I am late", Intent::Converse, Wanted::Thing),
+            ("When does my train to Porto leave?", Intent::Recall, Wanted::When),
+            ("who repairs the boiler", Intent::Recall, Wanted::Name),
+            ("How much did the roof cost?", Intent::Recall, Wanted::Number),
+            ("tell me the wifi password", Intent::Recall, Wanted::Thing),
+            ("What is the capital of Mongolia?", Intent::Recall, Wanted::Thing),
+        ];
+        for (text, intent, wanted) in cases {
+            let question = Question::read(text);
+            assert_eq!((question.intent, question.wanted), (intent, wanted), "{text}");
+        }
+        assert_eq!(Question::read("When does my train to Porto leave?").terms, ["train", "porto", "leav"]);
+    }
+}

@@ -1,0 +1,53 @@
+//! Quotation: the sentences of a passage that say it best, word for word.
+
+use std::ops::Range;
+
+use super::evidence::holds_wanted;
+use super::question::{Question, Wanted};
+use super::words::{sentences, stems};
+
+/// Longest quotation, in bytes; a single longer sentence is cut at a word.
+const QUOTE_MAX: usize = 320;
+
+/// The byte range of `passage` to quote: the best sentence, widened by its neighbours while it stays short.
+#[must_use]
+pub fn quote(question: &Question, passage: &str) -> Range<usize> {
+    let parts = sentences(passage);
+    let Some(best) = (0..parts.len()).max_by(|&a, &b| {
+        // The earlier of two equals.
+        rate(question, &passage[parts[a].clone()]).total_cmp(&rate(question, &passage[parts[b].clone()])).then(b.cmp(&a))
+    }) else {
+        return 0..0;
+    };
+    let (mut first, mut last) = (best, best);
+    loop {
+        let length = |from: usize, to: usize| parts[to].end - parts[from].start;
+        // What follows explains more often than what came before.
+        if last + 1 < parts.len() && length(first, last + 1) <= QUOTE_MAX {
+            last += 1;
+        } else if first > 0 && length(first - 1, last) <= QUOTE_MAX {
+            first -= 1;
+        } else {
+            break;
+        }
+    }
+    let range = parts[first].start..parts[last].end;
+    if range.len() <= QUOTE_MAX { range } else { cut(passage, range) }
+}
+
+fn rate(question: &Question, sentence: &str) -> f32 {
+    let there = stems(sentence);
+    let found = question.terms.iter().filter(|term| there.contains(term)).count() as f32;
+    let fits = question.wanted != Wanted::Thing && holds_wanted(question.wanted, sentence);
+    found + if fits { 0.75 } else { 0.0 } - if there.len() < 3 { 0.5 } else { 0.0 }
+}
+
+fn cut(passage: &str, range: Range<usize>) -> Range<usize> {
+    let mut end = range.start + QUOTE_MAX;
+    while !passage.is_char_boundary(end) {
+        end -= 1;
+    }
+    let slice = &passage[range.start..end];
+    let word = slice.rfind(char::is_whitespace).unwrap_or(slice.len());
+    range.start..range.start + word
+}

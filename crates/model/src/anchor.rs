@@ -1,0 +1,205 @@
+//! A model that writes: its weights, tokenizer and chat template, loaded once and shared by all sessions.
+
+use crate::{
+    ChatTemplate, Config, ModelError, ModelPaths, Session, Tokenizer, Turn,
+    gguf::Gguf,
+    kernels::{Crew, Kernel, Running},
+    weights::{self, FastDecoder},
+};
+use hinet_protocol::Hash;
+use std::{borrow::Cow, path::Path, sync::Arc};
+
+/// Threads used unless more are asked for: beyond this, a small model gains nothing.
+const THREADS_MAX: usize = 8;
+/// Tokens by which models of various makers end a turn or a text.
+const ENDS: [&str; 8] =
+    ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>", "<|eom_id|>"];
+/// Put inside a control token that somebody wrote into a text, so that it stays text (U+2060, word joiner).
+const JOINER: char = '\u{2060}';
+
+/// What must agree for two models to be composed by their weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passport {
+    /// The architecture's name.
+    pub arch: String,
+    /// Identifies everything that decides which tokens a text becomes.
+    pub tokenizer: Hash,
+    /// Identifies the weights.
+    pub weights: Hash,
+}
+
+/// How to run a model. The results are the same for every number of threads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Threads, the caller's included; `None` takes as many as the machine has, up to eight.
+    pub threads: Option<usize>,
+    /// Which kernels; `None` takes the fastest.
+    pub kernel: Option<Kernel>,
+}
+
+/// A model that writes. Cloning is cheap: the weights are shared, and never change.
+#[derive(Debug, Clone)]
+pub struct Anchor(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    decoder: FastDecoder,
+    rope_factors: Option<Vec<f32>>,
+    tokenizer: Tokenizer,
+    template: Option<ChatTemplate>,
+    /// Tokens that end an answer.
+    ends: Vec<u32>,
+    /// The spellings of all control tokens.
+    controls: Vec<String>,
+    passport: Passport,
+    crew: Arc<Crew>,
+    running: Running,
+}
+
+impl Anchor {
+    /// Loads a model of the registry after checking the hash of its file.
+    pub fn load(paths: &ModelPaths) -> Result<Self, ModelError> {
+        Self::load_with(paths, LoadOptions::default())
+    }
+
+    /// The same, and says how to run it.
+    pub fn load_with(paths: &ModelPaths, options: LoadOptions) -> Result<Self, ModelError> {
+        Self::from_gguf(&Gguf::from_map(paths.open(".gguf")?)?, options)
+    }
+
+    /// Loads any GGUF file, known or not.
+    pub fn open(path: &Path, options: LoadOptions) -> Result<Self, ModelError> {
+        Self::from_gguf(&Gguf::open(path)?, options)
+    }
+
+    /// Loads a parsed file. The file is not needed afterwards.
+    pub fn from_gguf(file: &Gguf, options: LoadOptions) -> Result<Self, ModelError> {
+        let running = options.kernel.unwrap_or_else(Kernel::best).checked()?;
+        let config = Config::from_gguf(file)?;
+        let tokenizer = Tokenizer::from_gguf(file)?;
+        if tokenizer.vocabulary() > config.vocabulary {
+            let problem = "it has more tokens than the model has rows for";
+            return Err(ModelError::BadTokenizer { problem, source: None });
+        }
+        let passport =
+            Passport { arch: config.architecture.clone(), tokenizer: tokenizer.hash(), weights: file.weights_hash()? };
+        let machine = || std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        let named = ENDS.iter().filter_map(|name| tokenizer.special_id(name));
+        let mut ends: Vec<u32> = named.chain(tokenizer.eos()).collect();
+        ends.extend(file.find_u64("tokenizer.ggml.eot_token_id").and_then(|id| u32::try_from(id).ok()));
+        let ids = 0..u32::try_from(tokenizer.vocabulary()).unwrap_or(u32::MAX);
+        let controls = ids.filter(|id| tokenizer.is_control(*id));
+        let controls = controls.filter_map(|id| tokenizer.special_text(id)).filter(|text| text.len() > 1);
+        Ok(Self(Arc::new(Inner {
+            controls: controls.map(str::to_owned).collect(),
+            rope_factors: weights::rope_factors(file, &config)?,
+            decoder: weights::decoder(file, config)?,
+            template: file.find_text("tokenizer.chat_template").map(ChatTemplate::new).transpose()?,
+            ends,
+            tokenizer,
+            passport,
+            crew: Arc::new(Crew::new(options.threads.unwrap_or_else(machine))),
+            running,
+        })))
+    }
+
+    /// What decides with which models this one can be composed.
+    #[must_use]
+    pub fn passport(&self) -> &Passport {
+        &self.0.passport
+    }
+
+    /// The shape of the decoder.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.decoder.config
+    }
+
+    /// Tokens the model was trained to see at once.
+    #[must_use]
+    pub fn context(&self) -> usize {
+        self.config().context
+    }
+
+    /// The tokenizer.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.0.tokenizer
+    }
+
+    /// Which kernels run.
+    #[must_use]
+    pub fn kernel(&self) -> Kernel {
+        self.0.running.kernel()
+    }
+
+    /// Threads that share the work.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.0.crew.threads()
+    }
+
+    /// The tokens of a text. With `special`, spelled-out control tokens become those tokens: for rendered chats only.
+    #[must_use]
+    pub fn encode(&self, text: &str, special: bool) -> Vec<u32> {
+        self.0.tokenizer.encode(text, special)
+    }
+
+    /// The text of some tokens.
+    #[must_use]
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        self.0.tokenizer.decode(tokens)
+    }
+
+    /// Writes a conversation as the prompt the model was trained on; encode it with `special`.
+    ///
+    /// Control tokens that somebody wrote into a turn are broken up first, so that text can never end its turn and
+    /// speak as someone else.
+    pub fn render(&self, turns: &[Turn<'_>], add_generation_prompt: bool) -> Result<String, ModelError> {
+        let template = self.0.template.as_ref().ok_or(ModelError::NoTemplate)?;
+        let plain: Vec<Cow<'_, str>> = turns.iter().map(|turn| self.disarm(turn.content)).collect();
+        let turns: Vec<Turn<'_>> =
+            turns.iter().zip(&plain).map(|(turn, content)| Turn { role: turn.role, content }).collect();
+        let tokenizer = &self.0.tokenizer;
+        let text = |id: Option<u32>| id.and_then(|id| tokenizer.special_text(id)).unwrap_or_default();
+        template.render_turns(&turns, add_generation_prompt, text(tokenizer.bos()), text(tokenizer.eos()))
+    }
+
+    fn disarm<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed(text);
+        for control in &self.0.controls {
+            if text.contains(control.as_str()) {
+                let first = control.chars().next().map_or(0, char::len_utf8);
+                let broken = format!("{}{JOINER}{}", &control[..first], &control[first..]);
+                text = Cow::Owned(text.replace(control.as_str(), &broken));
+            }
+        }
+        text
+    }
+
+    /// A new conversation that holds up to `context` tokens.
+    #[must_use]
+    pub fn session(&self, context: usize) -> Session {
+        Session::new(self, context)
+    }
+
+    pub(crate) fn decoder(&self) -> &FastDecoder {
+        &self.0.decoder
+    }
+
+    pub(crate) fn rope_factors(&self) -> Option<&[f32]> {
+        self.0.rope_factors.as_deref()
+    }
+
+    pub(crate) fn running(&self) -> Running {
+        self.0.running
+    }
+
+    pub(crate) fn crew(&self) -> Arc<Crew> {
+        Arc::clone(&self.0.crew)
+    }
+
+    pub(crate) fn is_end(&self, token: u32) -> bool {
+        self.0.ends.contains(&token)
+    }
+}

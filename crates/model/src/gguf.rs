@@ -1,0 +1,525 @@
+//! The GGUF container: metadata and where each tensor lies, read from a memory map.
+//!
+//! The file is not trusted. Every count is capped before anything is reserved for it, every offset is checked with
+//! overflow in mind, and a tensor's bytes are handed out only when they lie wholly inside the file. What the numbers in
+//! them mean is the business of [`crate::weights`].
+#![allow(unsafe_code, reason = "mapping the file")]
+
+use crate::ModelError;
+use hinet_protocol::Hash;
+use std::{collections::BTreeMap, fs::File, path::Path};
+
+/// Metadata entries accepted in one file; real ones have some dozens.
+const ENTRIES_MAX: u64 = 4096;
+/// Tensors accepted in one file; the largest mixtures have some thousands.
+const TENSORS_MAX: u64 = 65_536;
+/// Array elements accepted in the whole file: three arrays over a vocabulary of a quarter million, and room.
+const ELEMENTS_MAX: u64 = 4_194_304;
+/// Bytes accepted in one name.
+const NAME_MAX: u64 = 4096;
+/// Bytes accepted in one metadata string; the largest are chat templates of some tens of kilobytes.
+const TEXT_MAX: u64 = 1 << 20;
+/// Elements accepted in one tensor, so that element counts times four never overflow.
+const TENSOR_ELEMENTS_MAX: u64 = 1 << 36;
+
+/// A metadata value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// An integer of any width.
+    Int(i64),
+    /// A floating-point number.
+    Float(f64),
+    /// True or false.
+    Bool(bool),
+    /// A string.
+    Text(String),
+    /// An array of values of one kind.
+    List(Vec<Value>),
+}
+
+/// How the numbers of a tensor are stored: GGML's type numbers, of which [`crate::weights`] says which can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names are GGML's")]
+pub enum Kind {
+    F32,
+    F16,
+    Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    Q8_0,
+    Q2K,
+    Q3K,
+    Q4K,
+    Q5K,
+    Q6K,
+    BF16,
+}
+
+impl Kind {
+    /// The kind with this GGML number.
+    fn of(number: u32) -> Option<Self> {
+        Some(match number {
+            0 => Self::F32,
+            1 => Self::F16,
+            2 => Self::Q4_0,
+            3 => Self::Q4_1,
+            6 => Self::Q5_0,
+            7 => Self::Q5_1,
+            8 => Self::Q8_0,
+            10 => Self::Q2K,
+            11 => Self::Q3K,
+            12 => Self::Q4K,
+            13 => Self::Q5K,
+            14 => Self::Q6K,
+            30 => Self::BF16,
+            _ => return None,
+        })
+    }
+
+    /// Numbers in one block, and the bytes a block takes.
+    #[must_use]
+    pub const fn block(self) -> (usize, usize) {
+        match self {
+            Self::F32 => (1, 4),
+            Self::F16 | Self::BF16 => (1, 2),
+            Self::Q4_0 => (32, 18),
+            Self::Q4_1 => (32, 20),
+            Self::Q5_0 => (32, 22),
+            Self::Q5_1 => (32, 24),
+            Self::Q8_0 => (32, 34),
+            Self::Q2K => (256, 84),
+            Self::Q3K => (256, 110),
+            Self::Q4K => (256, 144),
+            Self::Q5K => (256, 176),
+            Self::Q6K => (256, 210),
+        }
+    }
+}
+
+/// One tensor of the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Tensor<'a> {
+    /// Its name in the file.
+    pub name: &'a str,
+    /// Its dimensions, slowest first: `[rows, columns]` for a matrix.
+    pub shape: &'a [usize],
+    /// How its numbers are stored.
+    pub kind: Kind,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+#[derive(Debug)]
+struct Entry {
+    shape: Vec<usize>,
+    /// `Err` holds the number of a type that is not known.
+    kind: Result<Kind, u32>,
+    start: usize,
+    end: usize,
+}
+
+/// An opened GGUF file.
+#[derive(Debug)]
+pub struct Gguf {
+    bytes: Bytes,
+    metadata: BTreeMap<String, Value>,
+    tensors: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Map(memmap2::Mmap),
+    Held(Vec<u8>),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Map(map) => map,
+            Self::Held(bytes) => bytes,
+        }
+    }
+}
+
+impl Gguf {
+    /// Maps and parses a file.
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        let read = |source| ModelError::Read { path: path.to_owned(), source };
+        let file = File::open(path).map_err(read)?;
+        // SAFETY: the map is read-only and private to this value. A file that another program cuts short while it is
+        // mapped would raise SIGBUS; model files are written once, under another name, and then renamed into place.
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(read)?;
+        Self::from_map(map)
+    }
+
+    /// Parses a file that is already mapped.
+    pub fn from_map(map: memmap2::Mmap) -> Result<Self, ModelError> {
+        Self::parse(Bytes::Map(map))
+    }
+
+    /// Parses a file that is already in memory.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ModelError> {
+        Self::parse(Bytes::Held(bytes))
+    }
+
+    fn parse(bytes: Bytes) -> Result<Self, ModelError> {
+        let mut cursor = Cursor { bytes: &bytes, at: 0, elements: 0 };
+        if cursor.take(4, "its header").map_err(|_| ModelError::NotGguf)? != b"GGUF" {
+            return Err(ModelError::NotGguf);
+        }
+        let version = cursor.u32("its header")?;
+        if !(2..=3).contains(&version) {
+            return Err(ModelError::GgufVersion { version });
+        }
+        let tensor_count = capped("tensors", cursor.u64("its header")?, TENSORS_MAX)?;
+        let entry_count = capped("metadata entries", cursor.u64("its header")?, ENTRIES_MAX)?;
+        let mut metadata = BTreeMap::new();
+        for _ in 0..entry_count {
+            let key = cursor.text("a metadata key", NAME_MAX)?;
+            let kind = cursor.u32("a metadata entry")?;
+            let value = cursor.value(kind, false)?;
+            if metadata.insert(key, value).is_some() {
+                return Err(ModelError::Malformed { problem: "a metadata key appears twice" });
+            }
+        }
+        let tensors = cursor.tensors(tensor_count, alignment(&metadata)?)?;
+        Ok(Self { metadata, tensors, bytes })
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn find(&self, key: &str) -> Option<&Value> {
+        self.metadata.get(key)
+    }
+
+    /// The string at a key, if there is one.
+    #[must_use]
+    pub fn find_text(&self, key: &str) -> Option<&str> {
+        match self.find(key)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The integer at a key, if there is one that is not negative.
+    #[must_use]
+    pub fn find_u64(&self, key: &str) -> Option<u64> {
+        match self.find(key)? {
+            Value::Int(number) => u64::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+
+    /// The boolean at a key, if there is one.
+    #[must_use]
+    pub fn find_bool(&self, key: &str) -> Option<bool> {
+        match self.find(key)? {
+            Value::Bool(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    /// The number at a key, if there is one.
+    #[must_use]
+    pub fn find_f64(&self, key: &str) -> Option<f64> {
+        match self.find(key)? {
+            Value::Float(number) => Some(*number),
+            #[allow(clippy::cast_precision_loss, reason = "metadata numbers are small")]
+            Value::Int(number) => Some(*number as f64),
+            _ => None,
+        }
+    }
+
+    /// The integers of the array at a key, if it is one of integers.
+    #[must_use]
+    pub fn find_ints(&self, key: &str) -> Option<Vec<i64>> {
+        let Value::List(list) = self.find(key)? else { return None };
+        list.iter().map(|value| if let Value::Int(number) = value { Some(*number) } else { None }).collect()
+    }
+
+    /// The string at a key that must be there.
+    pub fn text(&self, key: &str) -> Result<&str, ModelError> {
+        self.find_text(key).ok_or_else(|| self.wrong(key, "is not a string"))
+    }
+
+    /// The strings of the array at a key that must be there.
+    pub fn texts(&self, key: &str) -> Result<Vec<&str>, ModelError> {
+        let wrong = || self.wrong(key, "is not an array of strings");
+        let Some(Value::List(list)) = self.find(key) else { return Err(wrong()) };
+        list.iter().map(|value| if let Value::Text(text) = value { Ok(text.as_str()) } else { Err(wrong()) }).collect()
+    }
+
+    fn wrong(&self, key: &str, problem: &'static str) -> ModelError {
+        let key = key.to_owned();
+        if self.metadata.contains_key(&key) {
+            ModelError::BadKey { key, problem }
+        } else {
+            ModelError::MissingKey { key }
+        }
+    }
+
+    /// Names of all tensors, in order.
+    pub fn tensor_names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// A tensor, if the file has it.
+    pub fn find_tensor(&self, name: &str) -> Result<Option<Tensor<'_>>, ModelError> {
+        let Some((name, entry)) = self.tensors.get_key_value(name) else { return Ok(None) };
+        let kind = entry.kind.map_err(|kind| ModelError::TensorKind { name: name.clone(), kind })?;
+        Ok(Some(Tensor { name, shape: &entry.shape, kind, bytes: &self.bytes[entry.start..entry.end] }))
+    }
+
+    /// A tensor that must be there.
+    pub fn tensor(&self, name: &str) -> Result<Tensor<'_>, ModelError> {
+        self.find_tensor(name)?.ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })
+    }
+
+    /// BLAKE3 over every tensor's name, dimensions, kind and bytes, in the order of their names: the same weights have
+    /// the same hash, whatever the metadata around them says.
+    pub fn weights_hash(&self) -> Result<Hash, ModelError> {
+        let mut hasher = blake3::Hasher::new_derive_key("hinet/weights/v1");
+        for name in self.tensor_names() {
+            let tensor = self.tensor(name)?;
+            hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+            hasher.update(&(tensor.shape.len() as u64).to_le_bytes());
+            for &dimension in tensor.shape {
+                hasher.update(&(dimension as u64).to_le_bytes());
+            }
+            hasher.update(format!("{:?}\0", tensor.kind).as_bytes());
+            hasher.update(&(tensor.bytes.len() as u64).to_le_bytes()).update(tensor.bytes);
+        }
+        Ok(Hash(*hasher.finalize().as_bytes()))
+    }
+}
+
+fn capped(what: &'static str, count: u64, limit: u64) -> Result<u64, ModelError> {
+    if count > limit { Err(ModelError::TooMany { what, count, limit }) } else { Ok(count) }
+}
+
+fn alignment(metadata: &BTreeMap<String, Value>) -> Result<usize, ModelError> {
+    match metadata.get("general.alignment") {
+        None => Ok(32),
+        Some(Value::Int(n)) if (1..=1 << 20).contains(n) && n & (n - 1) == 0 => Ok(usize::try_from(*n).unwrap_or(32)),
+        Some(_) => {
+            Err(ModelError::BadKey { key: "general.alignment".into(), problem: "is not a power of two up to 1 MiB" })
+        }
+    }
+}
+
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    elements: u64,
+}
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, count: u64, what: &'static str) -> Result<&'a [u8], ModelError> {
+        let end = usize::try_from(count).ok().and_then(|count| self.at.checked_add(count));
+        let slice = end.and_then(|end| self.bytes.get(self.at..end)).ok_or(ModelError::Truncated { what })?;
+        self.at += slice.len();
+        Ok(slice)
+    }
+
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], ModelError> {
+        let mut out = [0; N];
+        out.copy_from_slice(self.take(N as u64, what)?);
+        Ok(out)
+    }
+
+    fn u32(&mut self, what: &'static str) -> Result<u32, ModelError> {
+        Ok(u32::from_le_bytes(self.array(what)?))
+    }
+
+    fn u64(&mut self, what: &'static str) -> Result<u64, ModelError> {
+        Ok(u64::from_le_bytes(self.array(what)?))
+    }
+
+    fn text(&mut self, what: &'static str, limit: u64) -> Result<String, ModelError> {
+        let length = capped("bytes in a string", self.u64(what)?, limit)?;
+        let bytes = self.take(length, what)?;
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| ModelError::Malformed { problem: "a string is not UTF-8" })?;
+        Ok(text.to_owned())
+    }
+
+    fn value(&mut self, kind: u32, inside_list: bool) -> Result<Value, ModelError> {
+        let what = "a metadata value";
+        Ok(match kind {
+            0 => Value::Int(self.array::<1>(what)?[0].into()),
+            1 => Value::Int(i8::from_le_bytes(self.array(what)?).into()),
+            2 => Value::Int(u16::from_le_bytes(self.array(what)?).into()),
+            3 => Value::Int(i16::from_le_bytes(self.array(what)?).into()),
+            4 => Value::Int(self.u32(what)?.into()),
+            5 => Value::Int(i32::from_le_bytes(self.array(what)?).into()),
+            6 => Value::Float(f32::from_le_bytes(self.array(what)?).into()),
+            7 => match self.array::<1>(what)?[0] {
+                0 => Value::Bool(false),
+                1 => Value::Bool(true),
+                _ => return Err(ModelError::Malformed { problem: "a boolean is neither 0 nor 1" }),
+            },
+            8 => Value::Text(self.text(what, TEXT_MAX)?),
+            9 if inside_list => return Err(ModelError::Malformed { problem: "an array holds arrays" }),
+            9 => self.list()?,
+            10 => Value::Int(
+                i64::try_from(self.u64(what)?)
+                    .map_err(|_| ModelError::Malformed { problem: "an integer is beyond 63 bits" })?,
+            ),
+            11 => Value::Int(i64::from_le_bytes(self.array(what)?)),
+            12 => Value::Float(f64::from_le_bytes(self.array(what)?)),
+            _ => return Err(ModelError::Malformed { problem: "a metadata value has an unknown type" }),
+        })
+    }
+
+    fn list(&mut self) -> Result<Value, ModelError> {
+        let kind = self.u32("an array")?;
+        let count = self.u64("an array")?;
+        self.elements = self.elements.saturating_add(count);
+        capped("array elements", self.elements, ELEMENTS_MAX)?;
+        // Every element takes at least a byte, so a count beyond what is left of the file reserves nothing.
+        if count > (self.bytes.len() - self.at) as u64 {
+            return Err(ModelError::Truncated { what: "an array" });
+        }
+        (0..count).map(|_| self.value(kind, true)).collect::<Result<_, _>>().map(Value::List)
+    }
+
+    fn tensors(&mut self, count: u64, alignment: usize) -> Result<BTreeMap<String, Entry>, ModelError> {
+        let what = "the list of tensors";
+        let mut described = Vec::new();
+        for _ in 0..count {
+            let name = self.text(what, NAME_MAX)?;
+            let dimensions = capped("dimensions of a tensor", self.u32(what)?.into(), 4)?;
+            let mut shape = Vec::new();
+            for _ in 0..dimensions {
+                shape.push(usize::try_from(self.u64(what)?).unwrap_or(usize::MAX));
+            }
+            shape.reverse(); // GGUF writes the fastest dimension first.
+            let number = self.u32(what)?;
+            described.push((name, shape, number, self.u64(what)?));
+        }
+        let data = self.at.next_multiple_of(alignment);
+        let mut tensors = BTreeMap::new();
+        for (name, shape, number, offset) in described {
+            let bad = |problem| ModelError::BadTensor { name: name.clone(), problem };
+            let start = usize::try_from(offset).ok().and_then(|offset| data.checked_add(offset));
+            let start =
+                start.filter(|start| *start <= self.bytes.len()).ok_or_else(|| bad("begins outside the file"))?;
+            let kind = Kind::of(number).ok_or(number);
+            let length = match kind {
+                Ok(kind) => tensor_bytes(&shape, kind).ok_or_else(|| bad("has impossible dimensions"))?,
+                Err(_) => 0,
+            };
+            let end = start.checked_add(length).filter(|end| *end <= self.bytes.len());
+            let end = end.ok_or_else(|| bad("reaches beyond the end of the file"))?;
+            if tensors.insert(name.clone(), Entry { shape, kind, start, end }).is_some() {
+                return Err(bad("appears twice"));
+            }
+        }
+        Ok(tensors)
+    }
+}
+
+fn tensor_bytes(shape: &[usize], kind: Kind) -> Option<usize> {
+    let (numbers, bytes) = kind.block();
+    let elements = shape.iter().try_fold(1usize, |product, &dimension| product.checked_mul(dimension))?;
+    let columns = *shape.last()?;
+    if elements == 0 || elements as u64 > TENSOR_ELEMENTS_MAX || !columns.is_multiple_of(numbers) {
+        return None;
+    }
+    (elements / numbers).checked_mul(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(tensors: u64, entries: u64) -> Vec<u8> {
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        bytes.extend(tensors.to_le_bytes());
+        bytes.extend(entries.to_le_bytes());
+        bytes
+    }
+
+    fn text(bytes: &mut Vec<u8>, text: &str) {
+        bytes.extend((text.len() as u64).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
+
+    fn one_tensor(shape: &[u64], kind: u32, offset: u64, data: usize) -> Vec<u8> {
+        let mut bytes = header(1, 0);
+        text(&mut bytes, "w");
+        bytes.extend(u32::try_from(shape.len()).unwrap().to_le_bytes());
+        shape.iter().for_each(|d| bytes.extend(d.to_le_bytes()));
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(offset.to_le_bytes());
+        bytes.resize(bytes.len().next_multiple_of(32) + data, 0);
+        bytes
+    }
+
+    fn fails_with(bytes: Vec<u8>, sentence: &str) {
+        let error = Gguf::from_bytes(bytes).expect_err(sentence).to_string();
+        assert!(error.contains(sentence), "\"{error}\" should say \"{sentence}\"");
+    }
+
+    #[test]
+    fn a_small_file_is_read() {
+        let mut bytes = header(0, 2);
+        text(&mut bytes, "a");
+        bytes.extend(4u32.to_le_bytes());
+        bytes.extend(7u32.to_le_bytes());
+        text(&mut bytes, "b");
+        bytes.extend(9u32.to_le_bytes());
+        bytes.extend(8u32.to_le_bytes());
+        bytes.extend(1u64.to_le_bytes());
+        text(&mut bytes, "word");
+        let file = Gguf::from_bytes(bytes).unwrap();
+        assert_eq!(file.find_u64("a"), Some(7));
+        assert_eq!(file.texts("b").unwrap(), ["word"]);
+        assert!(matches!(file.text("c"), Err(ModelError::MissingKey { .. })));
+        assert!(matches!(file.text("a"), Err(ModelError::BadKey { .. })));
+    }
+
+    #[test]
+    fn tensors_are_checked_against_the_file() {
+        let file = Gguf::from_bytes(one_tensor(&[32, 2], 3, 0, 40)).unwrap();
+        assert_eq!(file.tensor("w").unwrap().shape, [2, 32]);
+        fails_with(one_tensor(&[32, 2], 3, 0, 39), "beyond the end");
+        fails_with(one_tensor(&[32, 2], 3, u64::MAX, 40), "begins outside");
+        fails_with(one_tensor(&[33, 2], 3, 0, 400), "impossible dimensions");
+        fails_with(one_tensor(&[1 << 40, 1 << 40], 0, 0, 40), "impossible dimensions");
+        fails_with(one_tensor(&[u64::MAX, 2], 0, 0, 40), "impossible dimensions");
+        fails_with(one_tensor(&[0, 2], 0, 0, 40), "impossible dimensions");
+        fails_with(one_tensor(&[], 0, 0, 40), "impossible dimensions");
+        let unknown = Gguf::from_bytes(one_tensor(&[32, 2], 99, 0, 40)).unwrap();
+        assert!(matches!(unknown.tensor("w"), Err(ModelError::TensorKind { kind: 99, .. })));
+    }
+
+    #[test]
+    fn hostile_headers_are_refused() {
+        fails_with(b"GGML".to_vec(), "not a GGUF");
+        fails_with(vec![], "not a GGUF");
+        fails_with(b"GGUF\x01\0\0\0".to_vec(), "version 1");
+        fails_with(header(u64::MAX, 0), "tensors");
+        fails_with(header(0, u64::MAX), "metadata entries");
+        fails_with(header(1, 0), "ends in the middle");
+        let mut long = header(0, 1);
+        long.extend(u64::MAX.to_le_bytes());
+        fails_with(long, "bytes in a string");
+        let mut list = header(0, 1);
+        text(&mut list, "l");
+        list.extend(9u32.to_le_bytes());
+        list.extend(9u32.to_le_bytes());
+        list.extend(1u64.to_le_bytes());
+        list.extend([0; 16]);
+        fails_with(list, "holds arrays");
+        let mut many = header(0, 1);
+        text(&mut many, "l");
+        many.extend(9u32.to_le_bytes());
+        many.extend(0u32.to_le_bytes());
+        many.extend((u64::MAX / 2).to_le_bytes());
+        fails_with(many, "array elements");
+    }
+}

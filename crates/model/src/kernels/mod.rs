@@ -1,0 +1,175 @@
+//! The arithmetic: int8 and float kernels, written once and compiled for each instruction set, and the threads they run
+//! on.
+//!
+//! Nothing here knows a model. Every kernel writes each of its outputs from start to end in one fixed order, so results
+//! depend neither on the number of threads nor on how many rows are computed at once.
+#![allow(unsafe_code, reason = "entering code compiled for an instruction set, and outputs shared between threads")]
+
+pub(crate) mod attend;
+mod crew;
+mod int8;
+pub(crate) mod lanes;
+pub(crate) mod matrix;
+pub(crate) mod rowwise;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use crew::Crew;
+pub use int8::{BLOCK, Int8Block, Int8Rows, Q4Block, Q8Block, STRIP};
+pub use matrix::{Matrix, Strips};
+
+use crate::ModelError;
+use lanes::Lanes;
+
+/// Which instruction set the kernels use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// No vector instructions of our own; whatever the compiler makes of it.
+    Plain,
+    /// x86 with AVX2, FMA and F16C.
+    Avx2,
+    /// x86 with AVX-512 and its byte dot products (VNNI).
+    Avx512,
+}
+
+impl Kernel {
+    /// All of them, the slowest first.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Avx2, Self::Avx512];
+
+    /// The fastest this processor runs.
+    #[must_use]
+    pub fn best() -> Self {
+        Self::ALL.into_iter().rfind(|kernel| kernel.runs_here()).unwrap_or(Self::Plain)
+    }
+
+    /// Whether this processor has the instructions.
+    #[must_use]
+    pub fn runs_here(self) -> bool {
+        match self {
+            Self::Plain => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                Self::Avx2.runs_here()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// What to call it in a report.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512-vnni",
+        }
+    }
+
+    /// Makes sure that [`Kernel::run`] may be called: the only way to a [`Running`].
+    pub(crate) fn checked(self) -> Result<Running, ModelError> {
+        if self.runs_here() { Ok(Running(self)) } else { Err(ModelError::Kernel { kernel: self.name() }) }
+    }
+}
+
+/// A kernel path this processor was found to have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Running(Kernel);
+
+/// A piece of arithmetic to be compiled for each instruction set.
+pub(crate) trait Job {
+    /// What it gives back.
+    type Output;
+    /// Carries it out.
+    ///
+    /// # Safety
+    /// The processor must have the instruction set of `L`; and what the job itself asks for.
+    unsafe fn go<L: Lanes>(self) -> Self::Output;
+}
+
+impl Running {
+    /// Which one.
+    pub(crate) fn kernel(self) -> Kernel {
+        self.0
+    }
+
+    /// Runs a job on this path.
+    ///
+    /// # Safety
+    /// What the job asks for.
+    #[inline]
+    pub(crate) unsafe fn run<J: Job>(self, job: J) -> J::Output {
+        // SAFETY: a `Running` exists only for instruction sets that were detected.
+        unsafe {
+            match self.0 {
+                #[cfg(target_arch = "x86_64")]
+                Kernel::Avx512 => avx512(job),
+                #[cfg(target_arch = "x86_64")]
+                Kernel::Avx2 => avx2(job),
+                _ => job.go::<lanes::Plain>(),
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn avx2<J: Job>(job: J) -> J::Output {
+    // SAFETY: the instruction set is that of this function.
+    unsafe { job.go::<x86::Avx2>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn avx512<J: Job>(job: J) -> J::Output {
+    // SAFETY: the instruction set is that of this function.
+    unsafe { job.go::<x86::Avx512>() }
+}
+
+/// A slice whose separate parts are written by separate threads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slots<T> {
+    start: *mut T,
+    len: usize,
+}
+
+// SAFETY: the only access is `part`, whose caller promises that no two threads touch the same elements.
+unsafe impl<T: Send> Send for Slots<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Slots<T> {}
+
+impl<T> Slots<T> {
+    /// The slice must outlive every use of the slots, which the borrow of the crew's job sees to.
+    pub(crate) fn over(slice: &mut [T]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len() }
+    }
+
+    /// Elements `from..from + count`.
+    ///
+    /// # Safety
+    /// The slice is still borrowed for these slots, and nobody else uses these elements meanwhile.
+    #[allow(clippy::mut_from_ref, reason = "that is what the safety contract is about")]
+    pub(crate) unsafe fn part(&self, from: usize, count: usize) -> &mut [T] {
+        assert!(from.checked_add(count).is_some_and(|end| end <= self.len), "a part lies inside its slice");
+        // SAFETY: inside the slice by the check, and not shared by contract.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(from), count) }
+    }
+
+    /// A pointer to element `from`.
+    ///
+    /// # Safety
+    /// `from` lies inside the slice; the rest is between the caller and whatever writes through the pointer.
+    pub(crate) unsafe fn at(&self, from: usize) -> *mut T {
+        debug_assert!(from < self.len);
+        // SAFETY: by contract.
+        unsafe { self.start.add(from) }
+    }
+}

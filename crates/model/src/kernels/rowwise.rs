@@ -1,0 +1,188 @@
+//! Kernels over single rows: norm, rotation, gate, sum, softmax, rounding to int8.
+#![allow(unsafe_code, reason = "vector loads and stores; every loop stays inside its slice")]
+
+use super::{Job, int8::BLOCK, int8::Int8Block, lanes::Lanes};
+
+/// `out = x / rms(x) ⊙ gains`.
+pub(crate) struct Norm<'a> {
+    pub x: &'a [f32],
+    pub gains: &'a [f32],
+    pub eps: f32,
+    pub out: &'a mut [f32],
+}
+
+impl Job for Norm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn go<L: Lanes>(self) {
+        let n = self.x.len();
+        assert!(n == self.gains.len() && n == self.out.len() && n.is_multiple_of(16), "rows are multiples of 16");
+        // SAFETY: every access is at a multiple of sixteen below `n`.
+        unsafe {
+            let mut squares = L::splat(0.0);
+            for i in (0..n).step_by(16) {
+                let x = L::load(self.x.as_ptr().add(i));
+                squares = x.fma(x, squares);
+            }
+            #[allow(clippy::cast_precision_loss, reason = "widths are small")]
+            let scale = L::splat(1.0 / (squares.sum() / n as f32 + self.eps).sqrt());
+            for i in (0..n).step_by(16) {
+                let x = L::load(self.x.as_ptr().add(i)).mul(scale);
+                x.mul(L::load(self.gains.as_ptr().add(i))).store(self.out.as_mut_ptr().add(i));
+            }
+        }
+    }
+}
+
+/// `gate = silu(gate) ⊙ up`.
+pub(crate) struct Gate<'a> {
+    pub gate: &'a mut [f32],
+    pub up: &'a [f32],
+}
+
+impl Job for Gate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn go<L: Lanes>(self) {
+        let n = self.gate.len();
+        assert!(n == self.up.len() && n.is_multiple_of(16), "rows are multiples of 16");
+        // SAFETY: every access is at a multiple of sixteen below `n`.
+        unsafe {
+            let (zero, one) = (L::splat(0.0), L::splat(1.0));
+            for i in (0..n).step_by(16) {
+                let gate = L::load(self.gate.as_ptr().add(i));
+                let silu = gate.div(zero.sub(gate).exp().add(one));
+                silu.mul(L::load(self.up.as_ptr().add(i))).store(self.gate.as_mut_ptr().add(i));
+            }
+        }
+    }
+}
+
+/// `x += y`.
+pub(crate) struct Add<'a> {
+    pub x: &'a mut [f32],
+    pub y: &'a [f32],
+}
+
+impl Job for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn go<L: Lanes>(self) {
+        self.x.iter_mut().zip(self.y).for_each(|(x, y)| *x += y);
+    }
+}
+
+/// Turns neighbouring numbers of each head by the angles whose cosine and sine are given.
+pub(crate) struct Rotate<'a> {
+    pub row: &'a mut [f32],
+    pub head_dim: usize,
+    pub cos: &'a [f32],
+    pub sin: &'a [f32],
+    /// Whether the pairs are neighbours, or lie half the rotated part apart.
+    pub neighbours: bool,
+}
+
+impl Job for Rotate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn go<L: Lanes>(self) {
+        let half = self.cos.len();
+        for head in self.row.chunks_exact_mut(self.head_dim) {
+            let turn = |a: f32, b: f32, c: f32, s: f32| (a * c - b * s, a * s + b * c);
+            let angles = self.cos.iter().zip(self.sin);
+            if self.neighbours {
+                for (pair, (&c, &s)) in head[..2 * half].chunks_exact_mut(2).zip(angles) {
+                    (pair[0], pair[1]) = turn(pair[0], pair[1], c, s);
+                }
+            } else {
+                let (low, high) = head[..2 * half].split_at_mut(half);
+                for ((a, b), (&c, &s)) in low.iter_mut().zip(high).zip(angles) {
+                    (*a, *b) = turn(*a, *b, c, s);
+                }
+            }
+        }
+    }
+}
+
+/// Rounds one row to int8 per block of 32.
+pub(crate) struct Round<'a> {
+    pub x: &'a [f32],
+    pub into: &'a mut [Int8Block],
+}
+
+impl Job for Round<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation, reason = "a block's total is at most 32 · 127")]
+    unsafe fn go<L: Lanes>(self) {
+        // 1.5 · 2²³: adding it leaves the nearest integer, ties to even, in the lowest bits.
+        const MAGIC: f32 = 12_582_912.0;
+        assert!(self.x.len() == self.into.len() * BLOCK, "the rows were shaped for this width");
+        for (x, into) in self.x.as_chunks::<BLOCK>().0.iter().zip(self.into) {
+            // SAFETY: loads and stores are of both halves of a block of 32.
+            unsafe {
+                let (low, high) = (L::load(x.as_ptr()), L::load(x.as_ptr().add(16)));
+                let largest = low.abs().max(high.abs()).largest();
+                let inverse = L::splat(if largest > 0.0 { 127.0 / largest } else { 0.0 });
+                let magic = L::splat(MAGIC);
+                let (low, high) = (low.mul(inverse).add(magic), high.mul(inverse).add(magic));
+                low.store_low_bytes(into.quants.as_mut_ptr());
+                high.store_low_bytes(into.quants.as_mut_ptr().add(16));
+                // A sum of 32 integers up to 127 is exact in floats.
+                let total = low.sub(magic).add(high.sub(magic)).sum();
+                into.scale = largest / 127.0;
+                into.sum = into.scale * total;
+                into.total = total as i32;
+            }
+        }
+    }
+}
+
+/// Scales, masks and normalises one row of scores in place: `softmax(scale · x[..seen])`, and 0 beyond.
+///
+/// The slice is a multiple of sixteen long; each lane's partial sum depends only on positions, not on the length.
+pub(crate) struct Softmax<'a> {
+    pub scores: &'a mut [f32],
+    pub seen: usize,
+    pub scale: f32,
+}
+
+impl Job for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn go<L: Lanes>(self) {
+        let n = self.scores.len();
+        assert!(n.is_multiple_of(16) && self.seen <= n && self.seen > 0, "scores come in panels of 16");
+        let end = self.seen.next_multiple_of(16);
+        self.scores[self.seen..end].fill(f32::NEG_INFINITY);
+        self.scores[end..].fill(0.0);
+        // SAFETY: every access is at a multiple of sixteen below `end`, which is at most `n`.
+        unsafe {
+            let at = self.scores.as_mut_ptr();
+            let mut top = L::splat(f32::NEG_INFINITY);
+            for i in (0..end).step_by(16) {
+                top = top.max(L::load(at.add(i)));
+            }
+            let (scale, shift) = (L::splat(self.scale), L::splat(-top.largest() * self.scale));
+            for i in (0..end).step_by(16) {
+                L::load(at.add(i)).fma(scale, shift).exp().store(at.add(i));
+            }
+            // What the clamped exponential made of the masked places goes back to nothing.
+            self.scores[self.seen..end].fill(0.0);
+            let mut sum = L::splat(0.0);
+            for i in (0..end).step_by(16) {
+                sum = sum.add(L::load(at.add(i)));
+            }
+            let inverse = L::splat(1.0 / sum.sum());
+            for i in (0..end).step_by(16) {
+                L::load(at.add(i)).mul(inverse).store(at.add(i));
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The decoder, its kernels, weights, tokenizer and chat template, and the sentence embedder.
+//!
+//! Everything here works on bytes, tokens and numbers. It does not know who is asking, reads no environment, opens no
+//! socket (`pull` starts pip, and nothing else), and keeps nothing of a prompt after [`Session::clear`].
+
+mod anchor;
+mod bert;
+mod config;
+mod embed;
+mod error;
+mod generate;
+pub mod gguf;
+pub mod graph;
+pub mod kernels;
+mod kv;
+mod ops;
+mod pull;
+pub mod registry;
+mod sample;
+mod session;
+mod template;
+mod tokenizer;
+mod weights;
+
+pub use anchor::{Anchor, LoadOptions, Passport};
+pub use config::{Config, Family, RopePairs};
+pub use embed::Embedder;
+pub use error::ModelError;
+pub use generate::{Flow, Generated, StopReason};
+pub use pull::{PullOptions, PullProgress, pull, pull_with};
+pub use registry::{ModelPaths, locate, verify};
+pub use sample::Sampling;
+pub use session::Session;
+pub use template::{ChatTemplate, ChatTurn as Turn};
+pub use tokenizer::Tokenizer;

@@ -1,0 +1,297 @@
+//! The fast operations: int8 kernels, a key-value cache, and buffers that are used again.
+//!
+//! The first steps of a session make the buffers; after that a step reserves no memory. Every operation splits its
+//! outputs over the crew and no output is shared, so results depend neither on threads nor on how many rows there are.
+#![allow(unsafe_code, reason = "threads write to separate parts of one buffer")]
+
+use crate::{
+    Config, RopePairs,
+    graph::Ops,
+    kernels::{
+        Crew, Int8Rows, Matrix, Running, STRIP, Slots,
+        attend::Attend,
+        matrix::Input,
+        rowwise::{Add, Gate, Norm, Rotate, Round},
+    },
+    kv::KvCache,
+};
+use std::{convert::Infallible, sync::Arc};
+use zeroize::Zeroize;
+
+/// Tasks handed out per thread, so that one that is held up leaves the rest to the others.
+const TASKS_PER_THREAD: usize = 4;
+/// Rows from which it pays to share row-wise work with other threads.
+const ROWS_SHARED_MIN: usize = 8;
+/// Queries in one task of attention; a multiple of what a kernel keeps in registers.
+const QUERIES_PER_TASK: usize = 32;
+
+/// Rows of activations; a row may be longer than what is asked of it, up to a multiple of sixteen.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) data: Vec<f32>,
+    rows: usize,
+}
+
+impl Rows {
+    fn width(&self) -> usize {
+        self.data.len() / self.rows.max(1)
+    }
+}
+
+/// Cosines and sines of every position and frequency.
+#[derive(Debug)]
+pub(crate) struct RopeTable {
+    cos: Vec<f32>,
+    sin: Vec<f32>,
+    half: usize,
+    neighbours: bool,
+}
+
+impl RopeTable {
+    pub(crate) fn new(config: &Config, factors: Option<&[f32]>, positions: usize) -> Self {
+        let half = config.rope_dims / 2;
+        let mut table = Self {
+            cos: Vec::with_capacity(positions * half),
+            sin: Vec::with_capacity(positions * half),
+            half,
+            neighbours: config.rope_pairs == RopePairs::Neighbours,
+        };
+        // In double precision: at position 8000 a float frequency would already be off by a thousandth of a turn.
+        #[allow(clippy::cast_precision_loss, reason = "positions and dimensions are small")]
+        let frequency = |i: usize| {
+            let base = f64::from(config.rope_base).powf(-2.0 * i as f64 / config.rope_dims as f64);
+            base / f64::from(config.rope_scale) / factors.map_or(1.0, |factors| f64::from(factors[i]))
+        };
+        let frequencies: Vec<f64> = (0..half).map(frequency).collect();
+        for position in 0..positions {
+            for frequency in &frequencies {
+                #[allow(clippy::cast_precision_loss, reason = "positions are small")]
+                let (sin, cos) = (position as f64 * frequency).sin_cos();
+                #[allow(clippy::cast_possible_truncation, reason = "rounded to float on purpose")]
+                (table.cos.push(cos as f32), table.sin.push(sin as f32));
+            }
+        }
+        table
+    }
+}
+
+/// The fast operations of one session.
+pub(crate) struct FastOps {
+    running: Running,
+    crew: Arc<Crew>,
+    rope: RopeTable,
+    pub(crate) kv: KvCache,
+    heads: usize,
+    kv_heads: usize,
+    head_dim: usize,
+    /// Position of the first row of the step.
+    pub(crate) start: usize,
+    rounded: Int8Rows,
+    spare: Vec<Vec<f32>>,
+    scores: Vec<Vec<f32>>,
+}
+
+impl FastOps {
+    pub(crate) fn new(running: Running, crew: Arc<Crew>, config: &Config, rope: RopeTable, context: usize) -> Self {
+        Self {
+            running,
+            scores: (0..crew.threads()).map(|_| Vec::new()).collect(),
+            crew,
+            rope,
+            kv: KvCache::new(config.layers, config.kv_heads, config.head_dim, context),
+            heads: config.heads,
+            kv_heads: config.kv_heads,
+            head_dim: config.head_dim,
+            start: 0,
+            rounded: Int8Rows::default(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Overwrites everything that was computed from a prompt.
+    pub(crate) fn wipe(&mut self) {
+        self.kv.wipe();
+        for buffer in self.spare.iter_mut().chain(&mut self.scores) {
+            buffer.zeroize();
+        }
+        self.spare.clear();
+        self.rounded.wipe();
+    }
+
+    /// A buffer whose contents are unspecified: whatever fills it writes every element.
+    fn take(&mut self, rows: usize, width: usize) -> Rows {
+        let mut data = self.spare.pop().unwrap_or_default();
+        data.resize(rows * width, 0.0);
+        Rows { data, rows }
+    }
+
+    /// Takes a buffer back.
+    pub(crate) fn give(&mut self, rows: Rows) {
+        self.spare.push(rows.data);
+    }
+
+    /// Runs `job` for every row, shared with the crew where there are enough.
+    fn each_row(&self, rows: usize, job: impl Fn(usize) + Sync) {
+        if rows < ROWS_SHARED_MIN {
+            (0..rows).for_each(job);
+            return;
+        }
+        let tasks = (self.crew.threads() * TASKS_PER_THREAD).min(rows);
+        self.crew.run(tasks, |_, task| (rows * task / tasks..rows * (task + 1) / tasks).for_each(&job));
+    }
+}
+
+impl Drop for FastOps {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+impl Ops for FastOps {
+    type Rows = Rows;
+    type Matrix = Matrix;
+    type Gains = Vec<f32>;
+    type Error = Infallible;
+
+    fn embed(&mut self, table: &Matrix, tokens: &[u32]) -> Result<Rows, Infallible> {
+        let mut out = self.take(tokens.len(), table.columns);
+        for (token, row) in tokens.iter().zip(out.data.chunks_exact_mut(table.columns)) {
+            table.row(*token as usize, row);
+        }
+        Ok(out)
+    }
+
+    fn norm(&mut self, x: &Rows, gains: &Vec<f32>, eps: f32) -> Result<Rows, Infallible> {
+        let width = x.width();
+        let mut out = self.take(x.rows, width);
+        let slots = Slots::over(&mut out.data);
+        let running = self.running;
+        self.each_row(x.rows, |row| {
+            // SAFETY: each row is one call's alone.
+            unsafe {
+                let out = slots.part(row * width, width);
+                running.run(Norm { x: &x.data[row * width..][..width], gains, eps, out });
+            }
+        });
+        Ok(out)
+    }
+
+    fn project<const N: usize>(&mut self, weights: [&Matrix; N], x: Rows) -> Result<[Rows; N], Infallible> {
+        let (running, width) = (self.running, x.width());
+        if weights.iter().any(|matrix| matrix.is_quantised()) {
+            let mut rounded = std::mem::take(&mut self.rounded);
+            rounded.shape(x.rows, width);
+            let blocks = rounded.blocks;
+            let into = Slots::over(&mut rounded.data);
+            self.each_row(x.rows, |row| {
+                // SAFETY: each row is one call's alone.
+                unsafe {
+                    let into = into.part(row * blocks, blocks);
+                    running.run(Round { x: &x.data[row * width..][..width], into });
+                }
+            });
+            self.rounded = rounded;
+        }
+        let mut out = weights.map(|matrix| self.take(x.rows, matrix.strip_count() * STRIP));
+        let slots: [Slots<f32>; N] = std::array::from_fn(|i| Slots::over(&mut out[i].data));
+        let input = Input { floats: &x.data, rounded: &self.rounded, rows: x.rows };
+        let total: usize = weights.iter().map(|matrix| matrix.strip_count()).sum();
+        let tasks = (self.crew.threads() * TASKS_PER_THREAD).min(total);
+        self.crew.run(tasks, |_, task| {
+            let mut range = total * task / tasks..total * (task + 1) / tasks;
+            for (matrix, slots) in weights.iter().zip(slots) {
+                let count = matrix.strip_count();
+                let mine = range.start.min(count)..range.end.min(count);
+                // SAFETY: the ranges of the tasks do not overlap, so each strip's columns are one call's alone.
+                unsafe { matrix.multiply(running, mine, input, slots) };
+                range = range.start.saturating_sub(count)..range.end.saturating_sub(count);
+            }
+        });
+        self.give(x);
+        Ok(out)
+    }
+
+    fn rope(&mut self, mut x: Rows, heads: usize) -> Result<Rows, Infallible> {
+        let (width, head_dim, start, table) = (x.width(), self.head_dim, self.start, &self.rope);
+        debug_assert_eq!(width, heads * head_dim);
+        let slots = Slots::over(&mut x.data);
+        let running = self.running;
+        self.each_row(x.rows, |row| {
+            let angles = (start + row) * table.half..(start + row + 1) * table.half;
+            let (cos, sin) = (&table.cos[angles.clone()], &table.sin[angles]);
+            // SAFETY: each row is one call's alone.
+            unsafe {
+                let row = slots.part(row * width, width);
+                running.run(Rotate { row, head_dim, cos, sin, neighbours: table.neighbours });
+            }
+        });
+        Ok(x)
+    }
+
+    fn attention(&mut self, layer: usize, queries: Rows, keys: Rows, values: Rows) -> Result<Rows, Infallible> {
+        let width = keys.width();
+        let pairs = keys.data.chunks_exact(width).zip(values.data.chunks_exact(width));
+        for (row, (key, value)) in pairs.enumerate() {
+            self.kv.store(layer, self.start + row, key, value);
+        }
+        let mut out = self.take(queries.rows, queries.width());
+        let slots = Slots::over(&mut out.data);
+        let scores = Slots::over(&mut self.scores);
+        let group = self.heads / self.kv_heads;
+        let count = queries.rows * group;
+        let parts = count.div_ceil(QUERIES_PER_TASK);
+        let (kv, running) = (&self.kv, self.running);
+        // Later queries see more, so they go first and the short ones fill up the end.
+        self.crew.run(parts * self.kv_heads, |worker, task| {
+            let (part, kv_head) = (parts - 1 - task / self.kv_heads, task % self.kv_heads);
+            // SAFETY: each worker has its own scores, and each task its own queries.
+            unsafe {
+                running.run(Attend {
+                    keys: kv.keys(layer, kv_head),
+                    values: kv.values(layer, kv_head),
+                    head_dim: self.head_dim,
+                    queries: &queries.data,
+                    out: slots,
+                    heads: self.heads,
+                    group,
+                    kv_head,
+                    start: self.start,
+                    rows: part * QUERIES_PER_TASK..((part + 1) * QUERIES_PER_TASK).min(count),
+                    scores: &mut scores.part(worker, 1)[0],
+                });
+            }
+        });
+        self.give(queries);
+        self.give(keys);
+        self.give(values);
+        Ok(out)
+    }
+
+    fn gate(&mut self, mut gate: Rows, up: Rows) -> Result<Rows, Infallible> {
+        let width = gate.width();
+        let slots = Slots::over(&mut gate.data);
+        let running = self.running;
+        self.each_row(gate.rows, |row| {
+            // SAFETY: each row is one call's alone.
+            unsafe { running.run(Gate { gate: slots.part(row * width, width), up: &up.data[row * width..][..width] }) }
+        });
+        self.give(up);
+        Ok(gate)
+    }
+
+    fn add(&mut self, mut x: Rows, y: Rows) -> Result<Rows, Infallible> {
+        // SAFETY: adding asks for nothing.
+        unsafe { self.running.run(Add { x: &mut x.data, y: &y.data }) };
+        self.give(y);
+        Ok(x)
+    }
+
+    fn last(&mut self, mut x: Rows, count: usize) -> Result<Rows, Infallible> {
+        let width = x.width();
+        let count = count.min(x.rows);
+        x.data.copy_within((x.rows - count) * width.., 0);
+        x.data.truncate(count * width);
+        x.rows = count;
+        Ok(x)
+    }
+}

@@ -1,0 +1,330 @@
+//! Byte-level BPE built from a GGUF's own metadata.
+//!
+//! Invariant: untrusted text stays text. The BPE vocabulary holds no control token, so [`Tokenizer::encode`] without
+//! `special` cannot produce one whatever the text spells; control tokens are found by a scan of their own, and only
+//! when asked. Nothing of a text is kept after a call (the library's per-thread word cache is off).
+
+mod pieces;
+
+use crate::ModelError;
+use crate::gguf::Gguf;
+use hinet_protocol::Hash;
+use pieces::Splitter;
+use std::collections::BTreeMap;
+use tokenizers::Model as _;
+use tokenizers::models::bpe::{BPE, Vocab};
+
+/// GGML's number of a control token such as `<|im_start|>`.
+const KIND_CONTROL: i64 = 3;
+/// GGML's number of a token that its maker added; also found only when special tokens are asked for.
+const KIND_ADDED: i64 = 4;
+/// GGML's number of a token that is never used.
+const KIND_UNUSED: i64 = 5;
+/// Changes when the same metadata would give other ids than before.
+const HASH_DOMAIN: &str = "hinet/tokenizer/v1";
+
+/// Turns text into token ids and back.
+pub struct Tokenizer {
+    bpe: BPE,
+    splitter: Splitter,
+    /// Bytes of every ordinary token, by id; empty for control and unused ones.
+    bytes: Vec<Vec<u8>>,
+    /// Control and added tokens.
+    special: SpecialTokens,
+    bos: Option<u32>,
+    eos: Option<u32>,
+    add_bos: bool,
+    hash: Hash,
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tokenizer({} tokens, {})", self.bytes.len(), self.hash)
+    }
+}
+
+/// What a GGUF says about its tokenizer.
+#[derive(Clone, Debug, Default)]
+pub struct TokenizerParts<'a> {
+    /// `tokenizer.ggml.model`, such as `gpt2`.
+    pub model: &'a str,
+    /// `tokenizer.ggml.pre`, such as `smollm`.
+    pub pre: &'a str,
+    /// All tokens, by id, in GPT-2's printable byte alphabet.
+    pub tokens: Vec<&'a str>,
+    /// GGML's kind of every token; empty if all are ordinary.
+    pub kinds: Vec<i64>,
+    /// Merges by rank, each two tokens with a space between.
+    pub merges: Vec<&'a str>,
+    /// The token a text begins with.
+    pub bos: Option<u32>,
+    /// The token a turn ends with.
+    pub eos: Option<u32>,
+    /// Whether the model expects `bos` before every text.
+    pub add_bos: bool,
+}
+
+impl<'a> TokenizerParts<'a> {
+    /// Collects the parts from the metadata of a GGUF file.
+    pub fn from_gguf(gguf: &'a Gguf) -> Result<Self, ModelError> {
+        let id = |key| gguf.find_u64(key).and_then(|id| u32::try_from(id).ok());
+        Ok(Self {
+            model: gguf.text("tokenizer.ggml.model")?,
+            pre: gguf.find_text("tokenizer.ggml.pre").unwrap_or("default"),
+            tokens: gguf.texts("tokenizer.ggml.tokens")?,
+            kinds: gguf.find_ints("tokenizer.ggml.token_type").unwrap_or_default(),
+            merges: gguf.texts("tokenizer.ggml.merges")?,
+            bos: id("tokenizer.ggml.bos_token_id"),
+            eos: id("tokenizer.ggml.eos_token_id"),
+            add_bos: gguf.find_bool("tokenizer.ggml.add_bos_token").unwrap_or(false),
+        })
+    }
+
+    /// BLAKE3 over everything that decides which ids a text gets.
+    fn hash(&self) -> Hash {
+        let mut hasher = blake3::Hasher::new_derive_key(HASH_DOMAIN);
+        let mut part = |bytes: &[u8]| {
+            hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+        };
+        part(self.model.as_bytes());
+        part(self.pre.as_bytes());
+        for list in [&self.tokens, &self.merges] {
+            part(&(list.len() as u64).to_le_bytes());
+            list.iter().for_each(|text| part(text.as_bytes()));
+        }
+        self.kinds.iter().for_each(|kind| part(&kind.to_le_bytes()));
+        part(format!("{:?} {:?} {}", self.bos, self.eos, self.add_bos).as_bytes());
+        Hash(*hasher.finalize().as_bytes())
+    }
+}
+
+impl Tokenizer {
+    /// The tokenizer of a GGUF file.
+    pub fn from_gguf(gguf: &Gguf) -> Result<Self, ModelError> {
+        Self::new(&TokenizerParts::from_gguf(gguf)?)
+    }
+
+    /// Builds a tokenizer; every id, merge and kind is checked first.
+    pub fn new(parts: &TokenizerParts<'_>) -> Result<Self, ModelError> {
+        let unsupported = || ModelError::TokenizerKind { model: parts.model.to_owned(), pre: parts.pre.to_owned() };
+        if parts.model != "gpt2" {
+            return Err(unsupported());
+        }
+        let (splitter, ignore_merges) = Splitter::named(parts.pre).ok_or_else(unsupported)?;
+        let bad = |problem| ModelError::BadTokenizer { problem, source: None };
+        let count = u32::try_from(parts.tokens.len()).map_err(|_| bad("it has too many tokens"))?;
+        if !parts.kinds.is_empty() && parts.kinds.len() != parts.tokens.len() {
+            return Err(bad("it does not give the kind of every token"));
+        }
+        if [parts.bos, parts.eos].into_iter().flatten().any(|id| id >= count) {
+            return Err(bad("the token that begins or ends a text is outside its vocabulary"));
+        }
+        let (mut vocab, mut bytes, mut special) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        for (id, (&token, index)) in (0u32..).zip(parts.tokens.iter().zip(0usize..)) {
+            match parts.kinds.get(index).copied() {
+                Some(KIND_CONTROL | KIND_ADDED) => {
+                    let control = parts.kinds[index] == KIND_CONTROL;
+                    special.insert(token.to_owned(), (id, control));
+                    bytes.push(if control { Vec::new() } else { token.as_bytes().to_vec() });
+                }
+                Some(KIND_UNUSED) => bytes.push(Vec::new()),
+                _ => {
+                    bytes.push(pieces::to_bytes(token).unwrap_or_else(|| token.as_bytes().to_vec()));
+                    vocab.insert(token, id);
+                }
+            }
+        }
+        let bpe = build_bpe(&vocab, &parts.merges, ignore_merges)?;
+        Ok(Self {
+            bpe,
+            splitter,
+            bytes,
+            special: SpecialTokens::new(special),
+            bos: parts.bos,
+            eos: parts.eos,
+            add_bos: parts.add_bos,
+            hash: parts.hash(),
+        })
+    }
+
+    /// The ids of `text`. With `special`, spelled-out control tokens such as `<|im_start|>` become those tokens; use
+    /// that for rendered chat templates only, never for text that somebody else wrote. No `bos` is added.
+    pub fn encode(&self, text: &str, special: bool) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(text.len() / 3);
+        if !special {
+            self.encode_plain(text, &mut ids);
+            return ids;
+        }
+        let mut rest = text;
+        while let Some((start, length, id)) = self.special.find(rest) {
+            self.encode_plain(&rest[..start], &mut ids);
+            ids.push(id);
+            rest = &rest[start + length..];
+        }
+        self.encode_plain(rest, &mut ids);
+        ids
+    }
+
+    fn encode_plain(&self, text: &str, ids: &mut Vec<u32>) {
+        self.splitter.split(text, &mut |piece| {
+            let spelled = pieces::to_alphabet(piece);
+            let tokens = self.bpe.tokenize(&spelled);
+            let tokens = tokens.expect("without dropout or an unknown token, merging a word has no way to fail");
+            ids.extend(tokens.iter().map(|token| token.id));
+        });
+    }
+
+    /// The text of `ids`, without control tokens; bytes that are no UTF-8 become U+FFFD.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let bytes: Vec<u8> = ids.iter().flat_map(|&id| self.token_bytes(id)).copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The bytes of one token; empty for control tokens and ids outside the vocabulary.
+    pub fn token_bytes(&self, id: u32) -> &[u8] {
+        self.bytes.get(id as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Begins decoding a text that arrives token by token.
+    pub fn stream(&self) -> DecodeStream<'_> {
+        DecodeStream { tokenizer: self, pending: Vec::new() }
+    }
+
+    /// The id of a control or added token.
+    pub fn special_id(&self, token: &str) -> Option<u32> {
+        self.special.ids.get(token).map(|&(id, _)| id)
+    }
+
+    /// The spelling of a control or added token.
+    pub fn special_text(&self, id: u32) -> Option<&str> {
+        self.special.ids.iter().find(|&(_, &(other, _))| other == id).map(|(text, _)| text.as_str())
+    }
+
+    /// Whether `id` is a control token: one that text can never contain.
+    pub fn is_control(&self, id: u32) -> bool {
+        self.special.control.binary_search(&id).is_ok()
+    }
+
+    /// Size of the vocabulary.
+    pub fn vocabulary(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The token a text begins with.
+    pub fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    /// The token a turn ends with.
+    pub fn eos(&self) -> Option<u32> {
+        self.eos
+    }
+
+    /// Whether the model expects [`Tokenizer::bos`] before every text.
+    pub fn adds_bos(&self) -> bool {
+        self.add_bos
+    }
+
+    /// Identifies everything that decides which ids a text gets.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+}
+
+/// Builds the merge table after checking what the library takes on trust.
+fn build_bpe(vocab: &BTreeMap<&str, u32>, merges: &[&str], ignore_merges: bool) -> Result<BPE, ModelError> {
+    let bad = |problem| ModelError::BadTokenizer { problem, source: None };
+    // A byte may lack a token (SmolLM2 has none for 21 of them); the library leaves such bytes out, as the reference does.
+    let mut pairs = Vec::with_capacity(merges.len());
+    for merge in merges {
+        let (left, right) = merge.split_once(' ').ok_or_else(|| bad("a merge is not two tokens"))?;
+        let merged = format!("{left}{right}");
+        if ![left, right, merged.as_str()].iter().all(|token| vocab.contains_key(token)) {
+            return Err(bad("a merge names a token that is not in the vocabulary"));
+        }
+        pairs.push((left.to_owned(), right.to_owned()));
+    }
+    let vocab: Vocab = vocab.iter().map(|(&token, &id)| (token.to_owned(), id)).collect();
+    BPE::builder()
+        .vocab_and_merges(vocab, pairs)
+        .ignore_merges(ignore_merges)
+        .cache_capacity(0)
+        .build()
+        .map_err(|source| ModelError::BadTokenizer { problem: "its merges cannot be used", source: Some(source) })
+}
+
+/// Control and added tokens, found leftmost and longest first.
+#[derive(Debug)]
+struct SpecialTokens {
+    ids: BTreeMap<String, (u32, bool)>,
+    /// Spellings, the longest first.
+    longest: Vec<(String, u32)>,
+    /// Which first bytes are worth a look.
+    first: [bool; 256],
+    /// Ids of the control tokens, sorted.
+    control: Vec<u32>,
+}
+
+impl SpecialTokens {
+    fn new(mut ids: BTreeMap<String, (u32, bool)>) -> Self {
+        ids.remove("");
+        let mut longest: Vec<_> = ids.iter().map(|(text, &(id, _))| (text.clone(), id)).collect();
+        longest.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        let mut first = [false; 256];
+        longest.iter().for_each(|(text, _)| first[usize::from(text.as_bytes()[0])] = true);
+        let mut control: Vec<_> = ids.values().filter(|(_, control)| *control).map(|&(id, _)| id).collect();
+        control.sort_unstable();
+        Self { ids, longest, first, control }
+    }
+
+    /// Start, length and id of the first special token in `text`.
+    fn find(&self, text: &str) -> Option<(usize, usize, u32)> {
+        let candidates = text.bytes().enumerate().filter(|&(_, byte)| self.first[usize::from(byte)]);
+        candidates.into_iter().find_map(|(start, _)| {
+            let rest = &text.as_bytes()[start..];
+            let hit = self.longest.iter().find(|(spelling, _)| rest.starts_with(spelling.as_bytes()));
+            hit.map(|(spelling, id)| (start, spelling.len(), *id))
+        })
+    }
+}
+
+/// Decodes a text that arrives token by token; a character is given out when its last byte is there.
+#[derive(Debug)]
+pub struct DecodeStream<'a> {
+    tokenizer: &'a Tokenizer,
+    pending: Vec<u8>,
+}
+
+impl DecodeStream<'_> {
+    /// Adds a token and returns the text that is now certain, which may be empty.
+    pub fn push(&mut self, id: u32) -> String {
+        self.pending.extend_from_slice(self.tokenizer.token_bytes(id));
+        let mut text = String::new();
+        loop {
+            match std::str::from_utf8(&self.pending) {
+                Ok(valid) => {
+                    text.push_str(valid);
+                    self.pending.clear();
+                    return text;
+                }
+                Err(error) => {
+                    let (valid, rest) = self.pending.split_at(error.valid_up_to());
+                    text.push_str(&String::from_utf8_lossy(valid));
+                    // Bytes that no further byte can complete become one U+FFFD, as `decode` makes them.
+                    let bad = error.error_len();
+                    let keep = rest[bad.unwrap_or(0)..].to_vec();
+                    self.pending = keep;
+                    if bad.is_none() {
+                        return text;
+                    }
+                    text.push(char::REPLACEMENT_CHARACTER);
+                }
+            }
+        }
+    }
+
+    /// Ends the text; an unfinished character becomes U+FFFD.
+    pub fn finish(self) -> String {
+        String::from_utf8_lossy(&self.pending).into_owned()
+    }
+}

@@ -1,0 +1,151 @@
+//! From every room's errors to what a person reads: the sentence is the error's own, the hint is the front door's.
+
+use hinet_connectors::WatchError;
+use hinet_consent::ConsentError;
+use hinet_index::IndexError;
+use hinet_model::ModelError;
+use hinet_vault::VaultError;
+
+use crate::protocol::{ErrorKind, Failure};
+
+/// What a flow can end with, other than well: a room's error, or a sentence of the node's own.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NodeError {
+    /// Of the vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Of consent.
+    #[error(transparent)]
+    Consent(#[from] ConsentError),
+    /// Of the model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Of the index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// Of the watcher.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// Said by the node itself.
+    #[error(transparent)]
+    Said(#[from] Failure),
+}
+
+impl NodeError {
+    /// A sentence of the node's own, with its hint.
+    pub(crate) fn said(kind: ErrorKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Said(Failure::new(kind, message, hint))
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Vault(error) => of_vault(error),
+            NodeError::Consent(error) => of_consent(error),
+            NodeError::Model(error) => of_model(error),
+            NodeError::Index(error) => of_index(error),
+            NodeError::Watch(error) => of_watch(error),
+            NodeError::Said(failure) => failure,
+        }
+    }
+}
+
+/// Any room's error, as a person reads it.
+pub(crate) fn of(error: impl Into<NodeError>) -> Failure {
+    error.into().into()
+}
+
+/// Something that only a defect in the program can cause.
+pub(crate) fn unexpected(what: &str) -> Failure {
+    Failure::new(
+        ErrorKind::Failed,
+        format!("Work on {what} stopped by a fault in icore."),
+        "What was acknowledged is kept. Run `icore doctor`, then try again.",
+    )
+}
+
+/// Whether a failure means that another process has the home open.
+pub(crate) fn is_busy(failure: &Failure) -> bool {
+    failure.hint == BUSY_HINT
+}
+
+const BUSY_HINT: &str = "Close the other icore, or use the `icore node` that is running.";
+
+fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+fn of_vault(error: VaultError) -> Failure {
+    use VaultError as E;
+    let (kind, hint) = match &error {
+        E::Busy { .. } => (ErrorKind::Failed, BUSY_HINT),
+        E::NoHome { .. } => (ErrorKind::Failed, "Run `icore` in a terminal, or `icore init --help`."),
+        E::AlreadyThere { .. } => (ErrorKind::Failed, "Use another --home, or run `icore` to open this one."),
+        E::WordCount { .. } | E::UnknownWord { .. } | E::WordsMismatch => {
+            (ErrorKind::Usage, "Type the words as they were written down, in their order.")
+        }
+        E::WrongPassphrase | E::WrongWords | E::WrongKeychain => {
+            (ErrorKind::Failed, "Try again; nothing was changed. The 24 recovery words unlock it too.")
+        }
+        E::NoSlot { .. } => (ErrorKind::Failed, "Unlock it the way it was set up, or with the recovery words."),
+        E::Keychain { .. } => (ErrorKind::Failed, "Unlock with the passphrase instead."),
+        E::EmptyPassphrase => (ErrorKind::Usage, "Choose a sentence that only you would say."),
+        E::Damaged { .. } | E::Tampered { .. } => (
+            ErrorKind::Damaged,
+            "Run `icore doctor`; where you have a copy of the whole home folder, put all of it back.",
+        ),
+        E::Newer { .. } => (ErrorKind::Failed, "Use the newer icore."),
+        E::Full => (ErrorKind::Failed, "Make room on the disk and try again."),
+        E::ReadOnly => (ErrorKind::Failed, "Give your user the right to write there, or use another --home."),
+        E::Missing { .. } => (ErrorKind::Failed, "It may have been forgotten in the meantime."),
+        _ => (ErrorKind::Failed, "Run `icore doctor`, then try again."),
+    };
+    Failure::new(kind, sentence(&error), hint)
+}
+
+fn of_consent(error: ConsentError) -> Failure {
+    let (kind, hint) = match error {
+        ConsentError::Vault(error) => return of_vault(error),
+        ConsentError::Refused(_) => (ErrorKind::Refused, "`icore consent list` shows what is granted."),
+        ConsentError::BadDraft(_) => (ErrorKind::Usage, "`icore consent grant --help` shows the forms."),
+        ConsentError::UnknownGrant { .. } => (ErrorKind::Failed, "`icore consent list` shows their ids."),
+        ConsentError::NotAnExport { .. } | ConsentError::ExportTooLong { .. } => {
+            (ErrorKind::Failed, "Give a file that `icore audit export` wrote.")
+        }
+        ConsentError::Broken { .. } | ConsentError::StoredGrant { .. } | ConsentError::StoredRecord { .. } => {
+            (ErrorKind::Damaged, "Run `icore doctor`.")
+        }
+        _ => (ErrorKind::Failed, "Try again."),
+    };
+    Failure::new(kind, sentence(&error), hint)
+}
+
+fn of_model(error: ModelError) -> Failure {
+    let hint = match &error {
+        ModelError::PromptTooLong { .. } => "Ask for less at once.",
+        ModelError::WrongSize { .. } | ModelError::WrongHash { .. } => "`icore models pull` fetches it again.",
+        _ => "`icore models check` looks the models over; `icore models pull` fetches them again.",
+    };
+    Failure::new(ErrorKind::Failed, sentence(&error), hint)
+}
+
+fn of_index(error: IndexError) -> Failure {
+    match error {
+        IndexError::Vault(error) => of_vault(error),
+        error => Failure::new(
+            ErrorKind::Damaged,
+            sentence(&error),
+            "The index is derived: `icore doctor --rebuild-index` makes it again from the vault.",
+        ),
+    }
+}
+
+fn of_watch(error: WatchError) -> Failure {
+    Failure::new(ErrorKind::Failed, sentence(&error), "`icore sources sync` reads it by hand.")
+}

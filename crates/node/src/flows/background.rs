@@ -1,0 +1,165 @@
+//! What a lasting node does by itself: catch up with its folders, watch them, make the vectors that are missing.
+
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use hinet_connectors::Watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::dispatch::Sink;
+use crate::failure::NodeError;
+use crate::flows::{ingest, status};
+use crate::protocol::{Event, Progress, SourceId, SourceKind, SourceState, Unit};
+use crate::state::Node;
+
+/// Changes of one file within this time are one change.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+/// Chunks embedded between two looks at the cancel flag and two transactions.
+const EMBED_BATCH: usize = 256;
+
+/// Runs until the node ends.
+pub(crate) async fn run(node: Node) {
+    start_watching(&node);
+    catch_up(&node).await;
+    loop {
+        tokio::select! {
+            () = node.ending.cancelled() => return,
+            () = node.embed_wake.notified() => {}
+        }
+        let cancel = node.live();
+        if node.consent.is_killed() {
+            continue;
+        }
+        if let Err(failure) = embed_all(&node, None, &cancel).await {
+            node.notices.add(failure.to_string());
+        }
+        status::tell(&node);
+    }
+}
+
+/// Reads what changed in the watched folders while nobody was looking.
+async fn catch_up(node: &Node) {
+    if node.consent.is_killed() {
+        return;
+    }
+    let sources = node.vault.read(|r| r.sources()).unwrap_or_default();
+    for source in sources.iter().filter(|s| s.kind == SourceKind::Folder && s.state == SourceState::Active) {
+        if node.ending.is_cancelled() || !Path::new(&source.path).exists() {
+            continue;
+        }
+        let pass = ingest::Pass { root: PathBuf::from(&source.path), forced: false };
+        match ingest::run(node, source.id, pass, None, &node.live()).await {
+            Ok(report) if report.new + report.updated > 0 => {
+                let _ = node.news.send(Event::Indexed { report });
+            }
+            Ok(_) => {}
+            Err(failure) => node.notices.add(failure.to_string()),
+        }
+    }
+    node.embed_wake.notify_one();
+}
+
+/// Starts the watcher on every active folder.
+pub(crate) fn start_watching(node: &Node) {
+    if node.consent.is_killed() {
+        return;
+    }
+    let sources = node.vault.read(|r| r.sources()).unwrap_or_default();
+    let roots: Vec<(SourceId, PathBuf)> = sources
+        .into_iter()
+        .filter(|s| s.kind == SourceKind::Folder && s.state == SourceState::Active && Path::new(&s.path).is_dir())
+        .map(|s| (s.id, PathBuf::from(s.path)))
+        .collect();
+    let (changes, mut inbox) = tokio::sync::mpsc::unbounded_channel::<(SourceId, Vec<PathBuf>)>();
+    let started = Watch::start(&roots, DEBOUNCE, move |source, paths| {
+        // The node has ended; nothing watches any more.
+        let _ = changes.send((source, paths));
+    });
+    let watch = match started {
+        Ok(watch) => watch,
+        Err(error) => return node.notices.add(error.to_string()),
+    };
+    watch.notices().into_iter().for_each(|sentence| node.notices.add(sentence));
+    *node.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch);
+    let node = node.clone();
+    let tasks = node.tasks.clone();
+    tasks.spawn(async move {
+        loop {
+            let change = tokio::select! {
+                () = node.ending.cancelled() => return,
+                change = inbox.recv() => change,
+            };
+            let Some((source, paths)) = change else { return };
+            changed(&node, source, paths).await;
+        }
+    });
+}
+
+async fn changed(node: &Node, source: SourceId, paths: Vec<PathBuf>) {
+    if node.consent.is_killed() {
+        return;
+    }
+    let _alone = node.memory_work.lock().await;
+    let reader = node.clone();
+    let read = tokio::task::spawn_blocking(move || ingest::read_changes(&reader, source, &paths)).await;
+    match read {
+        Ok(Ok(report)) if report.new + report.updated > 0 => {
+            let _ = node.news.send(Event::Indexed { report });
+        }
+        Ok(Ok(_)) => {}
+        Ok(Err(failure)) => node.notices.add(failure.to_string()),
+        Err(_) => node.notices.add("Reading a change in a watched folder stopped by a fault.".into()),
+    }
+}
+
+/// Watches one more folder, where this node watches at all.
+pub(crate) fn watch(node: &Node, source: SourceId, root: &Path) {
+    let mut slot = node.watch.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(watch) = slot.as_mut()
+        && let Err(error) = watch.add(source, root)
+    {
+        node.notices.add(error.to_string());
+    }
+}
+
+/// Watches one folder less.
+pub(crate) fn unwatch(node: &Node, source: SourceId, root: &Path) {
+    let mut slot = node.watch.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(watch) = slot.as_mut() {
+        watch.remove(source, root);
+    }
+}
+
+/// Makes the vectors that are missing. Cancelled, it leaves the rest for the next time.
+pub(crate) async fn embed_all(node: &Node, sink: Option<&Sink>, cancel: &CancellationToken) -> Result<(), NodeError> {
+    let stop = ingest::flag(cancel);
+    let (node, sink) = (node.clone(), sink.cloned());
+    tokio::task::spawn_blocking(move || embed_blocking(&node, sink.as_ref(), &stop))
+        .await
+        .map_err(|_| crate::failure::unexpected("embedding"))?
+}
+
+fn embed_blocking(node: &Node, sink: Option<&Sink>, stop: &AtomicBool) -> Result<(), NodeError> {
+    let counts = node.vault.read(|r| r.counts())?;
+    let left = counts.chunks.saturating_sub(counts.embedded);
+    if left == 0 {
+        return Ok(());
+    }
+    let embedder = node.embedder()?;
+    let index = node.index();
+    let mut done = 0u64;
+    while !stop.load(std::sync::atomic::Ordering::Relaxed) && !node.ending.is_cancelled() {
+        let made = index.embed_pending(&node.vault, &embedder, EMBED_BATCH, stop, &mut |_, _| {})?;
+        if made == 0 {
+            break;
+        }
+        done += made as u64;
+        if let Some(sink) = sink {
+            let what = "learning the meaning".to_owned();
+            sink.progress(Progress { what, done, total: Some(left.max(done)), unit: Unit::Chunks });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! The prompt, within the anchor's context. What does not fit is cut from the oldest end and said.
+
+use minijinja::{Environment, context};
+
+use super::Node;
+use crate::failure::NodeError;
+use crate::protocol::{Cut, Hit, Message, Role};
+
+/// Share of the context that earlier turns may take.
+const HISTORY_SHARE: f32 = 0.25;
+/// Share of the context that the owner's message may take.
+const MESSAGE_SHARE: f32 = 0.4;
+/// Earlier messages that are looked at.
+const HISTORY_MAX: usize = 12;
+
+/// Tokens of the prompt's own words, and the chat template's around them, at most.
+const PROMPT_WORDS: usize = 120;
+
+const ANSWER: &str = include_str!("../../../../../prompts/answer.jinja");
+const SYSTEM: &str = include_str!("../../../../../prompts/system.jinja");
+
+/// Turns for the chat template, and what had to be left out of them.
+pub(super) struct Prompt {
+    pub(super) turns: Vec<(String, String)>,
+    pub(super) cut: Vec<Cut>,
+}
+
+fn render(name: &'static str, source: &'static str, values: minijinja::Value) -> String {
+    let mut environment = Environment::new();
+    environment.add_template(name, source).expect("the prompts are part of the program and parse (tests render each)");
+    let template = environment.get_template(name).expect("it was added on the line above");
+    template
+        .render(values)
+        .expect("the prompts use only the values they are given (tests render each)")
+        .trim()
+        .to_owned()
+}
+
+/// Builds the prompt for one message: `passages` right before the question, earlier turns where they are wanted.
+pub(super) async fn build(
+    node: &Node,
+    message: &str,
+    passages: &[&Hit],
+    history: &[Message],
+    window: usize,
+    reserved: usize,
+) -> Result<Prompt, NodeError> {
+    let mut cut = Vec::new();
+    let room = window.saturating_sub(reserved);
+    let message =
+        fit(node, message, (room as f32 * MESSAGE_SHARE) as usize, "the end of your message", &mut cut).await?;
+    let user = if passages.is_empty() {
+        message
+    } else {
+        let taken = node.mind.count(vec![message.clone()]).await?[0] + PROMPT_WORDS;
+        let budget = room.saturating_sub(taken) / passages.len();
+        let mut fitted = Vec::new();
+        for hit in passages {
+            let text = fit(node, &hit.text, budget, &format!("the end of {}", hit.title), &mut cut).await?;
+            fitted.push(context! { title => hit.title.as_str(), text => text.trim() });
+        }
+        render("answer", ANSWER, context! { passages => fitted, question => message })
+    };
+    let system = render("system", SYSTEM, context! { owner => node.vault.owner() });
+    let mut turns = vec![("system".to_owned(), system)];
+    turns.extend(earlier(node, history, (room as f32 * HISTORY_SHARE) as usize, &mut cut).await?);
+    turns.push(("user".to_owned(), user));
+    Ok(Prompt { turns, cut })
+}
+
+/// The newest earlier turns that fit.
+async fn earlier(
+    node: &Node,
+    history: &[Message],
+    budget: usize,
+    cut: &mut Vec<Cut>,
+) -> Result<Vec<(String, String)>, NodeError> {
+    let recent: Vec<&Message> = history.iter().rev().take(HISTORY_MAX).collect();
+    let counts = node.mind.count(recent.iter().map(|message| message.text.clone()).collect()).await?;
+    let (mut used, mut kept) = (0, Vec::new());
+    for (message, count) in recent.iter().zip(&counts) {
+        if used + count > budget {
+            break;
+        }
+        used += count;
+        let role = if message.role == Role::User { "user" } else { "assistant" };
+        kept.push((role.to_owned(), message.text.clone()));
+    }
+    // A conversation given to the model begins with the owner.
+    while kept.last().is_some_and(|(role, _)| role == "assistant") {
+        kept.pop();
+    }
+    let left_out: usize = counts.iter().skip(kept.len()).sum();
+    if left_out > 0 {
+        cut.push(Cut { what: "earlier turns".into(), tokens: left_out });
+    }
+    kept.reverse();
+    Ok(kept)
+}
+
+/// A text within a token budget: the end is cut at a line or a word.
+async fn fit(node: &Node, text: &str, budget: usize, what: &str, cut: &mut Vec<Cut>) -> Result<String, NodeError> {
+    let count = node.mind.count(vec![text.to_owned()]).await?[0];
+    if count <= budget {
+        return Ok(text.to_owned());
+    }
+    let mut kept = text;
+    let mut size = count;
+    while size > budget && !kept.is_empty() {
+        let mut end = kept.len() * budget / size.max(1);
+        while !kept.is_char_boundary(end) {
+            end -= 1;
+        }
+        let head = &kept[..end.min(kept.len().saturating_sub(1))];
+        kept = &head[..head.rfind(char::is_whitespace).unwrap_or(0)];
+        size = node.mind.count(vec![kept.to_owned()]).await?[0];
+    }
+    cut.push(Cut { what: what.to_owned(), tokens: count - size });
+    Ok(kept.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_render() {
+        let passages = vec![context! { title => "porto.md", text => "the 14:39 from Oriente" }];
+        let answer = render("answer", ANSWER, context! { passages => passages, question => "When?" });
+        assert_eq!(
+            answer,
+            "porto.md:\nthe 14:39 from Oriente\n\nAnswer in one short sentence, using only the text above.\nQuestion: When?"
+        );
+        assert!(render("system", SYSTEM, context! { owner => "Maya" }).contains("Maya"));
+    }
+}

@@ -1,0 +1,171 @@
+//! Saying it: the model reads one passage at a time, as many as it can be trusted with; what it says is held against
+//! the passage, and the passage is quoted where the words cannot be grounded.
+
+use hinet_index::read::{Grounding, ground, quote};
+use hinet_model::{Sampling, StopReason};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::prompt;
+use super::{ChatParams, Citation, Cut, Event, Message, Node, Recalled, Sink, TokenCounts};
+use crate::failure::NodeError;
+use crate::mind::Spoken;
+use crate::protocol::{Hit, Span};
+
+/// Tokens of an answer from the memory, where the caller names no number.
+const ANSWER_TOKENS: usize = 96;
+/// Tokens of free talk, where the caller names no number.
+const TALK_TOKENS: usize = 320;
+/// Readings, of as many passages as the anchor reads at once, before the best passage is quoted.
+const TRIES: usize = 2;
+
+const NOT_IN_MEMORY: &str = "That is not in your memory.";
+
+/// An answer before it is stored.
+pub(super) struct Reply {
+    pub(super) text: String,
+    pub(super) how: &'static str,
+    pub(super) citations: Vec<Citation>,
+    pub(super) cut: Vec<Cut>,
+    pub(super) tokens: TokenCounts,
+    pub(super) tokens_per_s: f32,
+    pub(super) context: f32,
+}
+
+/// What is the same for every try of one turn.
+struct Turn<'a> {
+    node: &'a Node,
+    text: &'a str,
+    history: &'a [Message],
+    params: &'a ChatParams,
+    sink: &'a Sink,
+    cancel: &'a CancellationToken,
+}
+
+/// Answers one message.
+pub(super) async fn answer(
+    node: &Node,
+    text: &str,
+    history: &[Message],
+    recalled: &Recalled,
+    params: &ChatParams,
+    sink: &Sink,
+    cancel: &CancellationToken,
+) -> Result<Reply, NodeError> {
+    // A small reader is led astray by earlier turns it does not need.
+    let history = if recalled.follows { history } else { &[] };
+    let turn = Turn { node, text, history, params, sink, cancel };
+    if !recalled.is_recall() {
+        return talk(&turn).await;
+    }
+    let width = turn.node.mind.about().await?.passages.max(1);
+    let passages: Vec<&Hit> = recalled.passages().take(TRIES * width).collect();
+    let Some(best) = passages.first() else {
+        sink.send(Event::ChatDelta { text: NOT_IN_MEMORY.into() }).await;
+        return Ok(said(NOT_IN_MEMORY.into(), "not_in_memory"));
+    };
+    let mut read = Vec::new();
+    let mut last = None;
+    for group in passages.chunks(width) {
+        let (spoken, cut) = say(&turn, group).await?;
+        read.extend_from_slice(group);
+        let mut reply = reply(&spoken, cut);
+        let stopped = spoken.generated.stopped == StopReason::Cancelled;
+        let support = supporting(&reply.text, group, text);
+        if stopped || support.is_some() {
+            reply.how = if stopped { "stopped" } else { "generated" };
+            if let Some(n) = support.filter(|_| !stopped) {
+                let mark = format!(" [{}]", n + 1);
+                sink.send(Event::ChatDelta { text: mark.clone() }).await;
+                reply.text.push_str(&mark);
+            }
+            reply.citations = group.iter().map(|hit| cite(hit)).collect();
+            return Ok(reply);
+        }
+        sink.send(Event::ChatReset).await;
+        last = Some(reply);
+    }
+    let range = quote(&recalled.question, &best.text);
+    let words = best.text[range].trim();
+    let text = format!("“{words}” [1]");
+    sink.send(Event::ChatDelta { text: text.clone() }).await;
+    let citations = read.into_iter().map(cite).collect();
+    let tried = last.expect("at least one passage was read, or this would have been refused above");
+    Ok(Reply { text, how: "quoted", citations, ..tried })
+}
+
+/// Which passage of the prompt an answer is grounded in.
+fn supporting(answer: &str, group: &[&Hit], question: &str) -> Option<usize> {
+    group
+        .iter()
+        .position(|hit| ground(answer, &format!("{}\n{}", hit.title, hit.text), question) == Grounding::Grounded)
+}
+
+/// Free talk: the model answers from its weights, and no citation is shown.
+async fn talk(turn: &Turn<'_>) -> Result<Reply, NodeError> {
+    let (spoken, cut) = say(turn, &[]).await?;
+    let mut reply = reply(&spoken, cut);
+    if spoken.generated.stopped == StopReason::Cancelled {
+        reply.how = "stopped";
+    }
+    Ok(reply)
+}
+
+fn said(text: String, how: &'static str) -> Reply {
+    Reply {
+        text,
+        how,
+        citations: Vec::new(),
+        cut: Vec::new(),
+        tokens: TokenCounts::default(),
+        tokens_per_s: 0.0,
+        context: 0.0,
+    }
+}
+
+fn reply(spoken: &Spoken, cut: Vec<Cut>) -> Reply {
+    let made = &spoken.generated;
+    let tokens = TokenCounts { prompt: made.prompt, cached: made.cached, generated: made.generated };
+    let tokens_per_s =
+        if made.decode_ms > 0.0 { (made.generated as f64 * 1000.0 / made.decode_ms) as f32 } else { 0.0 };
+    let context = (made.prompt + made.generated) as f32 / spoken.context.max(1) as f32;
+    Reply { cut, tokens, tokens_per_s, context, ..said(made.text.trim().to_owned(), "generated") }
+}
+
+fn cite(hit: &Hit) -> Citation {
+    Citation { item: hit.item, source: hit.source.clone(), span: Span { ..hit.span }, text: hit.text.clone() }
+}
+
+fn sampling(params: &ChatParams, from_memory: bool) -> Sampling {
+    Sampling {
+        // Reading a passage aloud has one right answer; talk may wander a little.
+        temperature: params.temperature.unwrap_or(if from_memory { 0.0 } else { 0.2 }),
+        top_p: params.top_p.unwrap_or(0.9),
+        min_p: params.min_p.unwrap_or(0.05),
+        repeat_penalty: params.repeat_penalty.unwrap_or(1.1),
+        seed: params.seed.unwrap_or(0),
+        max_tokens: params.max_tokens.unwrap_or(if from_memory { ANSWER_TOKENS } else { TALK_TOKENS }),
+        stop: if from_memory { vec!["\n".into()] } else { Vec::new() },
+    }
+}
+
+/// One generation, streamed.
+async fn say(turn: &Turn<'_>, passages: &[&Hit]) -> Result<(Spoken, Vec<Cut>), NodeError> {
+    let about = turn.node.mind.about().await?;
+    let sampling = sampling(turn.params, !passages.is_empty());
+    let reserved = sampling.max_tokens + 64;
+    let built = prompt::build(turn.node, turn.text, passages, turn.history, about.context, reserved).await?;
+    let (words, mut heard) = mpsc::channel::<String>(64);
+    let sink = turn.sink.clone();
+    let streaming = tokio::spawn(async move {
+        while let Some(text) = heard.recv().await {
+            if !sink.send(Event::ChatDelta { text }).await {
+                break;
+            }
+        }
+    });
+    let spoken = turn.node.mind.generate(built.turns, sampling, words, turn.cancel.clone()).await?;
+    // All words are out before anything is said about them.
+    let _ = streaming.await;
+    Ok((spoken, built.cut))
+}

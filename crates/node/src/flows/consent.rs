@@ -1,0 +1,79 @@
+//! Grants, the ledger and the kill switch, as the owner sees them.
+
+use std::sync::atomic::Ordering;
+
+use hinet_consent::EntryKind;
+
+use crate::failure::NodeError;
+use crate::flows::{background, status};
+use crate::protocol::{Event, GrantDraft, GrantId};
+use crate::state::{Node, now};
+
+/// Most ledger lines in one answer.
+const LINES_MAX: usize = 10_000;
+
+/// [`crate::protocol::Op::Grants`].
+pub(crate) fn grants(node: &Node) -> Result<Event, NodeError> {
+    Ok(Event::Grants { grants: node.consent.grants()? })
+}
+
+/// [`crate::protocol::Op::Grant`]; the owner's proof has been checked.
+pub(crate) fn grant(node: &Node, draft: GrantDraft) -> Result<Event, NodeError> {
+    let grant = node.consent.grant(draft, now())?;
+    status::tell(node);
+    Ok(Event::Grants { grants: vec![grant] })
+}
+
+/// [`crate::protocol::Op::Revoke`].
+pub(crate) fn revoke(node: &Node, grant: GrantId) -> Result<Event, NodeError> {
+    node.consent.revoke(grant, now())?;
+    status::tell(node);
+    Ok(Event::Done)
+}
+
+/// [`crate::protocol::Op::Pending`]: nothing asks for disclosure before the first door to others is built.
+pub(crate) fn pending(_node: &Node) -> Result<Event, NodeError> {
+    Ok(Event::Grants { grants: Vec::new() })
+}
+
+/// [`crate::protocol::Op::Ledger`].
+pub(crate) fn ledger(node: &Node, limit: usize) -> Result<Event, NodeError> {
+    Ok(Event::Ledger { lines: node.consent.lines(limit.min(LINES_MAX))? })
+}
+
+/// [`crate::protocol::Op::Verify`].
+pub(crate) async fn verify(node: &Node) -> Result<Event, NodeError> {
+    let looked = node.clone();
+    let report = tokio::task::spawn_blocking(move || looked.consent.verify())
+        .await
+        .map_err(|_| crate::failure::unexpected("the ledger"))??;
+    node.ledger_ok.store(report.ok, Ordering::Relaxed);
+    node.ledger_checked.store(report.entries, Ordering::Relaxed);
+    Ok(Event::Verified { report })
+}
+
+/// [`crate::protocol::Op::ExportLedger`]; the owner's proof has been checked.
+pub(crate) fn export(node: &Node) -> Result<Event, NodeError> {
+    node.record(EntryKind::Export, "the ledger was exported")?;
+    Ok(Event::Exported { json: node.consent.export(now())? })
+}
+
+/// [`crate::protocol::Op::Kill`]: written down first, then everything is cut.
+pub(crate) async fn kill(node: &Node) -> Result<Event, NodeError> {
+    node.consent.kill(now())?;
+    node.cut();
+    *node.watch.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    status::tell(node);
+    Ok(Event::Done)
+}
+
+/// [`crate::protocol::Op::Lift`]; the owner's proof has been checked.
+pub(crate) fn lift(node: &Node) -> Result<Event, NodeError> {
+    node.consent.lift(now())?;
+    if node.settings.presence == crate::settings::Presence::Lasting {
+        background::start_watching(node);
+        node.embed_wake.notify_one();
+    }
+    status::tell(node);
+    Ok(Event::Done)
+}

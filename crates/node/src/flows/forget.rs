@@ -1,0 +1,165 @@
+//! Forgetting: when the command returns, the text, its chunks, vectors, index entries, cached prompts and the stored
+//! answers that quote it are gone, and the segments and pages that held them are rewritten.
+//!
+//! Order: the ledger entry and the deletions in one transaction; then the model's caches, the index, the vault's
+//! pages. A kill in between leaves the work marked, and the next start finishes it before anything is answered.
+
+use std::collections::HashSet;
+
+use hinet_consent::{EntryKind, Note};
+use hinet_vault::records::SourceRow;
+
+use crate::failure::NodeError;
+use crate::flows::{background, ingest, sources, status};
+use crate::protocol::{Event, ForgetReport, ForgetTarget, ItemId};
+use crate::state::{Node, now};
+
+/// Set while a forget has deleted rows but not yet rewritten what held them.
+const UNFINISHED: &str = "forget/unfinished";
+/// Shortest sentence whose reappearance in a stored message counts as a quotation, in bytes.
+const QUOTE_MIN: usize = 24;
+
+/// What a target comes to.
+struct Affected {
+    items: Vec<ItemId>,
+    source: Option<SourceRow>,
+    /// Messages said in this time go too.
+    time: Option<(i64, i64)>,
+}
+
+/// [`crate::protocol::Op::Forget`].
+pub(crate) async fn forget(node: &Node, target: ForgetTarget, dry_run: bool) -> Result<Event, NodeError> {
+    let _alone = node.memory_work.lock().await;
+    let worker = node.clone();
+    let report = tokio::task::spawn_blocking(move || {
+        let affected = resolve(&worker, &target)?;
+        if dry_run { preview(&worker, &affected) } else { erase(&worker, &affected) }
+    })
+    .await
+    .map_err(|_| crate::failure::unexpected("the forgetting"))??;
+    if report.done {
+        node.mind.clear().await;
+        let worker = node.clone();
+        tokio::task::spawn_blocking(move || finish(&worker))
+            .await
+            .map_err(|_| crate::failure::unexpected("the forgetting"))??;
+        status::tell(node);
+    }
+    Ok(Event::Forgotten { report })
+}
+
+fn resolve(node: &Node, target: &ForgetTarget) -> Result<Affected, NodeError> {
+    Ok(match target {
+        ForgetTarget::Item { item } => {
+            if node.vault.read(|r| r.item(*item))?.is_none() {
+                return Err(NodeError::said(
+                    crate::protocol::ErrorKind::Failed,
+                    format!("There is no item {item} in the memory."),
+                    "`icore memory search` finds items and prints their ids.",
+                ));
+            }
+            Affected { items: vec![*item], source: None, time: None }
+        }
+        ForgetTarget::Source { source } => {
+            let row = sources::row(node, *source)?;
+            let items = node.vault.read(|r| r.items_of(*source))?.into_iter().map(|item| item.id).collect();
+            Affected { items, source: Some(row), time: None }
+        }
+        ForgetTarget::Time { from, to } => {
+            let items = node.vault.read(|r| r.items_between(*from, *to))?;
+            Affected { items, source: None, time: Some((*from, *to)) }
+        }
+    })
+}
+
+/// Sentences of the items, for finding messages that repeat them without citing.
+fn quotable(node: &Node, items: &[ItemId]) -> Result<Vec<String>, NodeError> {
+    let mut sentences = HashSet::new();
+    for item in items {
+        let Some(row) = node.vault.read(|r| r.item(*item))? else { continue };
+        let parts = row.text.split(['\n', '.', '!', '?']).map(str::trim);
+        sentences.extend(parts.filter(|part| part.len() >= QUOTE_MIN).map(str::to_owned));
+    }
+    Ok(sentences.into_iter().collect())
+}
+
+fn preview(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
+    node.vault.read(|r| {
+        let mut report = ForgetReport { items: affected.items.len() as u64, ..ForgetReport::default() };
+        for item in &affected.items {
+            report.chunks += r.chunks_of(*item)?.len() as u64;
+        }
+        for item in &affected.items {
+            report.answers += r.answers_citing(*item)?;
+        }
+        Ok::<_, NodeError>(report)
+    })
+}
+
+fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
+    let quotes = quotable(node, &affected.items)?;
+    let keys = node.vault.read(|r| {
+        affected
+            .items
+            .iter()
+            .filter_map(|item| r.item(*item).transpose())
+            .map(|row| row.map(|row| row.key))
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    let mut mentions = keys.clone();
+    if let Some(source) = &affected.source {
+        mentions.push(source.path.clone());
+        background::unwatch(node, source.id, std::path::Path::new(&source.path));
+    }
+    let mut report = ForgetReport { items: affected.items.len() as u64, done: true, ..ForgetReport::default() };
+    node.vault.write(|tx| {
+        // The entry says how much, never what: what is forgotten must not live on in the ledger.
+        let body = format!("{} items were forgotten at the owner's word", affected.items.len());
+        node.consent.record(tx, EntryKind::Forget, vec![Note { item: None, body }], now())?;
+        tx.set_meta(UNFINISHED, "1")?;
+        for item in &affected.items {
+            report.answers += tx.delete_answers_citing(*item)?;
+            report.chunks += tx.delete_item(*item)?;
+        }
+        report.answers += tx.delete_messages_containing(&quotes)?;
+        node.consent.erase_mentions(tx, &mentions)?;
+        if let Some((from, to)) = affected.time {
+            report.answers += tx.delete_messages_between(from, to)?;
+        }
+        match &affected.source {
+            // The whole source goes, and its grant with the path it names.
+            Some(source) => {
+                if let Some(grant) = source.grant {
+                    node.consent.erase_grant(tx, grant, now())?;
+                }
+                tx.delete_source(source.id)?;
+            }
+            // The source stays: its watcher must not bring the item back.
+            None => {
+                for key in &keys {
+                    tx.set_meta(&ingest::forgotten_key(node, key), "1")?;
+                }
+            }
+        }
+        Ok::<_, NodeError>(())
+    })?;
+    Ok(report)
+}
+
+/// Rewrites what held deleted rows. Safe to repeat.
+fn finish(node: &Node) -> Result<(), NodeError> {
+    node.index().purge(&node.vault)?;
+    node.vault.write(|tx| tx.set_meta(UNFINISHED, ""))?;
+    node.vault.scrub()?;
+    Ok(())
+}
+
+/// Finishes a forget that a kill interrupted.
+pub(crate) fn finish_interrupted(node: &Node) -> Result<(), NodeError> {
+    let mark = node.vault.read(|r| r.meta(UNFINISHED))?;
+    if mark.is_some_and(|mark| !mark.is_empty()) {
+        finish(node)?;
+        node.notices.add("A forgetting that was interrupted has been finished.".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! Ingest: consent for the source → items → the vault, with the ledger entry in the same transaction → the index.
+//!
+//! What is stored is truth; chunks, words and vectors follow and are caught up after a crash. The same content twice
+//! changes nothing. What the owner forgot stays out until they hand it over again by name.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hinet_connectors::{Document, FileRef};
+use hinet_consent::{EntryKind, Note, Reading};
+use hinet_vault::records::{ItemRow, SourceRow};
+use tokio_util::sync::CancellationToken;
+
+use crate::dispatch::Sink;
+use crate::failure::NodeError;
+use crate::flows::{background, sources, status};
+use crate::protocol::{
+    ErrorKind, Event, Hash, IngestReport, ItemId, Progress, Skipped, SourceId, SourceKind, SourceState, Unit,
+};
+use crate::state::{Node, now};
+
+/// Items in one transaction, and so in one ledger entry.
+const BATCH_ITEMS: usize = 256;
+/// Bytes of text in one transaction.
+const BATCH_BYTES: usize = 16 << 20;
+/// A file whose time stamp is younger than this when it was read may change again within the same tick.
+const SETTLED_MS: i64 = 2_000;
+
+/// [`crate::protocol::Op::Ingest`]: files and folders handed over once.
+pub(crate) async fn ingest(
+    node: &Node,
+    paths: Vec<String>,
+    sink: &Sink,
+    cancel: &CancellationToken,
+) -> Result<Event, NodeError> {
+    let mut report = IngestReport::default();
+    for path in paths {
+        let root = match std::fs::canonicalize(&path) {
+            Ok(root) => root,
+            Err(error) => {
+                report.seen += 1;
+                report.skipped.push(Skipped { what: path, why: format!("it cannot be opened: {error}") });
+                continue;
+            }
+        };
+        let source = source_for(node, &root)?;
+        let part = run(node, source, Pass { root, forced: true }, Some(sink), cancel).await?;
+        add(&mut report, part);
+    }
+    if !cancel.is_cancelled() {
+        background::embed_all(node, Some(sink), cancel).await?;
+    }
+    status::tell(node);
+    if cancel.is_cancelled() {
+        return Err(stopped(&report));
+    }
+    Ok(Event::Indexed { report })
+}
+
+fn stopped(report: &IngestReport) -> NodeError {
+    NodeError::said(
+        ErrorKind::Cancelled,
+        format!("Stopped after {} files; what was read is kept.", report.seen),
+        "Run it again to go on: nothing is read twice.",
+    )
+}
+
+pub(crate) fn add(report: &mut IngestReport, part: IngestReport) {
+    report.seen += part.seen;
+    report.new += part.new;
+    report.same += part.same;
+    report.updated += part.updated;
+    report.skipped.extend(part.skipped);
+}
+
+/// The source that covers `root`, made (with its grant) where none does: handing a path over is the owner's consent.
+fn source_for(node: &Node, root: &Path) -> Result<SourceId, NodeError> {
+    let sources = node.vault.read(|r| r.sources())?;
+    let covering = sources.iter().filter(|s| root.starts_with(&s.path)).max_by_key(|s| s.path.len());
+    match covering {
+        Some(source) => Ok(source.id),
+        None => sources::open(node, root, SourceKind::Import),
+    }
+}
+
+/// One pass over a source: all of its root, or a part of it.
+pub(crate) struct Pass {
+    /// The folder or file to read.
+    pub(crate) root: PathBuf,
+    /// Whether the owner named it: then what was forgotten before is remembered again.
+    pub(crate) forced: bool,
+}
+
+/// Reads a source on a blocking thread.
+pub(crate) async fn run(
+    node: &Node,
+    source: SourceId,
+    pass: Pass,
+    sink: Option<&Sink>,
+    cancel: &CancellationToken,
+) -> Result<IngestReport, NodeError> {
+    let _alone = node.memory_work.lock().await;
+    let (node, sink, cancel) = (node.clone(), sink.cloned(), cancel.clone());
+    tokio::task::spawn_blocking(move || read_source(&node, source, &pass, sink.as_ref(), &cancel))
+        .await
+        .map_err(|_| crate::failure::unexpected("the import"))?
+}
+
+fn read_source(
+    node: &Node,
+    source: SourceId,
+    pass: &Pass,
+    sink: Option<&Sink>,
+    cancel: &CancellationToken,
+) -> Result<IngestReport, NodeError> {
+    let row = sources::row(node, source)?;
+    let reading = node.consent.admit(source, Path::new(&row.path), now())?.without(&node.excluded());
+    let mut importer = Importer::new(node, &reading, row.clone(), pass.forced);
+    let mut here = HashSet::new();
+    for found in hinet_connectors::walk(&reading, &pass.root, &node.limits) {
+        if cancel.is_cancelled() || !reading.is_live() {
+            break;
+        }
+        importer.report.seen += 1;
+        match found {
+            Err(skipped) => {
+                here.insert(skipped.what.clone());
+                importer.report.skipped.push(skipped);
+            }
+            Ok(file) => {
+                here.insert(file.path.to_string_lossy().into_owned());
+                importer.take(&file)?;
+            }
+        }
+        if let Some(sink) = sink {
+            let what = format!("reading {}", row.path);
+            sink.progress(Progress { what, done: importer.report.seen, total: None, unit: Unit::Files });
+        }
+    }
+    importer.flush()?;
+    let report = importer.report;
+    // A pass that was cut short says nothing about what is gone, nor does a root that is not there.
+    if !cancel.is_cancelled() && reading.is_live() && Path::new(&row.path).exists() {
+        remove_vanished(node, &row, &pass.root, &here)?;
+        node.vault.write(|tx| tx.set_source_synced(source, now()))?;
+    }
+    node.index().apply(&node.vault)?;
+    node.embed_wake.notify_one();
+    Ok(report)
+}
+
+/// Changed paths of a watched folder, as the watcher tells them.
+pub(crate) fn read_changes(node: &Node, source: SourceId, paths: &[PathBuf]) -> Result<IngestReport, NodeError> {
+    let row = sources::row(node, source)?;
+    if row.state != SourceState::Active {
+        return Ok(IngestReport::default());
+    }
+    let reading = node.consent.admit(source, Path::new(&row.path), now())?.without(&node.excluded());
+    let mut importer = Importer::new(node, &reading, row.clone(), false);
+    let mut gone = Vec::new();
+    for path in paths {
+        if !path.exists() {
+            gone.push(path.clone());
+            continue;
+        }
+        for found in hinet_connectors::walk_changed(&reading, Path::new(&row.path), path, &node.limits) {
+            importer.report.seen += 1;
+            match found {
+                Err(skipped) => importer.report.skipped.push(skipped),
+                Ok(file) => importer.take(&file)?,
+            }
+        }
+    }
+    importer.flush()?;
+    let report = importer.report;
+    if Path::new(&row.path).exists() {
+        for path in gone {
+            remove_vanished(node, &row, &path, &HashSet::new())?;
+        }
+    }
+    node.index().apply(&node.vault)?;
+    node.embed_wake.notify_one();
+    Ok(report)
+}
+
+/// Items below `root` whose file is no longer there leave the memory, as they left the folder.
+fn remove_vanished(node: &Node, source: &SourceRow, root: &Path, here: &HashSet<String>) -> Result<(), NodeError> {
+    let items = node.vault.read(|r| r.items_of(source.id))?;
+    let vanished: Vec<_> = items
+        .into_iter()
+        .filter(|item| {
+            Path::new(&item.key).starts_with(root) && !here.contains(&item.key) && !Path::new(&item.key).exists()
+        })
+        .collect();
+    for batch in vanished.chunks(BATCH_ITEMS) {
+        node.vault.write(|tx| {
+            let note = Note { item: None, body: format!("{} items left the memory with their files", batch.len()) };
+            node.consent.record(tx, EntryKind::Forget, vec![note], now())?;
+            for item in batch {
+                tx.delete_item(item.id)?;
+            }
+            Ok::<_, NodeError>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Collects documents into transactions.
+struct Importer<'a> {
+    node: &'a Node,
+    reading: &'a Reading,
+    source: SourceRow,
+    forced: bool,
+    pending: Vec<(ItemRow, bool)>,
+    bytes: usize,
+    report: IngestReport,
+}
+
+impl<'a> Importer<'a> {
+    fn new(node: &'a Node, reading: &'a Reading, source: SourceRow, forced: bool) -> Self {
+        Self { node, reading, source, forced, pending: Vec::new(), bytes: 0, report: IngestReport::default() }
+    }
+
+    fn take(&mut self, file: &FileRef) -> Result<(), NodeError> {
+        let key = file.path.to_string_lossy().into_owned();
+        let known = self.node.vault.read(|r| r.item_by_key(self.source.id, &key))?;
+        if let Some(known) = &known
+            && known.modified == file.modified
+            && known.ingested - known.modified > SETTLED_MS
+        {
+            self.report.same += 1;
+            return Ok(());
+        }
+        if known.is_none() && !self.forced && is_forgotten(self.node, &key)? {
+            self.report.skipped.push(Skipped {
+                what: key,
+                why: "you had it forgotten; hand it over by name to remember it again".into(),
+            });
+            return Ok(());
+        }
+        let document =
+            match hinet_connectors::read(self.reading, file, &self.node.limits, &self.node.settings.extractor) {
+                Ok(document) => document,
+                Err(skipped) => {
+                    self.report.skipped.push(skipped);
+                    return Ok(());
+                }
+            };
+        let hash = Hash(*blake3::hash(document.text.as_bytes()).as_bytes());
+        match &known {
+            Some(known) if known.hash == hash && known.title == document.title => {
+                self.report.same += 1;
+                return Ok(());
+            }
+            Some(_) => self.report.updated += 1,
+            None => self.report.new += 1,
+        }
+        let id = known.as_ref().map_or_else(ItemId::new, |known| known.id);
+        self.bytes += document.text.len();
+        self.pending.push((item_row(id, self.source.id, document, hash), known.is_none()));
+        if self.pending.len() >= BATCH_ITEMS || self.bytes >= BATCH_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), NodeError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let (node, forced) = (self.node, self.forced);
+        let notes = self.pending.iter().map(|(row, new)| {
+            let verb = if *new { "remembered" } else { "updated" };
+            Note { item: Some(row.id), body: format!("{verb} {} ({})", row.key, row.hash) }
+        });
+        let notes: Vec<Note> = notes.collect();
+        let chunked: Vec<_> = self.pending.iter().map(|(row, _)| hinet_index::chunk(&row.text, &row.kind)).collect();
+        node.vault.write(|tx| {
+            for ((row, _), chunks) in self.pending.iter().zip(&chunked) {
+                tx.put_item(row, chunks)?;
+                if forced {
+                    tx.set_meta(&forgotten_key(node, &row.key), "")?;
+                }
+            }
+            node.consent.record(tx, EntryKind::Ingest, notes, now())?;
+            Ok::<_, NodeError>(())
+        })?;
+        self.pending.clear();
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+fn item_row(id: ItemId, source: SourceId, document: Document, hash: Hash) -> ItemRow {
+    ItemRow {
+        id,
+        source,
+        key: document.key,
+        title: document.title,
+        kind: document.kind.to_owned(),
+        trust: document.trust,
+        modified: document.modified,
+        ingested: now(),
+        hash,
+        text: document.text,
+    }
+}
+
+/// The vault key under which a forgotten path is remembered as forgotten: keyed, so that it names nothing.
+pub(crate) fn forgotten_key(node: &Node, key: &str) -> String {
+    let hash = blake3::keyed_hash(&node.vault.derive_key("forgotten paths"), key.as_bytes());
+    format!("forgotten/{}", hash.to_hex())
+}
+
+fn is_forgotten(node: &Node, key: &str) -> Result<bool, NodeError> {
+    let mark = node.vault.read(|r| r.meta(&forgotten_key(node, key)))?;
+    Ok(mark.is_some_and(|mark| !mark.is_empty()))
+}
+
+/// A flag for code that takes one, set when the token is cancelled.
+pub(crate) fn flag(cancel: &CancellationToken) -> std::sync::Arc<AtomicBool> {
+    let flag = std::sync::Arc::new(AtomicBool::new(false));
+    let (set, cancel) = (flag.clone(), cancel.clone());
+    tokio::spawn(async move {
+        cancel.cancelled().await;
+        set.store(true, Ordering::Relaxed);
+    });
+    flag
+}

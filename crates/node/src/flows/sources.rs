@@ -1,0 +1,159 @@
+//! Sources: each a folder or an import, each under its own consent grant.
+
+use std::path::Path;
+
+use hinet_consent::{Consent, EntryKind, Note};
+use hinet_vault::Tx;
+use hinet_vault::records::SourceRow;
+use tokio_util::sync::CancellationToken;
+
+use crate::dispatch::Sink;
+use crate::failure::NodeError;
+use crate::flows::{background, ingest, status};
+use crate::protocol::{
+    Asker, Capability, ErrorKind, Event, Filter, GrantDraft, IngestReport, Limits, Scope, SourceId, SourceKind,
+    SourceLine, SourceState,
+};
+use crate::state::{Node, now};
+
+/// A source's row, or a sentence that there is none.
+pub(crate) fn row(node: &Node, id: SourceId) -> Result<SourceRow, NodeError> {
+    node.vault.read(|r| r.source(id))?.ok_or_else(|| {
+        NodeError::said(ErrorKind::Failed, format!("There is no source {id}."), "`icore sources list` shows them.")
+    })
+}
+
+/// Opens a source: the row, its grant and the ledger entries, in one transaction.
+pub(crate) fn open(node: &Node, root: &Path, kind: SourceKind) -> Result<SourceId, NodeError> {
+    node.vault.write(|tx| open_in(&node.consent, tx, root, kind))
+}
+
+/// [`open`] inside the caller's transaction.
+pub(crate) fn open_in(consent: &Consent, tx: &Tx<'_>, root: &Path, kind: SourceKind) -> Result<SourceId, NodeError> {
+    let path = root.to_string_lossy().into_owned();
+    let id = SourceId::new();
+    let draft = GrantDraft {
+        asker: Asker::Own,
+        capability: Capability::Ingest,
+        scope: Scope { sources: vec![id], folders: vec![path.clone()], ..Scope::default() },
+        filter: Filter { withhold: Vec::new(), placeholders: false },
+        limits: Limits::default(),
+        purpose: "to remember and search it on this machine".into(),
+    };
+    let grant = consent.grant_in(tx, draft, now())?;
+    let state = SourceState::Active;
+    tx.put_source(&SourceRow { id, kind, path, state, grant: Some(grant.id), added: now(), synced: None })?;
+    Ok(id)
+}
+
+/// [`crate::protocol::Op::Sources`].
+pub(crate) fn list(node: &Node) -> Result<Event, NodeError> {
+    let sources = node.vault.read(|r| {
+        r.sources()?
+            .into_iter()
+            .map(|row| {
+                let items = r.source_items(row.id)?;
+                let missing = row.state == SourceState::Active && !Path::new(&row.path).exists();
+                let state = if missing { SourceState::Missing } else { row.state };
+                let SourceRow { id, kind, path, grant, synced, .. } = row;
+                Ok(SourceLine { id, kind, path, state, grant, items, synced })
+            })
+            .collect::<Result<Vec<_>, hinet_vault::VaultError>>()
+    })?;
+    Ok(Event::Sources { sources })
+}
+
+/// [`crate::protocol::Op::SourceAdd`].
+pub(crate) async fn add(
+    node: &Node,
+    path: String,
+    sink: &Sink,
+    cancel: &CancellationToken,
+) -> Result<Event, NodeError> {
+    let root = std::fs::canonicalize(&path).map_err(|error| {
+        NodeError::said(
+            ErrorKind::Failed,
+            format!("{path} cannot be opened: {error}."),
+            "Give the path of a folder that exists.",
+        )
+    })?;
+    if !root.is_dir() {
+        return Err(NodeError::said(
+            ErrorKind::Usage,
+            format!("{path} is not a folder."),
+            "A source is a folder; a single file can be read with `icore ingest`.",
+        ));
+    }
+    if node.excluded().iter().any(|own| own.starts_with(&root) || root.starts_with(own)) {
+        return Err(NodeError::said(
+            ErrorKind::Failed,
+            format!("{path} holds this iCore's own home."),
+            "Choose a folder that neither holds the home nor lies in it.",
+        ));
+    }
+    let known = node.vault.read(|r| r.sources())?.into_iter().find(|s| Path::new(&s.path) == root);
+    let id = match known {
+        Some(source) if source.kind == SourceKind::Folder => source.id,
+        Some(source) => {
+            node.vault.write(|tx| tx.put_source(&SourceRow { kind: SourceKind::Folder, ..source.clone() }))?;
+            source.id
+        }
+        None => open(node, &root, SourceKind::Folder)?,
+    };
+    background::watch(node, id, &root);
+    let report = ingest::run(node, id, ingest::Pass { root, forced: true }, Some(sink), cancel).await?;
+    background::embed_all(node, Some(sink), cancel).await?;
+    status::tell(node);
+    Ok(Event::Indexed { report })
+}
+
+/// [`crate::protocol::Op::SourceSync`].
+pub(crate) async fn sync(
+    node: &Node,
+    source: Option<SourceId>,
+    sink: &Sink,
+    cancel: &CancellationToken,
+) -> Result<Event, NodeError> {
+    let chosen = match source {
+        Some(id) => vec![row(node, id)?],
+        None => node.vault.read(|r| r.sources())?.into_iter().filter(|s| s.state == SourceState::Active).collect(),
+    };
+    let mut report = IngestReport::default();
+    for source in chosen {
+        if source.state == SourceState::Paused {
+            return Err(NodeError::said(
+                ErrorKind::Refused,
+                format!("The source {} is paused.", source.path),
+                format!("`icore sources resume {}` starts it again.", source.id),
+            ));
+        }
+        let pass = ingest::Pass { root: source.path.clone().into(), forced: false };
+        ingest::add(&mut report, ingest::run(node, source.id, pass, Some(sink), cancel).await?);
+    }
+    background::embed_all(node, Some(sink), cancel).await?;
+    status::tell(node);
+    Ok(Event::Indexed { report })
+}
+
+/// [`crate::protocol::Op::SourcePause`].
+pub(crate) async fn pause(node: &Node, source: SourceId, paused: bool) -> Result<Event, NodeError> {
+    let row = row(node, source)?;
+    let (state, kind, verb) = if paused {
+        (SourceState::Paused, EntryKind::SourcePaused, "paused")
+    } else {
+        (SourceState::Active, EntryKind::SourceResumed, "resumed")
+    };
+    node.vault.write(|tx| {
+        tx.set_source_state(source, state)?;
+        let note = Note::say(format!("{verb} {}", row.path));
+        node.consent.record(tx, kind, vec![note], now())?;
+        Ok::<_, NodeError>(())
+    })?;
+    if paused {
+        background::unwatch(node, source, Path::new(&row.path));
+    } else if row.kind == SourceKind::Folder {
+        background::watch(node, source, Path::new(&row.path));
+    }
+    status::tell(node);
+    Ok(Event::Done)
+}

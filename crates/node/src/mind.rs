@@ -1,0 +1,216 @@
+//! The model's own thread: one anchor, loaded when first needed, generating one answer at a time.
+//!
+//! The KV cache of the last conversation stays warm, so that the next turn only reads what is new. `forget` empties
+//! it. Callers queue; a queued answer can be cancelled before it starts.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use hinet_model::{Anchor, Flow, Generated, Sampling, Session, Turn, registry::Registry};
+use tokio::sync::{mpsc as channel, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::NodeError;
+use crate::protocol::ErrorKind;
+
+/// What the mind is asked to do.
+enum Job {
+    /// Load the anchor now.
+    Warm,
+    /// Tell about it.
+    About(oneshot::Sender<Result<About, NodeError>>),
+    /// Answer.
+    Generate(Box<Generation>),
+    /// Count the tokens of texts.
+    Count(Vec<String>, oneshot::Sender<Result<Vec<usize>, NodeError>>),
+    /// Forget every cached prompt.
+    Clear(oneshot::Sender<()>),
+}
+
+/// One answer to make.
+struct Generation {
+    turns: Vec<(String, String)>,
+    sampling: Sampling,
+    words: channel::Sender<String>,
+    cancel: CancellationToken,
+    done: oneshot::Sender<Result<Spoken, NodeError>>,
+}
+
+/// What the loaded anchor is.
+#[derive(Debug, Clone)]
+pub(crate) struct About {
+    /// Context window, in tokens.
+    pub(crate) context: usize,
+    /// How many passages it reads, measured.
+    pub(crate) passages: usize,
+}
+
+/// A finished generation.
+pub(crate) struct Spoken {
+    pub(crate) generated: Generated,
+    /// Context window, in tokens.
+    pub(crate) context: usize,
+}
+
+/// A handle on the mind's thread. Dropping it ends the thread after the present job.
+pub(crate) struct Mind {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The anchor and its warm session.
+struct Loaded {
+    anchor: Anchor,
+    session: Session,
+    passages: usize,
+}
+
+/// Most tokens of context that are kept in memory, whatever the anchor could read.
+const CONTEXT_MAX: usize = 4096;
+
+impl Mind {
+    /// Starts the thread; nothing is loaded yet.
+    pub(crate) fn start(models: PathBuf) -> Self {
+        let (jobs, queue) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("mind".into())
+            .spawn(move || run(&models, &queue))
+            .expect("a thread can be started when the program has just begun");
+        Self { jobs: Some(jobs), thread: Some(thread) }
+    }
+
+    fn post(&self, job: Job) {
+        // The thread only ends when this sender is dropped.
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(job);
+        }
+    }
+
+    /// Loads the anchor ahead of the first question.
+    pub(crate) fn warm(&self) {
+        self.post(Job::Warm);
+    }
+
+    /// What the anchor is.
+    pub(crate) async fn about(&self) -> Result<About, NodeError> {
+        let (done, answer) = oneshot::channel();
+        self.post(Job::About(done));
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// How many tokens each text takes.
+    pub(crate) async fn count(&self, texts: Vec<String>) -> Result<Vec<usize>, NodeError> {
+        let (done, answer) = oneshot::channel();
+        self.post(Job::Count(texts, done));
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Continues a conversation of `(role, content)` turns; the words arrive on `words`.
+    pub(crate) async fn generate(
+        &self,
+        turns: Vec<(String, String)>,
+        sampling: Sampling,
+        words: channel::Sender<String>,
+        cancel: CancellationToken,
+    ) -> Result<Spoken, NodeError> {
+        let (done, answer) = oneshot::channel();
+        self.post(Job::Generate(Box::new(Generation { turns, sampling, words, cancel, done })));
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Empties every cache that could hold words of the owner's.
+    pub(crate) async fn clear(&self) {
+        let (done, cleared) = oneshot::channel();
+        self.post(Job::Clear(done));
+        let _ = cleared.await;
+    }
+}
+
+impl Drop for Mind {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn stopped() -> NodeError {
+    NodeError::said(ErrorKind::Failed, "The model's thread stopped.", "Start icore again.")
+}
+
+fn load(models: &std::path::Path) -> Result<Loaded, NodeError> {
+    let registry = Registry::builtin();
+    let entry = registry.default_anchor();
+    let paths = hinet_model::locate(entry, models).ok_or_else(|| {
+        NodeError::said(
+            ErrorKind::Failed,
+            format!("The model {} is not on this machine yet.", entry.name),
+            "Run `icore models pull`.",
+        )
+    })?;
+    let anchor = Anchor::load(&paths)?;
+    let context = anchor.context().min(CONTEXT_MAX);
+    Ok(Loaded { session: anchor.session(context), anchor, passages: entry.passages })
+}
+
+fn run(models: &std::path::Path, queue: &mpsc::Receiver<Job>) {
+    let mut loaded: Option<Loaded> = None;
+    let need = |slot: &mut Option<Loaded>| -> Result<(), NodeError> {
+        if slot.is_none() {
+            *slot = Some(load(models)?);
+        }
+        Ok(())
+    };
+    while let Ok(job) = queue.recv() {
+        match job {
+            Job::Warm => {
+                // A failure is told to whoever asks first.
+                let _ = need(&mut loaded);
+            }
+            Job::About(done) => {
+                let about = need(&mut loaded).map(|()| loaded.as_ref()).map(|mind| {
+                    let mind = mind.expect("need() returned Ok, so the anchor is loaded");
+                    About { context: mind.session.context(), passages: mind.passages }
+                });
+                let _ = done.send(about);
+            }
+            Job::Count(texts, done) => {
+                let counts = need(&mut loaded).map(|()| {
+                    let mind = loaded.as_ref().expect("need() returned Ok, so the anchor is loaded");
+                    texts.iter().map(|text| mind.anchor.encode(text, false).len()).collect()
+                });
+                let _ = done.send(counts);
+            }
+            Job::Generate(job) => {
+                let outcome = if job.cancel.is_cancelled() {
+                    Err(NodeError::said(ErrorKind::Cancelled, "The answer was stopped.", ""))
+                } else {
+                    need(&mut loaded).and_then(|()| {
+                        let mind = loaded.as_mut().expect("need() returned Ok, so the anchor is loaded");
+                        speak(mind, &job)
+                    })
+                };
+                let _ = job.done.send(outcome);
+            }
+            Job::Clear(done) => {
+                if let Some(mind) = &mut loaded {
+                    mind.session.clear();
+                }
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+fn speak(mind: &mut Loaded, job: &Generation) -> Result<Spoken, NodeError> {
+    let turns: Vec<Turn<'_>> = job.turns.iter().map(|(role, content)| Turn { role, content }).collect();
+    let prompt = mind.anchor.encode(&mind.anchor.render(&turns, true)?, true);
+    let context = mind.session.context();
+    let generated = mind.session.generate(&prompt, &job.sampling, &mut |text| {
+        let listening = text.is_empty() || job.words.blocking_send(text.to_owned()).is_ok();
+        if job.cancel.is_cancelled() || !listening { Flow::Stop } else { Flow::Continue }
+    })?;
+    Ok(Spoken { generated, context })
+}

@@ -1,0 +1,168 @@
+//! What the node answers.
+
+use crate::{
+    Answer, AuditReport, DoctorReport, Failure, ForgetReport, Grant, Hash, Hit, IngestReport, ItemView, LedgerLine,
+    Message, ModelLine, NodeStatus, SessionId, SessionLine, SourceLine, Stats,
+};
+use serde::{Deserialize, Serialize};
+
+/// What a progress count counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Files.
+    Files,
+    /// Chunks.
+    Chunks,
+    /// Bytes.
+    Bytes,
+    /// Tokens.
+    Tokens,
+}
+
+/// How far long work is. Progress may be dropped when the reader is slow; facts never are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What is being done, as the start of a sentence: "reading notes/".
+    pub what: String,
+    /// How much is done.
+    pub done: u64,
+    /// How much there is, if that is known.
+    pub total: Option<u64>,
+    /// In what.
+    pub unit: Unit,
+}
+
+/// Something the node says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// How far.
+    Progress {
+        /// The count.
+        progress: Progress,
+    },
+    /// What this turn recalled, before the first word of the answer.
+    Recalled {
+        /// The conversation.
+        session: SessionId,
+        /// What was found, best first.
+        hits: Vec<Hit>,
+    },
+    /// More of the answer.
+    ChatDelta {
+        /// The words.
+        text: String,
+    },
+    /// The draft streamed so far is withdrawn: what follows replaces it.
+    ChatReset,
+    /// The answer, whole and stored. Final.
+    ChatDone {
+        /// It.
+        answer: Box<Answer>,
+    },
+    /// The top line. Final; also sent by itself (request id 0) when it changes.
+    Status {
+        /// It.
+        status: NodeStatus,
+    },
+    /// Conversations. Final.
+    Sessions {
+        /// Newest first.
+        sessions: Vec<SessionLine>,
+    },
+    /// Messages. Final.
+    Messages {
+        /// Oldest first.
+        messages: Vec<Message>,
+    },
+    /// An import or a sync is over. Final; also sent by itself (request id 0) when a watched folder changed.
+    Indexed {
+        /// Counts.
+        report: IngestReport,
+    },
+    /// Sources. Final.
+    Sources {
+        /// All of them.
+        sources: Vec<SourceLine>,
+    },
+    /// Hits. Final.
+    Hits {
+        /// Best first.
+        hits: Vec<Hit>,
+    },
+    /// An item. Final.
+    Item {
+        /// It.
+        item: Box<ItemView>,
+    },
+    /// What went. Final.
+    Forgotten {
+        /// Counts.
+        report: ForgetReport,
+    },
+    /// Counts. Final.
+    Stats {
+        /// Them.
+        stats: Stats,
+    },
+    /// Grants. Final.
+    Grants {
+        /// Newest first.
+        grants: Vec<Grant>,
+    },
+    /// Ledger entries. Final.
+    Ledger {
+        /// Newest first.
+        lines: Vec<LedgerLine>,
+    },
+    /// The ledger, verified. Final.
+    Verified {
+        /// The verdict.
+        report: AuditReport,
+    },
+    /// The exported ledger, one JSON document. Final.
+    Exported {
+        /// It.
+        json: String,
+    },
+    /// Models. Final.
+    Models {
+        /// All of the registry's.
+        models: Vec<ModelLine>,
+    },
+    /// The doctor's findings. Final.
+    Doctor {
+        /// Them.
+        report: DoctorReport,
+    },
+    /// A nonce to prove oneself over; the request is to be sent again with the proof. Final.
+    Challenge {
+        /// Valid once, for one minute.
+        nonce: Hash,
+    },
+    /// It is done and there is nothing to show. Final.
+    Done,
+    /// It is not done. Final.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+}
+
+impl Event {
+    /// Whether a request is over with this event.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Progress { .. } | Self::Recalled { .. } | Self::ChatDelta { .. } | Self::ChatReset)
+    }
+}
+
+/// An event on the wire.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The request it answers; 0 for what the node says by itself.
+    pub id: u64,
+    /// What it says.
+    pub event: Event,
+}

@@ -1,0 +1,28 @@
+//! What the rooms say to each other: ids, `Op` in, `Event` out, grants, work orders and receipts.
+//!
+//! Plain data that serialises; no IO, no async, no clock and no randomness except in minting ids.
+//! Everything that is stored or crosses a door carries a version field and has a golden vector in `tests/`.
+
+mod answer;
+mod event;
+mod failure;
+mod grant;
+mod ids;
+mod op;
+mod report;
+mod work;
+
+pub use answer::{Answer, Citation, Cut, Hit, ScoreParts, Span, TokenCounts};
+pub use event::{Event, Progress, Reply, Unit};
+pub use failure::{ErrorKind, Failure};
+pub use grant::{Asker, Capability, Filter, Grant, GrantDraft, Limits, Scope};
+pub use ids::{GrantId, Hash, IdError, ItemId, MessageId, Millis, SessionId, SourceId};
+pub use op::{ChatParams, ForgetTarget, Op, OwnerProof, Request};
+pub use report::{
+    AuditReport, Check, DoctorReport, ForgetReport, IngestReport, ItemView, LedgerLine, Message, MessageStats,
+    ModelLine, NodeStatus, Role, SessionLine, Skipped, SourceKind, SourceLine, SourceState, Stats, Trust,
+};
+pub use work::{BackendReceipt, WorkKind, WorkOrder};
+
+/// Version of the `Op`/`Event` messages; both ends of an attach must agree on it exactly.
+pub const PROTOCOL_VERSION: u32 = 1;

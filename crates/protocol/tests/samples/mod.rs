@@ -1,0 +1,309 @@
+//! One value of everything that is stored or crosses a door, with ids and hashes that never change.
+
+use hinet_protocol::*;
+
+pub const NOW: Millis = 1_780_000_000_000;
+
+pub fn hash(byte: u8) -> Hash {
+    Hash([byte; 32])
+}
+
+fn uuid(n: u8) -> uuid::Uuid {
+    uuid::Uuid::from_bytes([0x01, 0x99, 0xf3, 0xa2, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, n])
+}
+
+fn item() -> ItemId {
+    ItemId(uuid(1))
+}
+
+fn source() -> SourceId {
+    SourceId(uuid(2))
+}
+
+fn session() -> SessionId {
+    SessionId(uuid(3))
+}
+
+fn message() -> MessageId {
+    MessageId(uuid(4))
+}
+
+fn grant_id() -> GrantId {
+    GrantId(uuid(5))
+}
+
+pub fn grant_drafts() -> Vec<GrantDraft> {
+    let plain = GrantDraft {
+        asker: Asker::Own,
+        capability: Capability::Ingest,
+        scope: Scope { sources: vec![source()], folders: vec!["/home/maya/notes".into()], ..Scope::default() },
+        filter: Filter::default(),
+        limits: Limits::default(),
+        purpose: "my notes".into(),
+    };
+    let full = GrantDraft {
+        asker: Asker::Peer("ab".repeat(32)),
+        capability: Capability::Retrieve,
+        scope: Scope {
+            everything: false,
+            sources: vec![source()],
+            folders: vec!["/home/maya/notes".into()],
+            labels: vec!["work".into()],
+            people: vec!["Ana Reis".into()],
+            topics: vec!["Porto".into()],
+            after: Some(NOW - 1),
+            before: Some(NOW),
+        },
+        filter: Filter { withhold: vec!["email".into(), "phone".into()], placeholders: false },
+        limits: Limits { expires: Some(NOW + 3_600_000), uses: Some(10), uses_per_hour: Some(2), bytes: Some(65_536) },
+        purpose: "planning the trip".into(),
+    };
+    let of = |asker: Asker, capability: Capability| GrantDraft {
+        asker,
+        capability,
+        scope: Scope { everything: true, ..Scope::default() },
+        ..plain.clone()
+    };
+    vec![
+        plain.clone(),
+        full,
+        of(Asker::App("editor".into()), Capability::Converse),
+        of(Asker::Own, Capability::Train),
+        of(Asker::Peer("cd".repeat(32)), Capability::Compose),
+        of(Asker::Backend("ef".repeat(32)), Capability::Compute),
+        of(Asker::Replica("usb stick".into()), Capability::Replicate),
+    ]
+}
+
+pub fn grants() -> Vec<Grant> {
+    let mut drafts = grant_drafts().into_iter();
+    let (plain, full) = drafts.next().zip(drafts.next()).unwrap();
+    vec![
+        Grant { v: 1, id: grant_id(), terms: plain, granted: NOW, revoked: None },
+        Grant { v: 1, id: grant_id(), terms: full, granted: NOW, revoked: Some(NOW + 5) },
+    ]
+}
+
+/// The signatures here are not real ones; `hinet-consent` has the vectors that verify.
+pub fn work_orders() -> Vec<WorkOrder> {
+    let order = |kind, deltas, grant| WorkOrder {
+        v: 1,
+        nonce: hash(1),
+        kind,
+        anchor: hash(2),
+        deltas,
+        payload: hash(3),
+        grant,
+        issued: NOW,
+        expires: NOW + 60_000,
+        device: "0a".repeat(32),
+        signature: "0b".repeat(64),
+    };
+    vec![
+        order(WorkKind::Generate, vec![], None),
+        order(WorkKind::Embed, vec![hash(4)], Some(grant_id())),
+        order(WorkKind::Train, vec![hash(4), hash(5)], None),
+        order(WorkKind::Merge, vec![], None),
+    ]
+}
+
+pub fn receipt() -> BackendReceipt {
+    BackendReceipt {
+        v: 1,
+        order: hash(6),
+        result: hash(7),
+        backend: "local".into(),
+        tokens: (120, 48),
+        duration_ms: 900,
+        key: "0c".repeat(32),
+        signature: "0d".repeat(64),
+    }
+}
+
+pub fn ops() -> Vec<Op> {
+    let params = ChatParams {
+        temperature: Some(0.7),
+        top_p: Some(0.9),
+        min_p: Some(0.05),
+        repeat_penalty: Some(1.1),
+        max_tokens: Some(256),
+        seed: Some(7),
+    };
+    vec![
+        Op::Status,
+        Op::Chat { session: None, text: "When does my train leave?".into(), params: ChatParams::default() },
+        Op::Chat { session: Some(session()), text: "And back?".into(), params },
+        Op::Cancel { request: 9 },
+        Op::Sessions,
+        Op::Messages { session: session() },
+        Op::Ingest { paths: vec!["/home/maya/a.md".into()] },
+        Op::Sources,
+        Op::SourceAdd { path: "/home/maya/notes".into() },
+        Op::SourceSync { source: None },
+        Op::SourceSync { source: Some(source()) },
+        Op::SourcePause { source: source(), paused: true },
+        Op::Search { query: "porto".into(), k: 5 },
+        Op::Show { item: item() },
+        Op::Forget { target: ForgetTarget::Item { item: item() }, dry_run: true },
+        Op::Forget { target: ForgetTarget::Source { source: source() }, dry_run: false },
+        Op::Forget { target: ForgetTarget::Time { from: NOW - 1, to: NOW }, dry_run: false },
+        Op::Stats,
+        Op::Grants,
+        Op::Grant { draft: grant_drafts().remove(1) },
+        Op::Revoke { grant: grant_id() },
+        Op::Pending,
+        Op::Ledger { limit: 20 },
+        Op::Verify,
+        Op::ExportLedger,
+        Op::Kill,
+        Op::Lift,
+        Op::Models,
+        Op::Doctor { rebuild_index: true },
+        Op::Shutdown,
+    ]
+}
+
+pub fn requests() -> Vec<Request> {
+    let proof = OwnerProof { nonce: hash(8), mac: hash(9) };
+    vec![Request { id: 1, op: Op::Status, proof: None }, Request { id: 2, op: Op::Lift, proof: Some(proof) }]
+}
+
+fn hit() -> Hit {
+    Hit {
+        item: item(),
+        source: "/home/maya/notes/porto.md".into(),
+        title: "Porto".into(),
+        text: "leave home 13:50".into(),
+        span: Span { start: 3, end: 19 },
+        score: 0.75,
+        parts: ScoreParts { bm25: 0.5, vector: 0.25, recency: 1.0 },
+        modified: NOW,
+    }
+}
+
+fn citation() -> Citation {
+    Citation {
+        item: item(),
+        source: "/home/maya/notes/porto.md".into(),
+        span: Span { start: 3, end: 19 },
+        text: "leave home 13:50".into(),
+    }
+}
+
+fn answer() -> Answer {
+    Answer {
+        answer: "At 14:39.[1]".into(),
+        citations: vec![citation()],
+        cut: vec![Cut { what: "earlier turns".into(), tokens: 40 }],
+        tokens: TokenCounts { prompt: 120, cached: 80, generated: 12 },
+        tokens_per_s: 31.5,
+        deltas: vec![hash(4)],
+        how: "generated".into(),
+        session: session(),
+        message: message(),
+        context: 0.25,
+    }
+}
+
+fn reports() -> Vec<Event> {
+    let skipped = Skipped { what: "/home/maya/x.pdf".into(), why: "It is encrypted.".into() };
+    let stats =
+        Stats { items: 1, chunks: 2, embedded: 3, sources: 4, sessions: 5, messages: 6, ledger: 7, text_bytes: 8 };
+    let audit = AuditReport { entries: 2, ok: true, head: hash(1), broken: None };
+    let broken = AuditReport { ok: false, broken: Some((2, "it does not follow".into())), ..audit.clone() };
+    let line = LedgerLine { seq: 3, at: NOW, kind: "ingest".into(), text: "remembered 12 items".into(), hash: hash(2) };
+    let model = ModelLine {
+        name: "smollm2-135m-instruct".into(),
+        role: "anchor".into(),
+        bytes: 98_000_000,
+        present: true,
+        licence: "Apache-2.0".into(),
+    };
+    let check = Check { name: "keyslots".into(), state: "ok".into(), detail: "They open.".into() };
+    vec![
+        Event::Indexed { report: IngestReport { seen: 4, new: 1, same: 2, updated: 1, skipped: vec![skipped] } },
+        Event::Sources {
+            sources: vec![SourceLine {
+                id: source(),
+                kind: SourceKind::Folder,
+                path: "/home/maya/notes".into(),
+                state: SourceState::Active,
+                grant: Some(grant_id()),
+                items: 12,
+                synced: Some(NOW),
+            }],
+        },
+        Event::Hits { hits: vec![hit()] },
+        Event::Item {
+            item: Box::new(ItemView {
+                item: item(),
+                source_id: source(),
+                source: "/home/maya/notes/porto.md".into(),
+                title: "Porto".into(),
+                kind: "markdown".into(),
+                trust: Trust::Own,
+                modified: NOW,
+                ingested: NOW,
+                hash: hash(3),
+                text: "leave home 13:50".into(),
+            }),
+        },
+        Event::Forgotten { report: ForgetReport { items: 1, chunks: 2, answers: 3, done: true } },
+        Event::Stats { stats },
+        Event::Grants { grants: grants() },
+        Event::Ledger { lines: vec![line] },
+        Event::Verified { report: audit },
+        Event::Verified { report: broken },
+        Event::Exported { json: "{}".into() },
+        Event::Models { models: vec![model] },
+        Event::Doctor { report: DoctorReport { checks: vec![check] } },
+    ]
+}
+
+pub fn events() -> Vec<Event> {
+    let progress = Progress { what: "reading notes/".into(), done: 1, total: Some(4), unit: Unit::Files };
+    let stored = Message {
+        id: message(),
+        role: Role::Assistant,
+        text: "At 14:39.[1]".into(),
+        at: NOW,
+        citations: vec![citation()],
+        stats: Some(MessageStats {
+            how: "generated".into(),
+            tokens: TokenCounts { prompt: 120, cached: 80, generated: 12 },
+            tokens_per_s: 31.5,
+        }),
+    };
+    let line = SessionLine { id: session(), title: "Trip to Porto".into(), updated: NOW, messages: 2 };
+    let status = NodeStatus {
+        owner: "Maya".into(),
+        mind: "smollm2-135m-instruct".into(),
+        grants: 3,
+        ledger: 1204,
+        ledger_ok: true,
+        killed: false,
+        detached: true,
+        embedding_left: 5,
+        notices: vec!["The index was rebuilt.".into()],
+    };
+    let mut events = vec![
+        Event::Progress { progress },
+        Event::Recalled { session: session(), hits: vec![hit()] },
+        Event::ChatDelta { text: "At ".into() },
+        Event::ChatReset,
+        Event::ChatDone { answer: Box::new(answer()) },
+        Event::Status { status },
+        Event::Sessions { sessions: vec![line] },
+        Event::Messages { messages: vec![stored] },
+    ];
+    events.extend(reports());
+    events.push(Event::Challenge { nonce: hash(8) });
+    events.push(Event::Done);
+    events
+        .push(Event::Failed { failure: Failure::new(ErrorKind::Refused, "The kill switch is on.", "Run icore lift.") });
+    events
+}
+
+pub fn reply() -> Reply {
+    Reply { id: 2, event: Event::Done }
+}

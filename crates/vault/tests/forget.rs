@@ -1,0 +1,132 @@
+//! After deleting and scrubbing, nobody finds the words again: not in the files, and not with the owner's own key.
+
+mod testkit;
+
+use hinet_protocol::{Hash, ItemId, Role, SessionId, SourceId, Span};
+use hinet_vault::records::{ChunkDraft, LeafDraft};
+use hinet_vault::{Home, Vault};
+use std::fs;
+use std::path::Path;
+use testkit::{Outcome, create, item, message, source};
+
+const PLANTED: [&str; 4] =
+    ["the ferryman counts 7341 lanterns", "quince marmalade protocol", "zwölf Boxkämpfer jagen", "vector-bytes-here"];
+
+fn encodings(text: &str) -> [Vec<u8>; 3] {
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+    [text.as_bytes().to_vec(), utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)]
+}
+
+fn finds(bytes: &[u8]) -> Vec<&'static str> {
+    let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    PLANTED.into_iter().filter(|text| encodings(text).iter().any(|needle| holds(needle))).collect()
+}
+
+fn in_pages(vault: &Vault) -> Vec<&'static str> {
+    let mut all = Vec::new();
+    vault.for_each_page(&mut |page| all.extend_from_slice(page)).unwrap();
+    assert!(all.starts_with(b"SQLite format 3\0"), "these are decrypted pages");
+    finds(&all)
+}
+
+fn in_files(dir: &Path) -> Vec<&'static str> {
+    fs::read_dir(dir).unwrap().flat_map(|entry| finds(&fs::read(entry.unwrap().path()).unwrap())).collect()
+}
+
+fn noise(vault: &Vault, source: SourceId, rounds: std::ops::Range<usize>) {
+    for n in rounds {
+        let text = format!("filler {n} ").repeat(40 + n * 13 % 90);
+        let span = Span { start: 0, end: text.len() };
+        let chunk = ChunkDraft { span, heading: format!("filler heading {n}") };
+        vault
+            .write(|tx| -> Outcome { tx.put_item(&item(source, &format!("/f/{n}"), &text), &[chunk]).map(drop) })
+            .unwrap();
+    }
+}
+
+fn plant(vault: &Vault, source: SourceId) -> (ItemId, SessionId) {
+    // One short text that lies within a page, one long that overflows into pages of its own.
+    let text = PLANTED[..3].join(". ").repeat(200);
+    let mut row = item(source, &format!("/secret/{}", PLANTED[0]), &text);
+    row.title = PLANTED[1].into();
+    let heading = format!("{} > {}", PLANTED[2], PLANTED[0]);
+    let chunks: Vec<_> =
+        [0, 1, 2].map(|_| ChunkDraft { span: Span { start: 0, end: 40 }, heading: heading.clone() }).into();
+    let session = SessionId::new();
+    let leaf = LeafDraft { commitment: Hash([1; 32]), item: Some(row.id), salt: [2; 32], body: PLANTED[0].into() };
+    vault
+        .write(|tx| -> Outcome {
+            let ids = tx.put_item(&row, &chunks)?;
+            let vectors: Vec<_> = ids.iter().map(|id| (*id, PLANTED[3].as_bytes().repeat(25))).collect();
+            tx.put_vectors(Hash([4; 32]), &vectors)?;
+            tx.ledger_append(b"ingest", Hash([9; 32]), &[leaf])?;
+            tx.put_session(session, &PLANTED[1][..10], 50)?;
+            tx.put_message(session, &message(Role::User, &format!("about {}?", PLANTED[1]), 50, None))?;
+            let mut answer = message(Role::Assistant, PLANTED[0], 51, Some(row.id));
+            answer.citations[0].text = PLANTED[2].into();
+            tx.put_message(session, &answer)
+        })
+        .unwrap();
+    (row.id, session)
+}
+
+#[test]
+fn what_was_forgotten_is_in_no_page_and_no_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let source = source();
+    vault.write(|tx| -> Outcome { tx.put_source(&source) }).unwrap();
+    noise(&vault, source.id, 0..40);
+    let (item, session) = plant(&vault, source.id);
+    noise(&vault, source.id, 40..80);
+    assert_eq!(in_pages(&vault), PLANTED, "the search finds what is there");
+    assert_eq!(in_files(dir.path()), Vec::<&str>::new(), "no plaintext on disk even before");
+
+    vault
+        .write(|tx| -> Outcome {
+            assert_eq!(tx.delete_item(item)?, 3);
+            assert_eq!(tx.delete_answers_citing(item)?, 1);
+            assert_eq!(tx.delete_messages_containing(&[PLANTED[1].to_uppercase()])?, 1);
+            Ok(())
+        })
+        .unwrap();
+    vault.scrub().unwrap();
+    assert_eq!(in_pages(&vault), Vec::<&str>::new());
+    assert_eq!(in_files(dir.path()), Vec::<&str>::new());
+    assert_eq!(fs::metadata(Home::at(dir.path()).log()).unwrap().len(), 0, "the log is empty");
+    vault
+        .read(|r| -> Outcome {
+            assert!(r.messages(session)?.is_empty());
+            assert_eq!(r.ledger_leaves(0)?[0].body, None);
+            assert_eq!(r.counts()?.items, 80);
+            // The index is told by chunk and item id alone.
+            assert_eq!(r.index_queue(0, 1000)?.iter().filter(|q| !q.add).count(), 3);
+            Ok(())
+        })
+        .unwrap();
+    assert!(vault.check().iter().all(|f| f.ok), "{:?}", vault.check());
+    drop(vault);
+    let vault = testkit::open(dir.path()).unwrap();
+    assert_eq!(in_pages(&vault), Vec::<&str>::new());
+}
+
+#[test]
+fn an_older_version_of_an_item_is_scrubbed_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let source = source();
+    vault.write(|tx| -> Outcome { tx.put_source(&source) }).unwrap();
+    let (id, _) = plant(&vault, source.id);
+    vault
+        .write(|tx| -> Outcome {
+            let mut row = tx.item(id)?.unwrap();
+            (row.text, row.title, row.key) = ("harmless".into(), "t".into(), "/k".into());
+            tx.put_item(&row, &testkit::whole("harmless"))?;
+            tx.erase_leaves_of(id)?;
+            assert_eq!(tx.delete_messages_between(0, 1000)?, 2);
+            Ok(())
+        })
+        .unwrap();
+    vault.scrub().unwrap();
+    assert_eq!(in_pages(&vault), Vec::<&str>::new());
+}

@@ -1,0 +1,224 @@
+//! Rows go in and come out as they were; items, chunks, vectors, queue, chats and ledger keep together.
+
+mod testkit;
+
+use hinet_protocol::{GrantId, Hash, ItemId, Role, SessionId, SourceState, Span};
+use hinet_vault::VaultError;
+use hinet_vault::records::{ChunkDraft, ItemRow, LeafDraft};
+use testkit::{Outcome, create, item, message, source, whole};
+
+#[test]
+fn a_home_is_made_and_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    assert_eq!(vault.owner(), "Ada");
+    let (identity, device) = (vault.identity(), vault.device().public());
+    vault.write(|tx| -> Outcome { tx.set_meta("greeting", "hello") }).unwrap();
+    drop(vault);
+    let vault = testkit::open(dir.path()).unwrap();
+    assert_eq!((vault.identity(), vault.device().public()), (identity, device));
+    assert_eq!(vault.read(|r| -> Outcome<_> { r.meta("greeting") }).unwrap().as_deref(), Some("hello"));
+    assert!(vault.notices().is_empty(), "{:?}", vault.notices());
+    assert!(vault.check().iter().all(|f| f.ok), "{:?}", vault.check());
+}
+
+#[test]
+fn items_chunks_vectors_and_queue_move_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let source = source();
+    let text = "Grüße aus dem Süden. Zweiter Satz.";
+    let row = item(source.id, "/notes/a", text);
+    let at = text.find("Zweiter").unwrap();
+    let chunks = [
+        ChunkDraft { span: Span { start: 0, end: at }, heading: String::new() },
+        ChunkDraft { span: Span { start: at, end: text.len() }, heading: "H".into() },
+    ];
+    let embedder = Hash([1; 32]);
+    let ids = vault
+        .write(|tx| -> Outcome<_> {
+            tx.put_source(&source)?;
+            let ids = tx.put_item(&row, &chunks)?;
+            tx.put_vectors(embedder, &[(ids[0], vec![1, 2, 3])])?;
+            Ok(ids)
+        })
+        .unwrap();
+    vault
+        .read(|r| -> Outcome {
+            assert_eq!(r.sources()?, [source.clone()]);
+            assert_eq!(r.source_items(source.id)?, 1);
+            assert_eq!(r.item(row.id)?.as_ref(), Some(&row));
+            assert_eq!(r.item_by_key(source.id, "/notes/a")?, Some(row.head()));
+            assert_eq!(r.items_between(10, 11)?, [row.id]);
+            assert_eq!(r.items_between(11, 12)?, []);
+            assert_eq!(r.item_texts(&[ItemId::new(), row.id])?, [text]);
+            let views = r.chunk_views(&[ids[1], 999, ids[0]])?;
+            assert_eq!(views.iter().map(|v| v.text.as_str()).collect::<Vec<_>>(), [&text[at..], &text[..at]]);
+            assert_eq!(views[0].item, row.head());
+            assert_eq!(r.chunks_of(row.id)?.iter().map(|c| c.id).collect::<Vec<_>>(), ids);
+            let waiting = r.chunks_unembedded(embedder, 10)?;
+            assert_eq!(waiting.iter().map(|v| v.chunk.id).collect::<Vec<_>>(), [ids[1]]);
+            let mut seen = Vec::new();
+            r.vectors(embedder, &mut |chunk, item, v| seen.push((chunk, item, v.to_vec())))?;
+            assert_eq!(seen, [(ids[0], row.id, vec![1, 2, 3])]);
+            let queue = r.index_queue(0, 10)?;
+            assert_eq!(queue.iter().map(|q| (q.chunk, q.add)).collect::<Vec<_>>(), [(ids[0], true), (ids[1], true)]);
+            assert_eq!(r.index_queue_max()?, 2);
+            let stats = r.counts()?;
+            assert_eq!((stats.items, stats.chunks, stats.embedded, stats.text_bytes), (1, 2, 1, text.len() as u64));
+            Ok(())
+        })
+        .unwrap();
+    let newer = ItemRow { text: "short".into(), ..row.clone() };
+    let new_ids = vault
+        .write(|tx| -> Outcome<_> {
+            tx.index_applied(2)?;
+            tx.put_item(&newer, &whole("short"))
+        })
+        .unwrap();
+    assert!(new_ids[0] > ids[1]);
+    vault
+        .write(|tx| -> Outcome {
+            let queue: Vec<_> = tx.index_queue(0, 10)?.iter().map(|q| (q.chunk, q.add)).collect();
+            assert_eq!(queue, [(ids[0], false), (ids[1], false), (new_ids[0], true)]);
+            let mut left = 0;
+            tx.vectors(embedder, &mut |_, _, _| left += 1)?;
+            assert_eq!((left, tx.index_applied_up_to()?), (0, 2));
+            tx.set_source_state(source.id, SourceState::Paused)?;
+            tx.set_source_synced(source.id, 77)?;
+            assert_eq!(tx.delete_source(source.id)?, 1);
+            assert!(tx.item(row.id)?.is_none() && tx.sources()?.is_empty() && tx.all_chunk_ids()?.is_empty());
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn what_is_wrong_is_refused_and_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let before = vault.head();
+    let source = source();
+    let row = item(source.id, "k", "äöü");
+    let cut = [ChunkDraft { span: Span { start: 0, end: 1 }, heading: String::new() }];
+    let refused = vault.write(|tx| -> Outcome<_> {
+        tx.put_source(&source)?;
+        tx.put_item(&row, &cut)
+    });
+    assert!(matches!(refused, Err(VaultError::BadSpan { ordinal: 0 })), "{refused:?}");
+    let missing = vault.write(|tx| -> Outcome { tx.set_source_state(source.id, SourceState::Active) });
+    assert!(matches!(missing, Err(VaultError::Missing { what: "source" })));
+    assert_eq!(vault.head(), before);
+    assert!(vault.read(|r| -> Outcome<_> { r.sources() }).unwrap().is_empty());
+    // A write that changes nothing is no commit.
+    vault.write(|tx| -> Outcome { tx.delete_meta("nothing") }).unwrap();
+    assert_eq!(vault.head(), before);
+}
+
+#[test]
+fn a_panic_in_a_write_leaves_the_vault_usable_and_unchanged() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        vault.write(|tx| -> Outcome {
+            tx.set_meta("half", "done")?;
+            panic!("planned")
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(vault.read(|r| -> Outcome<_> { r.meta("half") }).unwrap(), None);
+    vault.write(|tx| -> Outcome { tx.set_meta("whole", "done") }).unwrap();
+}
+
+#[test]
+fn conversations_keep_citations_and_forget() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let (a, b, cited) = (SessionId::new(), SessionId::new(), ItemId::new());
+    let question = message(Role::User, "Where is the harbour?", 100, None);
+    let answer = message(Role::Assistant, "In the north.", 101, Some(cited));
+    vault
+        .write(|tx| -> Outcome {
+            tx.put_session(a, "Where is the harb…", 100)?;
+            tx.put_message(a, &question)?;
+            tx.put_message(a, &answer)?;
+            tx.put_session(b, "Other", 200)?;
+            tx.put_message(b, &message(Role::User, "something ELSE", 200, None))?;
+            assert!(matches!(tx.put_message(SessionId::new(), &question), Err(VaultError::Missing { .. })));
+            Ok(())
+        })
+        .unwrap();
+    vault
+        .write(|tx| -> Outcome {
+            assert_eq!(tx.messages(a)?, [question.clone(), answer.clone()]);
+            assert_eq!(tx.sessions()?.iter().map(|s| (s.id, s.messages)).collect::<Vec<_>>(), [(b, 1), (a, 2)]);
+            assert_eq!(tx.answers_citing(cited)?, 1);
+            assert_eq!(tx.delete_answers_citing(cited)?, 1);
+            assert_eq!(tx.messages(a)?, [question.clone()]);
+            assert_eq!(tx.delete_messages_containing(&["Something else".into(), String::new()])?, 1);
+            assert_eq!(tx.sessions()?.iter().map(|s| s.id).collect::<Vec<_>>(), [a]);
+            tx.put_message(a, &message(Role::User, "more", 300, None))?;
+            assert_eq!(tx.delete_messages_between(100, 101)?, 1);
+            // The title came from the message that went.
+            assert_eq!(tx.sessions()?[0].title, "");
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_ledger_only_grows_and_forgets_bodies() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let (source, grant) = (source(), GrantId::new());
+    let row = item(source.id, "k", "text");
+    let leaf = |item| LeafDraft { commitment: Hash([3; 32]), item, salt: [4; 32], body: "what happened".into() };
+    vault
+        .write(|tx| -> Outcome {
+            tx.put_source(&source)?;
+            tx.put_item(&row, &whole("text"))?;
+            tx.put_grant(grant, "{\"v\":1}")?;
+            assert_eq!(tx.ledger_append(b"zero", Hash([8; 32]), &[])?, 0);
+            assert_eq!(tx.ledger_append(b"one", Hash([9; 32]), &[leaf(Some(row.id)), leaf(None)])?, 1);
+            Ok(())
+        })
+        .unwrap();
+    let head = vault.head();
+    assert_eq!((head.entries, head.ledger_hash), (2, Hash([9; 32])));
+    assert!(head.verify());
+    vault
+        .write(|tx| -> Outcome {
+            tx.delete_item(row.id)?;
+            let leaves = tx.ledger_leaves(1)?;
+            assert_eq!((leaves[0].item, leaves[0].salt, leaves[0].body.as_deref()), (None, None, None));
+            assert_eq!(leaves[0].commitment, Hash([3; 32]));
+            assert_eq!(leaves[1].body.as_deref(), Some("what happened"));
+            assert_eq!(tx.ledger_entries(1, 9)?[0].bytes, b"one");
+            assert_eq!((tx.ledger_len()?, tx.ledger_last()?), (2, Some((1, Hash([9; 32])))));
+            assert_eq!(tx.grants()?, ["{\"v\":1}"]);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn readers_see_a_snapshot_while_a_write_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    vault
+        .write(|tx| -> Outcome {
+            tx.set_meta("a", "1")?;
+            assert_eq!(vault.read(|r| -> Outcome<_> { r.meta("a") })?, None);
+            Ok(())
+        })
+        .unwrap();
+    vault
+        .read(|r| -> Outcome {
+            assert_eq!(r.meta("a")?.as_deref(), Some("1"));
+            vault.write(|tx| -> Outcome { tx.set_meta("a", "2") })?;
+            assert_eq!(r.meta("a")?.as_deref(), Some("1"));
+            assert_eq!(vault.read(|inner| -> Outcome<_> { inner.meta("a") })?.as_deref(), Some("2"));
+            Ok(())
+        })
+        .unwrap();
+}

@@ -1,0 +1,152 @@
+//! What effects do outside the node: looking at folders, making words, pulling models, writing the home.
+
+use super::msg::Msg;
+use super::run::Back;
+use crate::onboard::Draft;
+use hinet_node::{Settings, models, setup};
+use hinet_protocol::{Failure, Progress};
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Folders a completion offers at most.
+const FOLDERS_MAX: usize = 200;
+/// Files that are counted before "more than" is said.
+const FILES_MAX: u64 = 100_000;
+/// The shortest time between two reports of one pull.
+const REPORT: Duration = Duration::from_millis(100);
+
+fn hidden(name: &std::ffi::OsStr) -> bool {
+    name.as_encoded_bytes().first() == Some(&b'.')
+}
+
+/// The folders that a typed path may go on to, by name.
+pub(super) fn folders(typed: String) -> Option<Msg> {
+    let (dir, head) = match typed.rfind('/') {
+        Some(at) => (&typed[..=at], &typed[at + 1..]),
+        None => return None,
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let wanted = name.starts_with(head) && (head.starts_with('.') || !hidden(name.as_ref()));
+        if wanted && entry.path().is_dir() {
+            found.push(format!("{dir}{name}"));
+            if found.len() == FOLDERS_MAX {
+                break;
+            }
+        }
+    }
+    found.sort_unstable();
+    Some(Msg::Folders { typed, found })
+}
+
+/// Counts the files under a folder, links not followed, hidden ones left out, as long as it is `wanted`.
+pub(super) fn count(path: String, wanted: &dyn Fn() -> bool) -> Option<Msg> {
+    let readable = std::fs::read_dir(&path).is_ok();
+    let mut files = 0;
+    let mut open = vec![PathBuf::from(&path)];
+    let mut more = false;
+    while let Some(dir) = open.pop() {
+        if !wanted() {
+            return None;
+        }
+        files += count_in(&dir, &mut open);
+        if files >= FILES_MAX {
+            more = true;
+            break;
+        }
+    }
+    Some(Msg::Counted { path, files, more, readable })
+}
+
+fn count_in(dir: &Path, open: &mut Vec<PathBuf>) -> u64 {
+    let mut files = 0;
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let Ok(kind) = entry.file_type() else { continue };
+        if hidden(&entry.file_name()) {
+            continue;
+        }
+        if kind.is_dir() {
+            open.push(entry.path());
+        } else if kind.is_file() {
+            files += 1;
+        }
+    }
+    files
+}
+
+/// New recovery words, and four of them by chance.
+pub(super) fn new_words() -> Option<Msg> {
+    let mut order: Vec<usize> = (0..24).collect();
+    // Which words are asked for is no secret; the standard library's per-process random keys are chance enough.
+    let chance = RandomState::new();
+    order.sort_by_key(|n| chance.hash_one(n));
+    let mut ask = [order[0], order[1], order[2], order[3]];
+    ask.sort_unstable();
+    Some(Msg::Words { phrase: setup::new_words(), ask })
+}
+
+/// The models that are needed: the missing defaults, and what is here.
+pub(super) fn models(settings: &Settings) -> Option<Msg> {
+    let missing = models::missing(settings);
+    let lines = models::list(settings).into_iter().filter_map(|mut line| {
+        let wanted = missing.contains(&line.name);
+        line.present &= !wanted;
+        (wanted || line.present).then_some(line)
+    });
+    Some(Msg::Models(lines.collect()))
+}
+
+/// Pulls models one after the other.
+pub(super) fn pull(settings: &Settings, names: &[String], cancel: &AtomicBool, back: &UnboundedSender<Back>) {
+    for name in names {
+        let mut said = Instant::now().checked_sub(REPORT);
+        let mut report = |progress: Progress| {
+            let over = progress.total == Some(progress.done);
+            if over || said.is_none_or(|at| at.elapsed() >= REPORT) {
+                said = Some(Instant::now());
+                let _ = back.send(Back::Msg(Msg::Pulling { name: name.clone(), progress }));
+            }
+        };
+        let result = models::pull(settings, name, &mut report, cancel);
+        let failed = result.is_err();
+        let _ = back.send(Back::Msg(Msg::Pulled { name: name.clone(), result }));
+        if failed || cancel.load(Ordering::Relaxed) {
+            return;
+        }
+    }
+}
+
+/// Writes the home.
+pub(super) fn make(settings: &Settings, draft: Draft) -> Result<(), Failure> {
+    let options = setup::InitOptions {
+        name: draft.name,
+        root: draft.root,
+        words: draft.words,
+        passphrase: draft.passphrase,
+        keychain: draft.keychain,
+        folders: draft.folders.into_iter().map(PathBuf::from).collect(),
+        restored: draft.restored,
+    };
+    setup::init(settings, options).map(|_| ())
+}
+
+/// Waits for a signal that asks the program to end.
+pub(super) async fn told_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = hup.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    std::future::pending::<()>().await;
+}

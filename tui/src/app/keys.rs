@@ -1,0 +1,435 @@
+//! Keys: first the gate, then what is meant everywhere, then the topmost overlay, then the pane.
+
+use super::effect::Effect;
+use super::gate::Gate;
+use super::keymap::{Action, Scope, lookup};
+use super::msg::{Proven, Tag, Unlock};
+use super::overlay::forget::Stage;
+use super::overlay::question::About;
+use super::overlay::{Forget, Help, Item, Overlay, Passphrase, PathPrompt, Question, Sessions};
+use super::pane::chat;
+use super::pane::recalled::Passage;
+use super::state::{Focus, State, Tab};
+use super::view::{areas, scopes};
+use super::words;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use hinet_protocol::{ForgetTarget, ItemId, Op};
+
+/// More than any list or text has lines.
+const FAR: isize = 1_000_000;
+
+/// Handles a key.
+pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let everywhere = lookup(&[Scope::Everywhere], key);
+    let interrupted = std::mem::take(&mut state.interrupted);
+    match everywhere {
+        Some(Action::Quit) => return vec![Effect::Quit],
+        Some(Action::Interrupt) if interrupted => return vec![Effect::Quit],
+        Some(Action::Interrupt) => {
+            state.interrupted = true;
+            return match &mut state.gate {
+                Gate::Open => state.chat.stop(state.now).unwrap_or_default(),
+                Gate::Onboard(onboard) => {
+                    onboard.interrupted();
+                    vec![]
+                }
+                Gate::Locked(_) => vec![],
+            };
+        }
+        Some(Action::Redraw) => return vec![Effect::Redraw],
+        _ => {}
+    }
+    match &mut state.gate {
+        Gate::Locked(lock) => return lock.key(key, state.unlocks),
+        Gate::Onboard(onboard) => {
+            let home = state.place.home_dir.clone();
+            return onboard.key(key, &home);
+        }
+        Gate::Open => {}
+    }
+    match everywhere {
+        Some(Action::Kill) => return kill_switch(state),
+        Some(Action::Help) => {
+            if !matches!(state.overlays.last(), Some(Overlay::Help(_))) {
+                state.overlays.push(Overlay::Help(Help::default()));
+            }
+            return vec![];
+        }
+        Some(Action::Mouse) => {
+            state.mouse = !state.mouse;
+            return vec![Effect::Mouse(state.mouse)];
+        }
+        _ => {}
+    }
+    if state.overlays.is_empty() { in_pane(state, key) } else { in_overlay(state, key) }
+}
+
+fn kill_switch(state: &mut State) -> Vec<Effect> {
+    let asked = |overlay: &Overlay| {
+        matches!(overlay, Overlay::Passphrase(_) | Overlay::Question(Question { about: About::Kill, .. }))
+    };
+    if state.overlays.last().is_some_and(asked) {
+        return vec![];
+    }
+    state.overlays.retain(|overlay| !asked(overlay));
+    state.overlays.push(if state.killed() {
+        Overlay::Passphrase(Passphrase::new(state.unlocks.0))
+    } else {
+        Overlay::Question(Question::kill())
+    });
+    vec![]
+}
+
+fn in_overlay(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let size = state.place.size;
+    let home = state.place.home_dir.clone();
+    let page = isize::try_from(size.1 / 2).unwrap_or(1).max(1);
+    if key.code == KeyCode::Esc {
+        return close(state);
+    }
+    let scopes = scopes(state);
+    let action = lookup(&scopes, key);
+    let Some(top) = state.overlays.last_mut() else { return vec![] };
+    match (top, action) {
+        (Overlay::Help(_), None) if key.code == KeyCode::Char('?') => close(state),
+        (Overlay::Help(help), Some(action)) => {
+            help.by(movement(action, page).unwrap_or(0));
+            vec![]
+        }
+        (Overlay::Item(item), Some(Action::Forget)) => {
+            let (target, name) = (ForgetTarget::Item { item: item.item }, item.source.clone());
+            forget(state, target, name)
+        }
+        (Overlay::Item(item), Some(action @ (Action::Top | Action::Bottom))) => {
+            item.to(action == Action::Bottom);
+            vec![]
+        }
+        (Overlay::Item(item), Some(action)) => {
+            item.by(movement(action, page).unwrap_or(0), size);
+            vec![]
+        }
+        (Overlay::Sessions(_), Some(Action::New)) => new_conversation(state),
+        (Overlay::Sessions(list), Some(Action::Open)) => match list.current().cloned() {
+            Some(line) => {
+                state.overlays.pop();
+                to_chat(state);
+                state.chat.open(line.id, &line.title)
+            }
+            None => new_conversation(state),
+        },
+        (Overlay::Sessions(list), Some(action)) => {
+            list.select(movement(action, page).unwrap_or(0));
+            vec![]
+        }
+        (Overlay::Question(question), Some(Action::Yes)) => {
+            let about = question.about.clone();
+            state.overlays.pop();
+            match about {
+                About::Kill => vec![Effect::call(Tag::Kill, Op::Kill)],
+                About::Revoke(grant) => vec![Effect::call(Tag::Revoke, Op::Revoke { grant })],
+            }
+        }
+        (Overlay::Question(_), Some(Action::No)) => close(state),
+        (Overlay::Forget(asked), Some(Action::Yes)) => match asked.stage {
+            Stage::Asking(_) => {
+                asked.stage = Stage::Forgetting;
+                let op = Op::Forget { target: asked.target.clone(), dry_run: false };
+                vec![Effect::call(Tag::Forget(asked.serial), op)]
+            }
+            _ => vec![],
+        },
+        (Overlay::Forget(asked), Some(Action::No)) => {
+            if asked.stage == Stage::Forgetting {
+                vec![]
+            } else {
+                close(state)
+            }
+        }
+        (Overlay::Path(prompt), _) if key.code == KeyCode::Enter => match prompt.path.chosen(&home) {
+            Some(path) => {
+                state.overlays.pop();
+                state.sources.add(path)
+            }
+            None => vec![],
+        },
+        (Overlay::Path(prompt), _) => prompt.path.key(key, &home),
+        (Overlay::Passphrase(prompt), _) => passphrase_key(prompt, key),
+        _ => vec![],
+    }
+}
+
+fn passphrase_key(prompt: &mut Passphrase, key: KeyEvent) -> Vec<Effect> {
+    if prompt.busy {
+        return vec![];
+    }
+    if key.code != KeyCode::Enter {
+        prompt.field.key(key);
+        return vec![];
+    }
+    if prompt.by_passphrase && prompt.field.is_empty() {
+        return vec![];
+    }
+    prompt.busy = true;
+    prompt.failed = None;
+    let unlock = if prompt.by_passphrase { Unlock::Passphrase(prompt.field.take_secret()) } else { Unlock::Keychain };
+    vec![Effect::Prove { tag: Tag::Lift, proven: Proven { op: Op::Lift, unlock } }]
+}
+
+/// Takes the topmost overlay away.
+fn close(state: &mut State) -> Vec<Effect> {
+    match state.overlays.pop() {
+        // What is being forgotten goes on; its end is said as a notice.
+        Some(Overlay::Forget(Forget { stage: Stage::Counting, serial, .. })) => {
+            vec![Effect::Drop(Tag::ForgetPreview(serial))]
+        }
+        Some(Overlay::Item(item)) if item.view.is_none() => vec![Effect::Drop(Tag::Show(item.serial))],
+        _ => vec![],
+    }
+}
+
+/// How far an action moves in a list or a text.
+fn movement(action: Action, page: isize) -> Option<isize> {
+    Some(match action {
+        Action::Up | Action::LineUp => -1,
+        Action::Down | Action::LineDown => 1,
+        Action::PageUp => -page,
+        Action::PageDown => page,
+        Action::Top => -FAR,
+        Action::Bottom => FAR,
+        _ => return None,
+    })
+}
+
+fn to_chat(state: &mut State) {
+    state.tab = Tab::Chat;
+    state.focus = Focus::First;
+}
+
+fn new_conversation(state: &mut State) -> Vec<Effect> {
+    state.overlays.retain(|overlay| !matches!(overlay, Overlay::Sessions(_)));
+    to_chat(state);
+    state.chat.begin()
+}
+
+/// Asks what would go.
+fn forget(state: &mut State, target: ForgetTarget, name: String) -> Vec<Effect> {
+    let serial = state.next_serial();
+    let name = words::tilde(&name, &state.place.home_dir);
+    state.overlays.push(Overlay::Forget(Forget { target: target.clone(), name, serial, stage: Stage::Counting }));
+    vec![Effect::call(Tag::ForgetPreview(serial), Op::Forget { target, dry_run: true })]
+}
+
+fn open_item(state: &mut State, passage: &Passage) -> Vec<Effect> {
+    let serial = state.next_serial();
+    let item: ItemId = passage.item;
+    state.overlays.push(Overlay::Item(Box::new(Item::opening(
+        item,
+        serial,
+        passage.source.clone(),
+        Some(passage.range()),
+        Some(passage.text.clone()),
+    ))));
+    vec![Effect::call(Tag::Show(serial), Op::Show { item })]
+}
+
+fn in_pane(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let Some(action) = lookup(&scopes(state), key) else { return typed(state, key) };
+    match action {
+        Action::Help => state.overlays.push(Overlay::Help(Help::default())),
+        Action::Chat => to_chat(state),
+        Action::Memory => return enter(state, Tab::Memory),
+        Action::Sources => return enter(state, Tab::Sources),
+        Action::Consent => return enter(state, Tab::Consent),
+        Action::Sessions => {
+            let mut list = Sessions::default();
+            list.list.ask();
+            state.overlays.push(Overlay::Sessions(list));
+            return vec![Effect::call(Tag::Sessions, Op::Sessions)];
+        }
+        Action::New if state.tab == Tab::Chat || key.modifiers.contains(KeyModifiers::CONTROL) => {
+            return new_conversation(state);
+        }
+        Action::Side => {
+            state.side = !state.side;
+            if state.tab == Tab::Chat && !state.side {
+                state.focus = Focus::First;
+            }
+        }
+        Action::NextFocus | Action::PreviousFocus => {
+            let two = state.tab != Tab::Sources;
+            state.focus = if two && state.focus == Focus::First { Focus::Second } else { Focus::First };
+        }
+        Action::Back => return back(state),
+        Action::Cite(number) => return cite(state, usize::from(number)),
+        action => {
+            return match state.tab {
+                Tab::Chat => in_chat(state, action, key),
+                Tab::Memory => in_memory(state, action),
+                Tab::Sources => in_sources(state, action),
+                Tab::Consent => in_consent(state, action),
+            };
+        }
+    }
+    vec![]
+}
+
+fn enter(state: &mut State, tab: Tab) -> Vec<Effect> {
+    if state.tab != tab {
+        state.tab = tab;
+        state.focus = Focus::First;
+    }
+    match tab {
+        Tab::Chat => vec![],
+        Tab::Memory => state.memory.enter(),
+        Tab::Sources => state.sources.enter(),
+        Tab::Consent => state.consent.enter(),
+    }
+}
+
+/// Esc: stop what is being made, put the notice away, go back; in this order.
+fn back(state: &mut State) -> Vec<Effect> {
+    if state.tab == Tab::Chat
+        && let Some(effects) = state.chat.stop(state.now)
+    {
+        return effects;
+    }
+    if state.tab == Tab::Sources
+        && let Some(effects) = state.sources.stop()
+    {
+        return effects;
+    }
+    if state.notices.pop_front().is_none() {
+        to_chat(state);
+    }
+    vec![]
+}
+
+fn cite(state: &mut State, number: usize) -> Vec<Effect> {
+    let passages = if state.tab == Tab::Memory { &state.memory.found.passages } else { &state.chat.recalled.passages };
+    match passages.iter().find(|passage| passage.mark == Some(number)).cloned() {
+        Some(passage) => open_item(state, &passage),
+        None => vec![],
+    }
+}
+
+/// A key that is no command: it types where something can be typed.
+fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    match (state.tab, state.focus) {
+        (Tab::Chat, Focus::First) => state.chat.composer.key(key),
+        (Tab::Memory, Focus::First) => {
+            state.memory.query.key(key);
+        }
+        _ => {}
+    }
+    vec![]
+}
+
+fn in_chat(state: &mut State, action: Action, key: KeyEvent) -> Vec<Effect> {
+    let areas = areas(state);
+    let page = isize::try_from(areas.main.height.saturating_sub(4)).unwrap_or(1).max(1);
+    if state.focus == Focus::Second {
+        return in_passages(state, action, page);
+    }
+    match action {
+        Action::Send => return state.chat.send(state.now),
+        Action::Newline => state.chat.composer.newline(),
+        Action::HistoryOlder => {
+            if !state.chat.composer.older() {
+                state.chat.composer.key(key);
+            }
+        }
+        Action::HistoryNewer => {
+            if !state.chat.composer.newer() {
+                state.chat.composer.key(key);
+            }
+        }
+        Action::Top => chat::scroll_home(state, &areas),
+        Action::Bottom => state.chat.scroll = None,
+        action => {
+            if let Some(delta) = movement(action, page) {
+                chat::scroll_by(state, &areas, delta);
+            }
+        }
+    }
+    vec![]
+}
+
+/// Keys in a list of passages, beside the chat or in the memory pane.
+fn in_passages(state: &mut State, action: Action, page: isize) -> Vec<Effect> {
+    let list = if state.tab == Tab::Memory { &mut state.memory.found } else { &mut state.chat.recalled };
+    match (action, list.current().cloned()) {
+        (Action::Open, Some(passage)) => open_item(state, &passage),
+        (Action::Forget, Some(passage)) => forget(state, ForgetTarget::Item { item: passage.item }, passage.source),
+        (action, _) => {
+            list.select(movement(action, (page / 4).max(1)).unwrap_or(0));
+            vec![]
+        }
+    }
+}
+
+fn in_memory(state: &mut State, action: Action) -> Vec<Effect> {
+    match (state.focus, action) {
+        (Focus::First, Action::Send) => {
+            let effects = state.memory.search();
+            if !effects.is_empty() {
+                state.focus = Focus::Second;
+            }
+            effects
+        }
+        (Focus::First, Action::Down) => {
+            state.focus = Focus::Second;
+            vec![]
+        }
+        (Focus::First, _) => vec![],
+        (Focus::Second, Action::Up) if state.memory.found.selected == 0 => {
+            state.focus = Focus::First;
+            vec![]
+        }
+        (Focus::Second, action) => {
+            let page = isize::try_from(state.place.size.1).unwrap_or(1);
+            in_passages(state, action, page)
+        }
+    }
+}
+
+fn in_sources(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Add => {
+            let prompt = PathPrompt::default();
+            let effects = prompt.path.look_up(&state.place.home_dir);
+            state.overlays.push(Overlay::Path(prompt));
+            effects
+        }
+        Action::Sync => state.sources.sync(),
+        Action::Pause => state.sources.pause(),
+        Action::Forget => match state.sources.current().map(|line| (line.id, line.path.clone())) {
+            Some((source, path)) => forget(state, ForgetTarget::Source { source }, path),
+            None => vec![],
+        },
+        action => {
+            state.sources.select(movement(action, 10).unwrap_or(0));
+            vec![]
+        }
+    }
+}
+
+fn in_consent(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Verify => state.consent.verify(),
+        Action::Revoke => {
+            let Some(grant) = state.consent.standing() else { return vec![] };
+            let sources = state.sources.list.get().map_or(&[][..], Vec::as_slice);
+            let sentence = words::grant(grant, sources, &state.place.home_dir);
+            let effect = format!(
+                "{sentence}\n\nTaken back, this ends at once and is written into the ledger. What is already remembered stays until you \
+                 forget it."
+            );
+            state.overlays.push(Overlay::Question(Question { about: About::Revoke(grant.id), effect }));
+            vec![]
+        }
+        action => {
+            state.consent.select(state.focus, movement(action, 10).unwrap_or(0));
+            vec![]
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The program people live in.
+//!
+//! `update(&mut State, Msg) -> Vec<Effect>` decides without IO, `view(&State, &mut Frame)` draws without deciding,
+//! and the loop in `run` carries effects out against the node and the terminal. One pane per file, overlays as a
+//! stack. Nothing is drawn unless a message changed something; an idle screen does not wake the processor.
+
+mod chores;
+pub mod effect;
+pub mod field;
+pub mod gate;
+pub mod keymap;
+pub mod keys;
+pub mod msg;
+pub mod overlay;
+pub mod pane;
+pub mod paragraphs;
+mod run;
+pub mod scroll;
+pub mod state;
+pub mod update;
+pub mod view;
+pub mod words;
+
+pub use effect::Effect;
+pub use msg::{Msg, Tag};
+pub use run::run;
+pub use state::State;
+pub use update::update;
+pub use view::view;

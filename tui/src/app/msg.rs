@@ -1,0 +1,146 @@
+//! What can happen to the terminal UI: keys, the node's events, and what effects bring back.
+
+use crossterm::event::KeyEvent;
+use hinet_protocol::{Event, Failure, ModelLine, Op, Progress, SessionId};
+use zeroize::Zeroizing;
+
+pub use hinet_node::Unlock;
+
+/// Which part of the screen a request belongs to. A reply whose tag nobody waits for any more is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tag {
+    /// The top line.
+    Status,
+    /// The answer with this number.
+    Chat(u32),
+    /// The list of conversations.
+    Sessions,
+    /// The messages of a conversation.
+    Open(SessionId),
+    /// The list of sources.
+    Sources,
+    /// A source being read for the first time or again.
+    Reading,
+    /// A source being paused or resumed.
+    Pause,
+    /// The search with this number.
+    Search(u32),
+    /// The item with this number of openings.
+    Show(u32),
+    /// What would go.
+    ForgetPreview(u32),
+    /// What went.
+    Forget(u32),
+    /// Counts.
+    Stats,
+    /// Grants.
+    Grants,
+    /// A grant being taken back.
+    Revoke,
+    /// The ledger's last lines.
+    Ledger,
+    /// The ledger being verified.
+    Verify,
+    /// The kill switch being thrown.
+    Kill,
+    /// The kill switch being lifted.
+    Lift,
+}
+
+/// Something that happened.
+pub enum Msg {
+    /// A key.
+    Key(KeyEvent),
+    /// Pasted text.
+    Paste(String),
+    /// The wheel, where the pointer is.
+    Wheel {
+        /// Column.
+        column: u16,
+        /// Row.
+        row: u16,
+        /// Away from the reader.
+        up: bool,
+    },
+    /// The terminal has another size.
+    Resize(u16, u16),
+    /// An event of a request.
+    Reply {
+        /// Whose.
+        tag: Tag,
+        /// What.
+        event: Event,
+    },
+    /// Something the node says by itself.
+    News(Event),
+    /// The node is gone: a request ended without its last event.
+    NodeLost,
+    /// The home is open and the node is reached.
+    Unlocked {
+        /// Whether the node runs in another process.
+        attached: bool,
+    },
+    /// The home was not opened.
+    NotUnlocked(Failure),
+    /// The folders under a path that is being typed.
+    Folders {
+        /// What was typed when it was asked.
+        typed: String,
+        /// Whole paths, sorted.
+        found: Vec<String>,
+    },
+    /// How many files a folder holds.
+    Counted {
+        /// The folder.
+        path: String,
+        /// Files in it.
+        files: u64,
+        /// Whether counting stopped early.
+        more: bool,
+        /// Whether it is a folder that can be read.
+        readable: bool,
+    },
+    /// New recovery words, and which four must be typed back.
+    Words {
+        /// The 24 words.
+        phrase: Zeroizing<String>,
+        /// Indexes in 0..24, different from each other.
+        ask: [usize; 4],
+    },
+    /// The models of the registry.
+    Models(Vec<ModelLine>),
+    /// How far a model is.
+    Pulling {
+        /// Which.
+        name: String,
+        /// How far.
+        progress: Progress,
+    },
+    /// A model is there, or is not.
+    Pulled {
+        /// Which.
+        name: String,
+        /// How it went.
+        result: Result<(), Failure>,
+    },
+    /// Onboarding wrote the home, or did not.
+    Made(Result<(), Failure>),
+    /// A background thread panicked there.
+    Fault(String),
+}
+
+impl Msg {
+    /// A reply to `tag`.
+    #[must_use]
+    pub fn reply(tag: Tag, event: Event) -> Self {
+        Self::Reply { tag, event }
+    }
+}
+
+/// An op that is sent with the owner's proof.
+pub struct Proven {
+    /// The op.
+    pub op: Op,
+    /// How the owner proves themselves.
+    pub unlock: Unlock,
+}

@@ -1,0 +1,230 @@
+//! The multi-line input: what is typed, what was said before, what waits to be sent.
+//!
+//! No text is ever lost: history keeps the draft, a failed question comes back, a queued one returns when stopped.
+
+use crate::text;
+use crate::theme::Theme;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::style::Modifier;
+use ratatui_textarea::{CursorMove, TextArea, WrapMode};
+
+/// Bytes the input holds at most. Longer texts belong into a file in an open folder.
+pub const INPUT_BYTES_MAX: usize = 32 * 1024;
+/// Lines of the past kept at most.
+const HISTORY_MAX: usize = 500;
+
+/// The input.
+pub struct Composer {
+    area: TextArea<'static>,
+    history: Vec<String>,
+    /// The line of history being shown.
+    at: Option<usize>,
+    /// What was being typed before history was entered.
+    draft: String,
+    /// What is sent when the answer being made is over.
+    pub queued: Option<String>,
+}
+
+impl Default for Composer {
+    fn default() -> Self {
+        Self { area: fresh(&[String::new()]), history: Vec::new(), at: None, draft: String::new(), queued: None }
+    }
+}
+
+fn fresh(lines: &[String]) -> TextArea<'static> {
+    let mut area = TextArea::new(lines.to_vec());
+    area.set_wrap_mode(WrapMode::WordOrGlyph);
+    area.set_max_histories(100);
+    area.move_cursor(CursorMove::Bottom);
+    area.move_cursor(CursorMove::End);
+    area
+}
+
+impl Composer {
+    /// What is typed.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.area.lines().join("\n")
+    }
+
+    /// Whether nothing but blanks is typed.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.area.lines().iter().all(|line| line.trim().is_empty())
+    }
+
+    /// Replaces what is typed.
+    pub fn set(&mut self, text: &str) {
+        let lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+        self.area = fresh(&lines);
+    }
+
+    /// Takes what is typed, to be sent, and remembers it.
+    pub fn take(&mut self) -> String {
+        let text = self.text().trim().to_owned();
+        self.remember(&text);
+        self.set("");
+        text
+    }
+
+    /// Puts a line into history.
+    pub fn remember(&mut self, text: &str) {
+        self.at = None;
+        if !text.is_empty() && self.history.last().is_none_or(|last| last != text) {
+            self.history.push(text.to_owned());
+            if self.history.len() > HISTORY_MAX {
+                self.history.remove(0);
+            }
+        }
+    }
+
+    /// Removes from history what quotes something forgotten: everything said so far.
+    pub fn forget_history(&mut self) {
+        self.history.clear();
+        self.at = None;
+    }
+
+    /// Pastes or types text. Returns whether it had to be cut.
+    pub fn insert(&mut self, pasted: &str) -> bool {
+        self.at = None;
+        let room = INPUT_BYTES_MAX.saturating_sub(self.area.lines().iter().map(|l| l.len() + 1).sum());
+        // Cleaning costs time in proportion to the text, so the cut comes first; cleaning may lengthen it a little.
+        let head = cut(pasted, room);
+        let safe = text::clean(head);
+        self.area.insert_str(cut(&safe, room));
+        head.len() < pasted.len() || safe.len() > room
+    }
+
+    /// A line break at the cursor.
+    pub fn newline(&mut self) {
+        if self.text().len() < INPUT_BYTES_MAX {
+            self.area.insert_newline();
+        }
+    }
+
+    /// The line of history before, where the cursor is on the first line. Returns whether it moved there.
+    pub fn older(&mut self) -> bool {
+        if self.area.cursor().0 > 0 || self.history.is_empty() {
+            return false;
+        }
+        let at = match self.at {
+            None => {
+                self.draft = self.text();
+                self.history.len() - 1
+            }
+            Some(0) => return true,
+            Some(at) => at - 1,
+        };
+        self.at = Some(at);
+        self.set(&self.history[at].clone());
+        true
+    }
+
+    /// The line of history after, or the draft, where the cursor is on the last line.
+    pub fn newer(&mut self) -> bool {
+        let Some(at) = self.at else { return false };
+        if self.area.cursor().0 + 1 < self.area.lines().len() {
+            return false;
+        }
+        if at + 1 < self.history.len() {
+            self.at = Some(at + 1);
+            self.set(&self.history[at + 1].clone());
+        } else {
+            self.at = None;
+            let draft = std::mem::take(&mut self.draft);
+            self.set(&draft);
+        }
+        true
+    }
+
+    /// An editing key.
+    pub fn key(&mut self, key: KeyEvent) {
+        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('u') if ctrl => {
+                self.area.delete_line_by_head();
+            }
+            KeyCode::Char('z') if ctrl => {
+                self.area.undo();
+            }
+            KeyCode::Char('y') if ctrl => {
+                self.area.redo();
+            }
+            KeyCode::Up if key.modifiers.is_empty() => self.area.move_cursor(CursorMove::Up),
+            KeyCode::Down if key.modifiers.is_empty() => self.area.move_cursor(CursorMove::Down),
+            KeyCode::Char(c) if !ctrl && !key.modifiers.contains(KeyModifiers::ALT) => {
+                self.insert(c.encode_utf8(&mut [0; 4]));
+            }
+            // These would scroll or paste what the input does not own.
+            KeyCode::PageUp | KeyCode::PageDown => {}
+            KeyCode::Char('v' | 'm') if ctrl => {}
+            _ => {
+                self.area.input(key);
+            }
+        }
+    }
+
+    /// How many rows it wants, between 1 and `most`.
+    #[must_use]
+    pub fn rows(&self, columns: usize, most: u16) -> u16 {
+        let columns = columns.max(1);
+        let mut rows = 0;
+        for line in self.area.lines() {
+            rows += 1 + text::width(line) / columns;
+            if rows >= usize::from(most) {
+                return most;
+            }
+        }
+        rows.max(1) as u16
+    }
+
+    /// The widget, in the theme's colours. `focus` draws the cursor.
+    #[must_use]
+    pub fn widget(&self, theme: &Theme, focus: bool, placeholder: &str) -> TextArea<'static> {
+        let mut area = self.area.clone();
+        area.set_style(theme.text);
+        area.set_cursor_line_style(theme.text);
+        area.set_cursor_style(if focus { theme.text.add_modifier(Modifier::REVERSED) } else { theme.text });
+        area.set_placeholder_text(placeholder);
+        area.set_placeholder_style(theme.dim);
+        area
+    }
+}
+
+/// The longest head of `text` of at most `bytes` that ends at a character.
+fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn history_keeps_the_draft() {
+        let mut c = Composer::default();
+        for said in ["one", "two", "two"] {
+            c.set(said);
+            c.take();
+        }
+        c.set("draft");
+        assert!(c.older() && c.text() == "two");
+        assert!(c.older() && c.text() == "one");
+        assert!(c.older() && c.text() == "one");
+        assert!(c.newer() && c.text() == "two");
+        assert!(c.newer() && c.text() == "draft");
+        assert!(!c.newer());
+    }
+
+    #[test]
+    fn a_megabyte_is_cut_and_said() {
+        let mut c = Composer::default();
+        assert!(c.insert(&"日本\n".repeat(200_000)));
+        assert!(c.text().len() <= INPUT_BYTES_MAX);
+        assert!(!Composer::default().insert("short\x1b[2J"));
+    }
+}

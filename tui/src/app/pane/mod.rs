@@ -1,0 +1,10 @@
+//! The panes, one file each: what it holds, how it answers keys and events, how it draws its four faces.
+
+pub mod chat;
+pub mod composer;
+pub mod consent;
+pub mod face;
+pub mod memory;
+pub mod recalled;
+pub mod sources;
+pub mod transcript;

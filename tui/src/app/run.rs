@@ -1,0 +1,377 @@
+//! The loop: keys and the node's events in, `update`, effects out, a frame when something changed.
+//!
+//! Keys are drawn at once; what streams is drawn thirty times a second at most. Nothing ticks: with nothing to say, the
+//! loop sleeps. Everything that may wait (the node, the disk, the keychain) runs beside the loop and reports back.
+
+use super::chores;
+use super::effect::Effect;
+use super::gate::{Gate, Lock};
+use super::msg::{Msg, Proven, Tag, Unlock};
+use super::state::{Place, State};
+use super::{update, view};
+use crate::onboard::Onboard;
+use crate::term::{Screen, install_panic_hook};
+use crate::theme::Look;
+use crossterm::event::{Event as Input, EventStream, MouseEventKind};
+use futures_util::{FutureExt, StreamExt};
+use hinet_node::setup::{self, HomeState};
+use hinet_node::{Client, Settings, Stream};
+use hinet_protocol::{ErrorKind, Event, Failure, Op};
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// The shortest time between two frames of something that streams: 30 frames a second.
+const FRAME: Duration = Duration::from_millis(33);
+/// Inputs that are handled before a frame is drawn, so that a flood of them costs one frame, not thousands.
+const INPUTS_PER_FRAME: usize = 256;
+
+/// What comes back from beside the loop.
+pub(super) enum Back {
+    /// A message.
+    Msg(Msg),
+    /// The node was reached.
+    Client(Client),
+}
+
+/// A request on its way.
+struct Request {
+    task: JoinHandle<()>,
+    /// The node's id of it; 0 until it is sent.
+    id: Arc<AtomicU64>,
+}
+
+struct Runner {
+    settings: Settings,
+    client: Option<Client>,
+    news: Option<JoinHandle<()>>,
+    requests: HashMap<Tag, Request>,
+    back: UnboundedSender<Back>,
+    /// Stops the pulling of models.
+    pull_cancel: Arc<AtomicBool>,
+    /// Counts up with every path typed, so that counting a folder nobody waits for stops.
+    counting: Arc<AtomicU64>,
+    screen: Screen,
+    over: bool,
+}
+
+/// Opens the terminal face: onboarding where there is no home yet, the unlock screen where `unlock` is not given and
+/// the keychain does not open it silently, then the chat. Returns when the owner leaves; the terminal is as before.
+///
+/// The future must be polled on one thread (`block_on`): that thread draws.
+///
+/// # Errors
+/// When the home's keyslots cannot be read, or the terminal cannot be used.
+pub async fn run(settings: &Settings, unlock: Option<Unlock>) -> Result<(), Failure> {
+    let home = setup::state(settings)?;
+    let (faults, faulted) = unbounded_channel();
+    install_panic_hook(Some(faults));
+    let (back, coming) = unbounded_channel();
+    let screen = Screen::enter().map_err(no_terminal)?;
+    let place = place(screen.size().map_err(no_terminal)?);
+    let mut runner = Runner {
+        settings: settings.clone(),
+        client: None,
+        news: None,
+        requests: HashMap::new(),
+        back,
+        pull_cancel: Arc::default(),
+        counting: Arc::default(),
+        screen,
+        over: false,
+    };
+    let (mut state, effects) = begin(place, home, unlock);
+    runner.carry_out(effects, &mut state).map_err(no_terminal)?;
+    let result = runner.turn(&mut state, coming, faulted).await;
+    let Runner { client, screen, requests, pull_cancel, .. } = runner;
+    drop(screen);
+    pull_cancel.store(true, Ordering::Relaxed);
+    requests.values().for_each(|request| request.task.abort());
+    if let Some(client) = client {
+        client.close().await;
+    }
+    result.map_err(no_terminal)
+}
+
+fn no_terminal(error: io::Error) -> Failure {
+    Failure::new(
+        ErrorKind::Failed,
+        format!("The terminal cannot be used: {error}."),
+        "Use `icore ask QUESTION` where there is no terminal.",
+    )
+}
+
+/// What the environment says about the terminal and the owner.
+fn place(size: (u16, u16)) -> Place {
+    let env = |name: &str| std::env::var(name).unwrap_or_default();
+    let wish = env("ICORE_THEME");
+    let no_color = !env("NO_COLOR").is_empty();
+    let wish = Some(wish.as_str()).filter(|wish| !wish.is_empty());
+    Place {
+        size,
+        zone: jiff::tz::TimeZone::system(),
+        look: Look::pick(wish, no_color, &env("TERM"), &env("COLORTERM"), &env("COLORFGBG")),
+        home_dir: etcetera::home_dir().ok().and_then(|dir| dir.into_os_string().into_string().ok()).unwrap_or_default(),
+        // On Linux the keychain is a service on the session bus; without a bus there is none.
+        keychain: cfg!(target_os = "macos") || !env("DBUS_SESSION_BUS_ADDRESS").is_empty(),
+    }
+}
+
+/// The first state and what it asks for.
+fn begin(place: Place, home: HomeState, unlock: Option<Unlock>) -> (State, Vec<Effect>) {
+    let HomeState::Ready { passphrase, keychain } = home else {
+        let onboard = Onboard::new(place.keychain, "");
+        return (State::new(place, Gate::Onboard(Box::new(onboard))), vec![]);
+    };
+    let (lock, effects) = match unlock {
+        Some(unlock) => (Lock::trying(false), vec![Effect::Unlock(unlock)]),
+        None if keychain => (Lock::trying(true), vec![Effect::Unlock(Unlock::Keychain)]),
+        None => (Lock::waiting(), vec![]),
+    };
+    let mut state = State::new(place, Gate::Locked(Box::new(lock)));
+    state.unlocks = (passphrase, keychain);
+    (state, effects)
+}
+
+impl Runner {
+    async fn turn(
+        &mut self,
+        state: &mut State,
+        mut coming: UnboundedReceiver<Back>,
+        mut faulted: UnboundedReceiver<String>,
+    ) -> io::Result<()> {
+        let mut inputs = EventStream::new();
+        let mut ending = Box::pin(chores::told_to_end());
+        let mut drawn = Instant::now() - FRAME;
+        self.draw(state)?;
+        while !self.over {
+            let due = drawn + FRAME;
+            tokio::select! {
+                biased;
+                input = inputs.next() => {
+                    let Some(first) = input else { return Ok(()) };
+                    self.input(state, first?)?;
+                    for _ in 0..INPUTS_PER_FRAME {
+                        match inputs.next().now_or_never() {
+                            Some(Some(input)) if !self.over => self.input(state, input?)?,
+                            _ => break,
+                        }
+                    }
+                    // What was typed is seen at once.
+                    if state.dirty && !self.over {
+                        self.draw(state)?;
+                        drawn = Instant::now();
+                    }
+                }
+                () = &mut ending => return Ok(()),
+                () = tokio::time::sleep_until(due), if state.dirty => {
+                    self.draw(state)?;
+                    drawn = Instant::now();
+                }
+                Some(back) = coming.recv() => self.take(state, back)?,
+                Some(place) = faulted.recv() => self.handle(state, Msg::Fault(place))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self, state: &mut State) -> io::Result<()> {
+        state.dirty = false;
+        self.screen.draw(|frame| view(state, frame))
+    }
+
+    fn input(&mut self, state: &mut State, input: Input) -> io::Result<()> {
+        let msg = match input {
+            Input::Key(key) => Msg::Key(key),
+            Input::Paste(text) => Msg::Paste(text),
+            Input::Resize(width, height) => Msg::Resize(width, height),
+            Input::Mouse(mouse) => match mouse.kind {
+                MouseEventKind::ScrollUp => Msg::Wheel { column: mouse.column, row: mouse.row, up: true },
+                MouseEventKind::ScrollDown => Msg::Wheel { column: mouse.column, row: mouse.row, up: false },
+                _ => return Ok(()),
+            },
+            Input::FocusGained | Input::FocusLost => return Ok(()),
+        };
+        self.handle(state, msg)
+    }
+
+    fn take(&mut self, state: &mut State, back: Back) -> io::Result<()> {
+        match back {
+            Back::Client(client) => {
+                let attached = client.is_attached();
+                self.listen(&client);
+                self.client = Some(client);
+                self.handle(state, Msg::Unlocked { attached })
+            }
+            Back::Msg(msg) => {
+                match &msg {
+                    Msg::Reply { tag, event } if event.is_final() => {
+                        self.requests.remove(tag);
+                    }
+                    Msg::NodeLost => {
+                        self.client = None;
+                        self.requests.clear();
+                    }
+                    _ => {}
+                }
+                self.handle(state, msg)
+            }
+        }
+    }
+
+    fn handle(&mut self, state: &mut State, msg: Msg) -> io::Result<()> {
+        state.now = jiff::Timestamp::now().as_millisecond();
+        let was = state.dirty;
+        let effects = update(state, msg);
+        state.dirty |= was;
+        self.carry_out(effects, state)
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>, state: &mut State) -> io::Result<()> {
+        for effect in effects {
+            match effect {
+                Effect::Quit => self.over = true,
+                Effect::Redraw => {
+                    self.screen.clear()?;
+                    state.dirty = true;
+                }
+                Effect::Mouse(on) => self.screen.mouse(on)?,
+                Effect::Call { tag, op } => self.request(tag, op, None),
+                Effect::Prove { tag, proven: Proven { op, unlock } } => self.request(tag, op, Some(unlock)),
+                Effect::Stop(tag) => self.stop(tag),
+                Effect::Drop(tag) => {
+                    // The stream goes with its task, and that cancels the request.
+                    if let Some(request) = self.requests.remove(&tag) {
+                        request.task.abort();
+                    }
+                }
+                Effect::Unlock(unlock) => self.unlock(unlock),
+                Effect::ListFolders(path) => self.beside(move || chores::folders(path)),
+                Effect::CountFiles(path) => {
+                    let mine = self.counting.fetch_add(1, Ordering::Relaxed) + 1;
+                    let counting = self.counting.clone();
+                    let wanted = move || counting.load(Ordering::Relaxed) == mine;
+                    self.beside(move || chores::count(path, &wanted));
+                }
+                Effect::NewWords => self.beside(chores::new_words),
+                Effect::ListModels => {
+                    let settings = self.settings.clone();
+                    self.beside(move || chores::models(&settings));
+                }
+                Effect::PullModels(names) => {
+                    self.pull_cancel.store(true, Ordering::Relaxed);
+                    self.pull_cancel = Arc::default();
+                    let (settings, cancel, back) = (self.settings.clone(), self.pull_cancel.clone(), self.back.clone());
+                    tokio::task::spawn_blocking(move || chores::pull(&settings, &names, &cancel, &back));
+                }
+                Effect::CancelPull => self.pull_cancel.store(true, Ordering::Relaxed),
+                Effect::Make(draft) => {
+                    let settings = self.settings.clone();
+                    self.beside(move || Some(Msg::Made(chores::make(&settings, *draft))));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs something that blocks beside the loop.
+    fn beside(&self, chore: impl FnOnce() -> Option<Msg> + Send + 'static) {
+        let back = self.back.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Some(msg) = chore() {
+                let _ = back.send(Back::Msg(msg));
+            }
+        });
+    }
+
+    fn unlock(&self, unlock: Unlock) {
+        let (settings, back) = (self.settings.clone(), self.back.clone());
+        tokio::spawn(async move {
+            let reached = match hinet_node::connect(&settings, &unlock).await {
+                Ok(client) => Back::Client(client),
+                Err(failure) => Back::Msg(Msg::NotUnlocked(failure)),
+            };
+            let _ = back.send(reached);
+        });
+    }
+
+    fn listen(&mut self, client: &Client) {
+        if let Some(before) = self.news.take() {
+            before.abort();
+        }
+        let (mut news, back, client) = (client.news(), self.back.clone(), client.clone());
+        self.news = Some(tokio::spawn(async move {
+            loop {
+                let event = match news.recv().await {
+                    Ok(event) => event,
+                    // Some news was missed; the present status says what matters of it.
+                    Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => match client.one(Op::Status).await {
+                        Ok(event) => event,
+                        Err(_) => return,
+                    },
+                    Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+                };
+                if back.send(Back::Msg(Msg::News(event))).is_err() {
+                    return;
+                }
+            }
+        }));
+    }
+
+    fn request(&mut self, tag: Tag, op: Op, unlock: Option<Unlock>) {
+        let Some(client) = self.client.clone() else { return };
+        let id = Arc::new(AtomicU64::new(0));
+        let (back, known) = (self.back.clone(), id.clone());
+        let task = tokio::spawn(async move {
+            let sent = match &unlock {
+                Some(unlock) => client.prove(op, unlock).await,
+                None => client.call(op).await,
+            };
+            let say = |msg| back.send(Back::Msg(msg)).is_ok();
+            match sent {
+                Ok(stream) => {
+                    known.store(stream.id(), Ordering::Release);
+                    if !follow(stream, tag, &say).await {
+                        say(Msg::NodeLost);
+                    }
+                }
+                Err(failure) => {
+                    say(Msg::reply(tag, Event::Failed { failure }));
+                    if unlock.is_none() {
+                        say(Msg::NodeLost);
+                    }
+                }
+            }
+        });
+        // A list that is asked for again replaces the request before; an answer in the making has a tag of its own.
+        if let Some(before) = self.requests.insert(tag, Request { task, id }) {
+            before.task.abort();
+        }
+    }
+
+    fn stop(&mut self, tag: Tag) {
+        let Some(request) = self.requests.get(&tag) else { return };
+        let (id, client) = (request.id.load(Ordering::Acquire), self.client.clone());
+        if let (Some(client), true) = (client, id > 0) {
+            tokio::spawn(async move {
+                let _ = client.one(Op::Cancel { request: id }).await;
+            });
+        }
+    }
+}
+
+/// Passes the events of a request on. Returns whether its last event came.
+async fn follow(mut stream: Stream, tag: Tag, say: &impl Fn(Msg) -> bool) -> bool {
+    while let Some(event) = stream.next().await {
+        let last = event.is_final();
+        if !say(Msg::reply(tag, event)) || last {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,194 @@
+//! Everything the terminal UI knows. Each pane keeps its own part; this holds what they share.
+
+use super::gate::Gate;
+use super::overlay::Overlay;
+use super::pane::{chat::Chat, consent::Consent, memory::Memory, sources::Sources};
+use crate::theme::{Look, Theme};
+use hinet_protocol::{Millis, NodeStatus};
+use jiff::tz::TimeZone;
+use std::collections::VecDeque;
+
+/// Notices kept at most; older ones are in the ledger or in `icore doctor` anyway.
+const NOTICES_MAX: usize = 20;
+
+/// A pane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tab {
+    /// The conversation.
+    #[default]
+    Chat,
+    /// Searching what is remembered.
+    Memory,
+    /// The folders it reads.
+    Sources,
+    /// Grants and the ledger.
+    Consent,
+}
+
+impl Tab {
+    /// All of them, in the order of their digits.
+    pub const ALL: [Self; 4] = [Self::Chat, Self::Memory, Self::Sources, Self::Consent];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Memory => "memory",
+            Self::Sources => "sources",
+            Self::Consent => "consent",
+        }
+    }
+}
+
+/// Which part of a pane the keys go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Focus {
+    /// The input, the query, the list.
+    #[default]
+    First,
+    /// What was recalled, the hits, the ledger.
+    Second,
+}
+
+/// A list that is asked for when it is first looked at.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Loaded<T> {
+    /// Nobody asked yet.
+    #[default]
+    Not,
+    /// Asked.
+    Loading,
+    /// Here.
+    Full(T),
+    /// Not to be had.
+    Failed(hinet_protocol::Failure),
+}
+
+impl<T> Loaded<T> {
+    /// The list, where it is here.
+    pub fn get(&self) -> Option<&T> {
+        match self {
+            Self::Full(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    /// Marks it as asked for; a list that is already here stays visible until the new one comes.
+    pub fn ask(&mut self) {
+        if !matches!(self, Self::Full(_)) {
+            *self = Self::Loading;
+        }
+    }
+}
+
+/// What the loop tells the UI about where it runs.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Columns and rows.
+    pub size: (u16, u16),
+    /// The time zone times are shown in.
+    pub zone: TimeZone,
+    /// The colours.
+    pub look: Look,
+    /// The owner's home folder, for `~`; empty where there is none.
+    pub home_dir: String,
+    /// Whether an OS keychain can be expected here.
+    pub keychain: bool,
+}
+
+/// The state.
+pub struct State {
+    /// Where it runs.
+    pub place: Place,
+    /// The time of the message being handled; set by the loop.
+    pub now: Millis,
+    /// The styles.
+    pub theme: Theme,
+    /// What stands before the panes: onboarding, unlocking, nothing.
+    pub gate: Gate,
+    /// The top line.
+    pub status: Option<NodeStatus>,
+    /// Whether the node runs in another process.
+    pub attached: bool,
+    /// Whether the home can be unlocked by a passphrase, by the keychain.
+    pub unlocks: (bool, bool),
+    /// Sentences the owner should know, oldest first; one is shown at a time.
+    pub notices: VecDeque<String>,
+    /// The pane on the screen.
+    pub tab: Tab,
+    /// The part of it that has the keys.
+    pub focus: Focus,
+    /// Whether what was recalled is shown beside the conversation.
+    pub side: bool,
+    /// Whether wheel reports are on.
+    pub mouse: bool,
+    /// Whether Ctrl+C was just pressed.
+    pub interrupted: bool,
+    /// The conversation.
+    pub chat: Chat,
+    /// The memory pane.
+    pub memory: Memory,
+    /// The sources pane.
+    pub sources: Sources,
+    /// The consent pane.
+    pub consent: Consent,
+    /// What lies over the panes; the last one has the keys.
+    pub overlays: Vec<Overlay>,
+    /// Counts up with every opened item and preview, so that a late reply to a closed one is known as such.
+    pub serial: u32,
+    /// Whether the screen is out of date.
+    pub dirty: bool,
+}
+
+impl State {
+    /// A state in front of `gate`.
+    #[must_use]
+    pub fn new(place: Place, gate: Gate) -> Self {
+        Self {
+            theme: Theme::of(place.look),
+            place,
+            now: 0,
+            gate,
+            status: None,
+            attached: false,
+            unlocks: (true, false),
+            notices: VecDeque::new(),
+            tab: Tab::default(),
+            focus: Focus::default(),
+            side: true,
+            mouse: true,
+            interrupted: false,
+            chat: Chat::default(),
+            memory: Memory::default(),
+            sources: Sources::default(),
+            consent: Consent::default(),
+            overlays: Vec::new(),
+            serial: 0,
+            dirty: true,
+        }
+    }
+
+    /// Tells the owner something, once.
+    pub fn notice(&mut self, sentence: impl Into<String>) {
+        let sentence = sentence.into();
+        if !self.notices.contains(&sentence) {
+            if self.notices.len() == NOTICES_MAX {
+                self.notices.pop_front();
+            }
+            self.notices.push_back(sentence);
+        }
+    }
+
+    /// Whether every source, door and job is stopped.
+    #[must_use]
+    pub fn killed(&self) -> bool {
+        self.status.as_ref().is_some_and(|s| s.killed)
+    }
+
+    /// The next serial number.
+    pub fn next_serial(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+}

@@ -1,0 +1,367 @@
+//! What a message changes, and what it asks for. No IO, no clock, no randomness: the same messages always lead to the
+//! same state, so a recorded sequence replays exactly.
+
+use super::effect::Effect;
+use super::gate::{Gate, Lock};
+use super::keys;
+use super::msg::{Msg, Tag};
+use super::overlay::path::Count;
+use super::overlay::{Forget, Overlay, forget::Stage, item};
+use super::pane::chat;
+use super::state::{Focus, Loaded, State, Tab};
+use super::view::areas;
+use crossterm::event::KeyEventKind;
+use hinet_protocol::{Event, NodeStatus, Op};
+
+/// Lines a turn of the wheel scrolls.
+const WHEEL_LINES: isize = 3;
+/// Bytes of a paste that are looked at; the rest could not be taken anyway.
+const PASTE_BYTES_MAX: usize = 64 * 1024;
+
+/// Handles one message.
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    state.dirty = true;
+    match msg {
+        Msg::Key(key) if key.kind == KeyEventKind::Release => {
+            state.dirty = false;
+            vec![]
+        }
+        Msg::Key(key) => keys::key(state, key),
+        Msg::Paste(text) => paste(state, text),
+        Msg::Wheel { column, row, up } => wheel(state, column, row, up),
+        Msg::Resize(width, height) => {
+            state.place.size = (width, height);
+            if let Some(Overlay::Item(item)) = state.overlays.last_mut() {
+                item.by(0, (width, height));
+            }
+            vec![]
+        }
+        Msg::Reply { tag, event } => reply(state, tag, event),
+        Msg::News(event) => news(state, event),
+        Msg::NodeLost => lost(state),
+        Msg::Unlocked { attached } => open(state, attached),
+        Msg::NotUnlocked(failure) => {
+            if let Gate::Locked(lock) = &mut state.gate {
+                // The silent attempt is not the owner's; its failure only means that the passphrase is asked for.
+                lock.failed = if lock.silent && state.unlocks.0 { None } else { Some(failure) };
+                lock.busy = false;
+                lock.silent = false;
+            } else {
+                let mut lock = Lock::waiting();
+                lock.failed = Some(failure);
+                state.gate = Gate::Locked(Box::new(lock));
+            }
+            vec![]
+        }
+        Msg::Folders { typed, found } => {
+            let home = state.place.home_dir.clone();
+            if let Gate::Onboard(onboard) = &mut state.gate {
+                onboard.path.folders(&typed, found, &home);
+            } else if let Some(Overlay::Path(prompt)) = state.overlays.last_mut() {
+                prompt.path.folders(&typed, found, &home);
+            }
+            vec![]
+        }
+        Msg::Counted { path, files, more, readable } => {
+            let home = state.place.home_dir.clone();
+            let count = Count { path, files, more, readable };
+            if let Gate::Onboard(onboard) = &mut state.gate {
+                onboard.counted(count, &home);
+            } else if let Some(Overlay::Path(prompt)) = state.overlays.last_mut() {
+                prompt.path.counted(count, &home);
+            }
+            vec![]
+        }
+        Msg::Fault(place) => {
+            state.notice(format!(
+                "A part in the background stopped because of a fault in {place}; your memory is safe."
+            ));
+            vec![]
+        }
+        msg => match &mut state.gate {
+            Gate::Onboard(onboard) => {
+                let effects = onboard.message(msg);
+                if onboard.done {
+                    state.unlocks = onboard.unlocks();
+                    state.gate = Gate::Locked(Box::new(Lock::trying(false)));
+                }
+                effects
+            }
+            _ => vec![],
+        },
+    }
+}
+
+/// The node is reached: the panes open and ask for what they show.
+fn open(state: &mut State, attached: bool) -> Vec<Effect> {
+    state.attached = attached;
+    let again = matches!(&state.gate, Gate::Locked(lock) if lock.lost);
+    state.gate = Gate::Open;
+    let mut effects = vec![Effect::call(Tag::Status, Op::Status)];
+    effects.extend(state.sources.enter());
+    if again {
+        effects.extend(state.chat.reread());
+    }
+    effects
+}
+
+/// The node went away: what was being done ends as failed, and the lock is shut with the panes kept behind it.
+fn lost(state: &mut State) -> Vec<Effect> {
+    if !matches!(state.gate, Gate::Open) {
+        return vec![];
+    }
+    let mut lock = Lock::waiting();
+    lock.lost = true;
+    state.gate = Gate::Locked(Box::new(lock));
+    state.status = None;
+    state.overlays.clear();
+    state.sources.reading = None;
+    vec![]
+}
+
+fn paste(state: &mut State, text: String) -> Vec<Effect> {
+    let mut end = text.len().min(PASTE_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let (head, cut) = (&text[..end], end < text.len());
+    let home = state.place.home_dir.clone();
+    match &mut state.gate {
+        Gate::Locked(lock) => {
+            if !lock.busy {
+                lock.field.insert(head.trim_end_matches(['\r', '\n']));
+            }
+            return vec![];
+        }
+        Gate::Onboard(onboard) => return onboard.paste(head, &home),
+        Gate::Open => {}
+    }
+    match state.overlays.last_mut() {
+        Some(Overlay::Path(prompt)) => return prompt.path.paste(head, &home),
+        Some(Overlay::Passphrase(prompt)) => {
+            prompt.field.insert(head.trim_end_matches(['\r', '\n']));
+            return vec![];
+        }
+        Some(_) => return vec![],
+        None => {}
+    }
+    match state.tab {
+        Tab::Chat => {
+            state.focus = Focus::First;
+            if state.chat.composer.insert(head) || cut {
+                state.notice(format!(
+                    "The paste was cut: the input holds {}. Put longer texts into a file in an open folder and ask about it.",
+                    crate::text::bytes(super::pane::composer::INPUT_BYTES_MAX as u64)
+                ));
+            }
+        }
+        Tab::Memory => {
+            state.focus = Focus::First;
+            state.memory.query.insert(head);
+        }
+        Tab::Sources | Tab::Consent => {}
+    }
+    vec![]
+}
+
+fn wheel(state: &mut State, column: u16, row: u16, up: bool) -> Vec<Effect> {
+    let delta = if up { -WHEEL_LINES } else { WHEEL_LINES };
+    if !matches!(state.gate, Gate::Open) {
+        return vec![];
+    }
+    let size = state.place.size;
+    match state.overlays.last_mut() {
+        Some(Overlay::Item(item)) => item.by(delta, size),
+        Some(Overlay::Help(help)) => help.by(delta),
+        Some(Overlay::Sessions(list)) => list.select(delta.signum()),
+        Some(_) => {}
+        None => {
+            let areas = areas(state);
+            let position = ratatui::layout::Position { x: column, y: row };
+            let at_side = areas.side.is_some_and(|side| side.contains(position) && column > side.x);
+            match state.tab {
+                Tab::Chat if at_side || (areas.side.is_none() && state.focus == Focus::Second) => {
+                    state.chat.recalled.select(delta.signum());
+                }
+                Tab::Chat => chat::scroll_by(state, &areas, delta),
+                Tab::Memory => state.memory.found.select(delta.signum()),
+                Tab::Sources => state.sources.select(delta.signum()),
+                Tab::Consent => state.consent.select(state.focus, delta.signum()),
+            }
+        }
+    }
+    vec![]
+}
+
+/// What the node says by itself.
+fn news(state: &mut State, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Status { status } => status_came(state, status),
+        Event::Indexed { .. } if matches!(state.gate, Gate::Open) => state.sources.enter(),
+        _ => {
+            state.dirty = false;
+            vec![]
+        }
+    }
+}
+
+fn status_came(state: &mut State, status: NodeStatus) -> Vec<Effect> {
+    for notice in &status.notices {
+        // A notice that was put away stays away.
+        let known = state.status.as_ref().is_some_and(|before| before.notices.contains(notice));
+        if !known {
+            state.notice(notice.clone());
+        }
+    }
+    let before = state.status.replace(status);
+    let now = state.status.as_ref();
+    let changed = |f: fn(&NodeStatus) -> u64| before.as_ref().map(f) != now.map(f);
+    // Lists that are on the screen follow what happened.
+    if state.tab == Tab::Consent && (changed(|s| s.ledger) || changed(|s| s.grants)) && before.is_some() {
+        return state.consent.enter();
+    }
+    vec![]
+}
+
+fn reply(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
+    let now = state.now;
+    let last = event.is_final();
+    match tag {
+        Tag::Status => match event {
+            Event::Status { status } => status_came(state, status),
+            _ => vec![],
+        },
+        Tag::Chat(_) | Tag::Open(_) => {
+            let mut effects = state.chat.reply(tag, event, now);
+            if last && matches!(tag, Tag::Chat(_)) {
+                effects.push(Effect::call(Tag::Status, Op::Status));
+            }
+            effects
+        }
+        Tag::Search(_) | Tag::Stats => {
+            state.memory.reply(tag, event);
+            vec![]
+        }
+        Tag::Sources | Tag::Reading | Tag::Pause => {
+            let mut effects = state.sources.reply(tag, event);
+            if last && tag != Tag::Sources {
+                effects.push(Effect::call(Tag::Status, Op::Status));
+            }
+            effects
+        }
+        Tag::Grants | Tag::Ledger | Tag::Verify | Tag::Revoke => {
+            let mut effects = state.consent.reply(tag, event);
+            if matches!(tag, Tag::Verify | Tag::Revoke) {
+                effects.push(Effect::call(Tag::Status, Op::Status));
+            }
+            effects
+        }
+        Tag::Sessions => {
+            if let Some(Overlay::Sessions(list)) = state.overlays.last_mut() {
+                list.list = match event {
+                    Event::Sessions { sessions } => Loaded::Full(sessions),
+                    Event::Failed { failure } => Loaded::Failed(failure),
+                    _ => return vec![],
+                };
+                list.select(0);
+            }
+            vec![]
+        }
+        Tag::Show(serial) => {
+            let (columns, _) = item::text_size(state.place.size);
+            if let Some(Overlay::Item(shown)) = state.overlays.last_mut()
+                && shown.serial == serial
+            {
+                match event {
+                    Event::Item { item } => shown.fill(*item, columns),
+                    Event::Failed { failure } => shown.failed = Some(failure),
+                    _ => {}
+                }
+            }
+            vec![]
+        }
+        Tag::ForgetPreview(serial) => preview(state, serial, event),
+        Tag::Forget(serial) => forgotten(state, serial, event),
+        Tag::Kill | Tag::Lift => switched(state, tag, event),
+    }
+}
+
+fn asked(state: &mut State, serial: u32) -> Option<&mut Forget> {
+    state.overlays.iter_mut().rev().find_map(|overlay| match overlay {
+        Overlay::Forget(forget) if forget.serial == serial => Some(forget),
+        _ => None,
+    })
+}
+
+fn preview(state: &mut State, serial: u32, event: Event) -> Vec<Effect> {
+    if let Some(forget) = asked(state, serial) {
+        match event {
+            Event::Forgotten { report } => forget.stage = Stage::Asking(report),
+            Event::Failed { failure } => forget.stage = Stage::Failed(failure),
+            _ => {}
+        }
+    }
+    vec![]
+}
+
+/// Something is gone from the memory: what the screen still shows of it goes as well.
+fn forgotten(state: &mut State, serial: u32, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Forgotten { report } => {
+            if let Some(forget) = asked(state, serial) {
+                forget.stage = Stage::Gone(report);
+            } else {
+                state.notice("It is forgotten.");
+            }
+            state.overlays.retain(|overlay| !matches!(overlay, Overlay::Item(_)));
+            state.chat.recalled = Default::default();
+            for turn in &mut state.chat.turns {
+                turn.hits.clear();
+            }
+            state.chat.composer.forget_history();
+            let mut effects = state.chat.reread();
+            effects.extend(state.memory.again());
+            effects.extend(state.sources.enter());
+            effects.push(Effect::call(Tag::Status, Op::Status));
+            effects
+        }
+        Event::Failed { failure } => {
+            if let Some(forget) = asked(state, serial) {
+                forget.stage = Stage::Failed(failure);
+            } else {
+                state.notice(super::words::failure(&failure));
+            }
+            vec![]
+        }
+        _ => vec![],
+    }
+}
+
+fn switched(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
+    if !event.is_final() {
+        return vec![];
+    }
+    let failure = match event {
+        Event::Failed { failure } => Some(failure),
+        _ => None,
+    };
+    let prompt = state.overlays.iter_mut().find_map(|overlay| match overlay {
+        Overlay::Passphrase(prompt) => Some(prompt),
+        _ => None,
+    });
+    match (tag, failure, prompt) {
+        (Tag::Lift, Some(failure), Some(prompt)) => {
+            prompt.busy = false;
+            prompt.failed = Some(failure);
+        }
+        (Tag::Lift, None, _) => {
+            state.overlays.retain(|overlay| !matches!(overlay, Overlay::Passphrase(_)));
+            state.notice("The kill switch is lifted; sources and doors work again under the grants that stand.");
+        }
+        (_, Some(failure), _) => state.notice(super::words::failure(&failure)),
+        _ => {}
+    }
+    let mut effects = vec![Effect::call(Tag::Status, Op::Status)];
+    effects.extend(state.sources.enter());
+    effects
+}

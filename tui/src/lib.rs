@@ -1,0 +1,11 @@
+//! The terminal face of `icore` as a library, so that tests can drive it without a terminal.
+//!
+//! `app` is the program people live in (`update` without IO, `view` without state changes, effects run by the loop),
+//! `onboard` the first steps on a fresh machine, `term` the guard that gives the terminal back on every exit,
+//! `text` the border no control sequence of a document passes. The command line lives in the binary (`cli`).
+
+pub mod app;
+pub mod onboard;
+pub mod term;
+pub mod text;
+pub mod theme;

@@ -1,0 +1,139 @@
+//! The terminal, taken and given back.
+//!
+//! Invariant: whatever ends the program (quit, error, signal, panic), raw mode, the alternate screen, mouse reports
+//! and bracketed paste are switched off again. A panic's own message may quote a document, so it is never printed:
+//! only the place in the source is.
+
+use crossterm::{
+    Command, cursor,
+    event::{DisableBracketedPaste, EnableBracketedPaste},
+    execute,
+    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+};
+use ratatui::{Frame, Terminal, backend::CrosstermBackend};
+use std::{
+    fmt,
+    io::{self, Stdout, Write, stdout},
+    panic::{self, PanicHookInfo},
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, ThreadId},
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Whether the terminal is ours now.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+/// The thread that draws; a panic elsewhere must not pull the screen from under it.
+static DRAWS: Mutex<Option<ThreadId>> = Mutex::new(None);
+/// Where faults of other threads are told, as `FILE:LINE`.
+static FAULTS: OnceLock<UnboundedSender<String>> = OnceLock::new();
+
+/// Button and wheel reports, without the motion reports that crossterm's own command also asks for.
+struct Mouse(bool);
+
+impl Command for Mouse {
+    fn write_ansi(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        f.write_str(if self.0 { "\x1b[?1000h\x1b[?1006h" } else { "\x1b[?1006l\x1b[?1000l" })
+    }
+}
+
+/// The taken terminal; dropping it gives it back.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    /// Takes the terminal: raw mode, alternate screen, bracketed paste, wheel.
+    ///
+    /// # Errors
+    /// When standard output is no terminal, or it refuses.
+    pub fn enter() -> io::Result<Self> {
+        *DRAWS.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(thread::current().id());
+        enable_raw_mode()?;
+        TAKEN.store(true, Ordering::SeqCst);
+        let entered = execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Mouse(true), cursor::Hide)
+            .and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+        match entered {
+            Ok(terminal) => Ok(Self { terminal }),
+            Err(error) => {
+                restore();
+                Err(error)
+            }
+        }
+    }
+
+    /// Draws one frame.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        self.terminal.draw(draw).map(|_| ())
+    }
+
+    /// Forgets what is on the screen, so that the next frame is drawn whole.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.terminal.clear()
+    }
+
+    /// Columns and rows.
+    ///
+    /// # Errors
+    /// When the terminal does not say.
+    pub fn size(&self) -> io::Result<(u16, u16)> {
+        self.terminal.size().map(|size| (size.width, size.height))
+    }
+
+    /// Wheel reports on or off; off leaves the mouse wholly to the terminal's own selection.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn mouse(&mut self, on: bool) -> io::Result<()> {
+        execute!(stdout(), Mouse(on))
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back, once; does nothing when it is not taken.
+pub fn restore() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let _ = execute!(stdout(), Mouse(false), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+        let _ = disable_raw_mode();
+        let _ = stdout().flush();
+    }
+}
+
+/// What is said about a panic: where, and never what.
+#[must_use]
+pub fn fault_message(place: &str) -> String {
+    format!("icore stopped because of a fault in {place}; your memory is safe")
+}
+
+/// Replaces the panic hook: the terminal is given back and [`fault_message`] printed. A panic of another thread while
+/// the terminal is taken is passed to `faults` instead, because the screen still stands.
+pub fn install_panic_hook(faults: Option<UnboundedSender<String>>) {
+    if let Some(faults) = faults {
+        let _ = FAULTS.set(faults);
+    }
+    panic::set_hook(Box::new(on_panic));
+}
+
+fn on_panic(info: &PanicHookInfo<'_>) {
+    let place = info.location().map_or_else(|| "an unknown place".to_owned(), |l| format!("{}:{}", l.file(), l.line()));
+    let draws = DRAWS.try_lock().ok().and_then(|id| *id);
+    let elsewhere = TAKEN.load(Ordering::SeqCst) && draws.is_some_and(|id| id != thread::current().id());
+    if elsewhere && FAULTS.get().is_some_and(|faults| faults.send(place.clone()).is_ok()) {
+        return;
+    }
+    restore();
+    let _ = writeln!(io::stderr(), "{}", fault_message(&place));
+}

@@ -46,7 +46,8 @@ fn with(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
     let (text, _, replaced) = encoding.decode(bytes);
     let note = replaced.then(|| {
         let count = text.matches('\u{fffd}').count();
-        format!("{count} places were not valid {} and are shown as \u{fffd}.", encoding.name())
+        let places = if count == 1 { "1 place was".to_owned() } else { format!("{count} places were") };
+        format!("{places} not valid {} and shown as \u{fffd}.", encoding.name())
     });
     Decoded { text: text.into_owned(), note }
 }
@@ -60,7 +61,7 @@ fn binary(head: &[u8]) -> bool {
 /// UTF-16 text in a script whose high bytes are mostly zero betrays itself by where the zeros lie.
 fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = &bytes[..bytes.len().min(HEAD) & !1];
-    if head.len() < 4 || bytes.len() % 2 != 0 {
+    if head.len() < 4 || !bytes.len().is_multiple_of(2) {
         return None;
     }
     let pairs = head.len() / 2;
@@ -146,6 +147,6 @@ mod tests {
         bytes.extend_from_slice("fin".as_bytes());
         let decoded = decode(bytes, None).expect("text");
         assert!(decoded.text.ends_with("\u{fffd}fin"));
-        assert_eq!(decoded.note.as_deref(), Some("1 places were not valid UTF-8 and are shown as \u{fffd}."));
+        assert_eq!(decoded.note.as_deref(), Some("1 place was not valid UTF-8 and shown as \u{fffd}."));
     }
 }

@@ -30,7 +30,7 @@ use std::{
 /// The program that parses PDFs: one that calls [`extract_child`] when it is started with `args`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extractor {
-    /// The program's path.
+    /// The program's absolute path.
     pub program: PathBuf,
     /// Its arguments, such as `__extract`.
     pub args: Vec<String>,
@@ -74,6 +74,7 @@ enum Failure {
     Encrypted,
     Cipher,
     Damaged,
+    Memory,
     Limits,
     Order,
 }
@@ -136,6 +137,7 @@ fn refused(why: Failure) -> Unreadable {
         Failure::Encrypted => Unreadable::PdfEncrypted,
         Failure::Cipher => Unreadable::PdfCipher,
         Failure::Damaged => Unreadable::PdfDamaged,
+        Failure::Memory => Unreadable::PdfCrash,
         Failure::Limits | Failure::Order => Unreadable::Extractor { source: None },
     }
 }
@@ -181,8 +183,8 @@ fn run(bytes: &[u8], limits: &ReadLimits, extractor: &Extractor) -> Result<Told,
         };
         let end = match status {
             _ if !in_time => End::TimedOut,
-            // SIGXCPU and the SIGKILL that follows it: the processor limit.
-            Some(status) if matches!(status.signal(), Some(24 | 9)) => End::TimedOut,
+            // The processor limit. (A SIGKILL that is not ours is the system, short of memory.)
+            Some(status) if status.signal() == Some(Signal::XCPU.as_raw()) => End::TimedOut,
             Some(status) if status.code().is_some() => End::Exited,
             _ => End::Crashed,
         };

@@ -83,6 +83,10 @@ const CODE_NAMES: &[&str] =
     &["makefile", "dockerfile", "containerfile", "cmakelists.txt", "rakefile", "gemfile", "justfile", "vagrantfile"];
 const TEXT_NAMES: &[&str] = &["readme", "license", "licence", "copying", "changelog", "authors", "notice", "todo"];
 
+/// Text that no person wrote or reads.
+const GENERATED: &[&str] =
+    &[".min.js", ".min.css", "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum"];
+
 const SKIPPED: &[(&str, &[&str])] = &[
     (
         "pictures",
@@ -164,6 +168,9 @@ pub(crate) fn classify(path: &Path) -> Class {
     if name.starts_with("~$") || name.ends_with('~') {
         return Class::Skip("temporary and lock files");
     }
+    if GENERATED.iter().any(|end| name.ends_with(end)) {
+        return Class::Skip("programs and build products");
+    }
     let Some(extension) = Path::new(&name).extension().and_then(|extension| extension.to_str()) else {
         return Class::Unknown;
     };
@@ -215,6 +222,7 @@ mod tests {
             ("~$b.docx", Class::Skip("temporary and lock files")),
             ("Makefile", Class::Read(Kind::Code)),
             ("README", Class::Read(Kind::Text)),
+            ("jquery.min.js", Class::Skip("programs and build products")),
             ("photo.JPG", Class::Skip("pictures")),
             ("server.pem", Class::Skip("keys and certificates")),
             ("strange.q7x", Class::Unknown),

@@ -77,6 +77,10 @@ pub struct Watch {
     roots: Arc<Mutex<Roots>>,
     on_change: Arc<Mutex<Box<Callback>>>,
     limited: bool,
+    /// What is watched for each root: the root, or, where a folder below may not be read, the folders around that one.
+    watched: BTreeMap<PathBuf, Vec<PathBuf>>,
+    /// Folders below the roots that may not be read.
+    closed: BTreeSet<PathBuf>,
 }
 
 impl Watch {
@@ -122,7 +126,8 @@ impl Watch {
             Some(native) => Backend::Native(native),
             None => Backend::Polling(poller(debounce, POLL, &state, &on_change)?),
         };
-        let mut watch = Self { backend, debounce, roots: state, on_change, limited };
+        let (watched, closed) = (BTreeMap::new(), BTreeSet::new());
+        let mut watch = Self { backend, debounce, roots: state, on_change, limited, watched, closed };
         for (source, root) in roots {
             watch.add(*source, root)?;
         }
@@ -147,7 +152,7 @@ impl Watch {
         self.forget(source);
         // Known before it is watched, so that no event finds its source unknown.
         self.roots().by_source.insert(source, path.clone());
-        let error = match self.backend_watch(&path) {
+        let error = match self.watch_below(&path) {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
@@ -171,18 +176,18 @@ impl Watch {
         if self.roots().by_source.values().any(|other| *other == path) {
             return;
         }
-        // Fails where the folder has gone and took its watch along.
-        let _ = match &mut self.backend {
-            Backend::Native(watcher) => watcher.unwatch(&path),
-            Backend::Polling(watcher) => watcher.unwatch(&path),
-        };
+        self.closed.retain(|closed| !closed.starts_with(&path));
+        for folder in self.watched.remove(&path).unwrap_or_default() {
+            self.unwatch(&folder);
+        }
     }
 
     /// What the owner should know about how folders are watched, one sentence each.
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
         let limited = self.limited.then(|| WatchError::Limit { seconds: POLL.as_secs() }.to_string());
-        limited.into_iter().collect()
+        let closed = self.closed.iter().map(|path| WatchError::Denied { path: path.clone() }.to_string());
+        limited.into_iter().chain(closed).collect()
     }
 
     /// Sources whose folder is not there now: removed, renamed, unmounted. Not every system reports an unmount, so this
@@ -196,23 +201,78 @@ impl Watch {
         self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn backend_watch(&mut self, path: &Path) -> notify::Result<()> {
-        match &mut self.backend {
-            Backend::Native(watcher) => watcher.watch(path, RecursiveMode::Recursive),
-            Backend::Polling(watcher) => watcher.watch(path, RecursiveMode::Recursive),
+    /// Watches a root with all that lies below it. The system's watcher gives up at the first folder that it may not
+    /// read; then the folders on the way to that one are watched each by itself, and the rest as before.
+    fn watch_below(&mut self, root: &Path) -> notify::Result<()> {
+        /// A folder that vanishes while its parent is looked through is an error too; the next try no longer sees it.
+        const TRIES: usize = 4;
+        let mut queue = vec![root.to_path_buf()];
+        while let Some(folder) = queue.pop() {
+            let mut tried = self.watch(&folder, RecursiveMode::Recursive);
+            for _ in 1..TRIES {
+                if tried.as_ref().is_err_and(is_missing) && folder.is_dir() {
+                    self.unwatch(&folder);
+                    tried = self.watch(&folder, RecursiveMode::Recursive);
+                }
+            }
+            let Err(error) = tried else {
+                self.watched.entry(root.to_path_buf()).or_default().push(folder);
+                continue;
+            };
+            self.unwatch(&folder);
+            let here = error.paths.first().is_none_or(|path| *path == folder);
+            match reason(&folder, error) {
+                WatchError::Denied { .. } | WatchError::Missing { .. } if !here => {
+                    self.watch(&folder, RecursiveMode::NonRecursive)?;
+                    queue.extend(folders_in(&folder));
+                    self.watched.entry(root.to_path_buf()).or_default().push(folder);
+                }
+                WatchError::Denied { path } if folder != root => {
+                    self.closed.insert(path);
+                }
+                WatchError::Missing { .. } if folder != root => {}
+                WatchError::System { source, .. } => return Err(source),
+                WatchError::Missing { .. } => return Err(notify::Error::path_not_found()),
+                WatchError::Denied { .. } => return Err(notify::Error::io(io::ErrorKind::PermissionDenied.into())),
+                WatchError::Limit { .. } => return Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch)),
+            }
         }
+        Ok(())
+    }
+
+    fn watch(&mut self, path: &Path, mode: RecursiveMode) -> notify::Result<()> {
+        match &mut self.backend {
+            Backend::Native(watcher) => watcher.watch(path, mode),
+            Backend::Polling(watcher) => watcher.watch(path, mode),
+        }
+    }
+
+    fn unwatch(&mut self, path: &Path) {
+        // Fails where the folder has gone and took its watch along, or was never watched.
+        let _ = match &mut self.backend {
+            Backend::Native(watcher) => watcher.unwatch(path),
+            Backend::Polling(watcher) => watcher.unwatch(path),
+        };
     }
 
     /// Gives up on the system's watches and polls every root.
     fn fall_back(&mut self) -> Result<(), WatchError> {
         self.backend = Backend::Polling(poller(self.debounce, POLL, &self.roots, &self.on_change)?);
         self.limited = true;
-        let paths: Vec<PathBuf> = self.roots().by_source.values().cloned().collect();
+        self.watched.clear();
+        let paths: BTreeSet<PathBuf> = self.roots().by_source.values().cloned().collect();
         for path in paths {
-            self.backend_watch(&path).map_err(|error| reason(&path, error))?;
+            self.watch_below(&path).map_err(|error| reason(&path, error))?;
         }
         Ok(())
     }
+}
+
+/// The folders directly in a folder; links are not followed.
+fn folders_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(listing) = std::fs::read_dir(folder) else { return Vec::new() };
+    let entries = listing.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    entries.map(|entry| entry.path()).collect()
 }
 
 fn handler(
@@ -307,6 +367,14 @@ fn is_limit(error: &notify::Error) -> bool {
     }
 }
 
+fn is_missing(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::PathNotFound => true,
+        notify::ErrorKind::Io(error) => error.kind() == io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
 fn io_reason(path: &Path, error: io::Error) -> WatchError {
     reason(path, notify::Error::io(error))
 }
@@ -314,8 +382,8 @@ fn io_reason(path: &Path, error: io::Error) -> WatchError {
 fn reason(path: &Path, source: notify::Error) -> WatchError {
     let path = path.to_path_buf();
     match &source.kind {
-        notify::ErrorKind::PathNotFound => WatchError::Missing { path },
-        notify::ErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound => WatchError::Missing { path },
+        notify::ErrorKind::MaxFilesWatch => WatchError::Limit { seconds: POLL.as_secs() },
+        _ if is_missing(&source) => WatchError::Missing { path },
         notify::ErrorKind::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => WatchError::Denied { path },
         _ => WatchError::System { path, source },
     }

@@ -60,7 +60,7 @@ fn start(start: Start, roots: &[(SourceId, PathBuf)]) -> (Watch, Heard) {
 }
 
 fn native(roots: &[(SourceId, PathBuf)]) -> (Watch, Heard) {
-    start(|roots, debounce, on_change| Watch::start(roots, debounce, on_change), roots)
+    start(Watch::start, roots)
 }
 
 #[test]
@@ -146,9 +146,33 @@ fn a_root_that_goes_is_told() {
 fn polling_tells_the_same() {
     let (_folder, root) = folder();
     let source = SourceId::new();
-    let (watch, mut heard) =
-        start(|roots, debounce, on_change| Watch::polling(roots, debounce, on_change), &[(source, root.clone())]);
+    let (watch, mut heard) = start(Watch::polling, &[(source, root.clone())]);
     assert!(watch.notices().is_empty(), "chosen, not fallen back to");
     fs::write(root.join("polled.md"), "x").expect("a file");
     heard.wait(source, &root.join("polled.md"));
+}
+
+#[test]
+fn a_closed_folder_keeps_nothing_else_from_being_watched() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, root) = folder();
+    for name in ["a/open", "a/closed/x", "b"] {
+        fs::create_dir_all(root.join(name)).expect("a folder");
+    }
+    let closed = root.join("a/closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("closed");
+    let blind = fs::read_dir(&closed).is_err();
+    let source = SourceId::new();
+    let (watch, mut heard) = native(&[(source, root.clone())]);
+    for name in ["top.md", "a/x.md", "a/open/y.md", "b/z.md"] {
+        fs::write(root.join(name), "x").expect("a file");
+        heard.wait(source, &root.join(name));
+    }
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("open again");
+    if blind {
+        let notices = watch.notices();
+        assert!(notices.len() == 1 && notices[0].contains("closed may not be read"), "{notices:?}");
+    } else {
+        eprintln!("skipped in part: this user may read everything");
+    }
 }

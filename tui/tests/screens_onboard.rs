@@ -95,10 +95,13 @@ fn a_new_icore_step_by_step() {
     assert!(effects.iter().any(|e| matches!(e, Effect::CountFiles(p) if p == "/home/maya/notes")));
     update(&mut state, Msg::Counted { path: "/home/maya/notes".into(), files: 412, more: false, readable: true });
     types(&mut state, "wo");
-    update(&mut state, Msg::Folders {
-        typed: "/home/maya/wo".into(),
-        found: vec!["/home/maya/work".into(), "/home/maya/workshop".into()],
-    });
+    update(
+        &mut state,
+        Msg::Folders {
+            typed: "/home/maya/wo".into(),
+            found: vec!["/home/maya/work".into(), "/home/maya/workshop".into()],
+        },
+    );
     press(&mut state, KeyCode::Down);
     shot("7-folders", &mut state);
     press(&mut state, KeyCode::Esc);
@@ -109,11 +112,16 @@ fn a_new_icore_step_by_step() {
     shot("8-models", &mut state);
     let effects = press(&mut state, KeyCode::Enter);
     assert!(matches!(&effects[..], [Effect::PullModels(names)] if names.len() == 2));
-    let progress = Progress { what: "smollm2-135m-instruct".into(), done: 41_000_000, total: Some(98_000_000), unit: Unit::Bytes };
+    let progress =
+        Progress { what: "smollm2-135m-instruct".into(), done: 41_000_000, total: Some(98_000_000), unit: Unit::Bytes };
     update(&mut state, Msg::Pulling { name: "smollm2-135m-instruct".into(), progress });
     shot("8-models-pulling", &mut state);
     update(&mut state, Msg::Pulled { name: "smollm2-135m-instruct".into(), result: Ok(()) });
-    let failure = Failure::new(ErrorKind::Failed, "The package index could not be reached.", "Check the network; what is here is kept.");
+    let failure = Failure::new(
+        ErrorKind::Failed,
+        "The package index could not be reached.",
+        "Check the network; what is here is kept.",
+    );
     update(&mut state, Msg::Pulled { name: "all-minilm-l6-v2".into(), result: Err(failure) });
     shot("8-models-failed", &mut state);
     press(&mut state, KeyCode::Enter);
@@ -124,7 +132,11 @@ fn a_new_icore_step_by_step() {
     let [Effect::Make(draft)] = &effects[..] else { panic!("the home is to be made") };
     assert_eq!((draft.name.as_str(), draft.root.as_str(), draft.words.as_str()), ("Maya", "general", WORDS));
     assert_eq!(draft.folders, ["/home/maya/notes"]);
-    assert!(!draft.keychain && !draft.restored && draft.passphrase.as_ref().is_some_and(|p| p.as_str() == "correct horse battery"));
+    assert!(
+        !draft.keychain
+            && !draft.restored
+            && draft.passphrase.as_ref().is_some_and(|p| p.as_str() == "correct horse battery")
+    );
     shot("10-making", &mut state);
     let effects = update(&mut state, Msg::Made(Ok(())));
     assert!(matches!(effects[..], [Effect::Unlock(_)]));
@@ -173,7 +185,8 @@ fn a_failed_making_can_be_tried_again() {
     update(&mut state, Msg::Models(models(true)));
     press(&mut state, KeyCode::Enter);
     press(&mut state, KeyCode::Enter);
-    let failure = Failure::new(ErrorKind::Failed, "The folder of the home cannot be written.", "Choose another with --home.");
+    let failure =
+        Failure::new(ErrorKind::Failed, "The folder of the home cannot be written.", "Choose another with --home.");
     update(&mut state, Msg::Made(Err(failure)));
     assert_eq!(step(&state), Step::Summary);
     assert!(screen(&state).contains("cannot be written"));

@@ -25,7 +25,8 @@ fn unlock() {
         types(&mut state, "correct horse");
         insta::assert_snapshot!(format!("unlock@{width}x{height}"), screen(&state));
         press(&mut state, KeyCode::Enter);
-        let failure = Failure::new(ErrorKind::Failed, "That passphrase does not open this home.", "Nothing was changed.");
+        let failure =
+            Failure::new(ErrorKind::Failed, "That passphrase does not open this home.", "Nothing was changed.");
         update(&mut state, Msg::NotUnlocked(failure));
         insta::assert_snapshot!(format!("unlock-wrong@{width}x{height}"), screen(&state));
     }
@@ -59,7 +60,8 @@ fn chat_full() {
         types(state, "Who waters the plants?");
         let tag = calls(&press(state, KeyCode::Enter))[0];
         let mut none = answer("That is not in your memory.", "not_in_memory");
-        none.cut = vec![Cut { what: "notes/house.md".into(), tokens: 310 }, Cut { what: "earlier turns".into(), tokens: 120 }];
+        none.cut =
+            vec![Cut { what: "notes/house.md".into(), tokens: 310 }, Cut { what: "earlier turns".into(), tokens: 120 }];
         reply(state, tag, Event::ChatDone { answer: Box::new(none) });
         types(state, "Where is the passport?");
         let tag = calls(&press(state, KeyCode::Enter))[0];
@@ -127,7 +129,8 @@ fn train() -> ItemView {
 fn memory() {
     each("memory-empty", |state| {
         press(state, KeyCode::F(3));
-        let stats = Stats { items: 412, chunks: 2310, embedded: 2190, sources: 3, text_bytes: 1_900_000, ..Stats::default() };
+        let stats =
+            Stats { items: 412, chunks: 2310, embedded: 2190, sources: 3, text_bytes: 1_900_000, ..Stats::default() };
         reply(state, Tag::Stats, Event::Stats { stats });
     });
     each("memory-working", |state| {
@@ -181,7 +184,10 @@ fn sources() {
             updated: 2,
             skipped: vec![
                 skipped("/home/maya/notes/scan.pdf", "It is encrypted."),
-                skipped("/home/maya/notes/archive/a-very-long-name-of-a-file-that-does-not-fit-anywhere.docx", "It is larger than 32 MB."),
+                skipped(
+                    "/home/maya/notes/archive/a-very-long-name-of-a-file-that-does-not-fit-anywhere.docx",
+                    "It is larger than 32 MB.",
+                ),
             ],
         };
         reply(state, Tag::Reading, Event::Indexed { report });
@@ -196,10 +202,13 @@ fn sources() {
         press(state, KeyCode::F(4));
         types(state, "a");
         types(state, "wo");
-        update(state, Msg::Folders {
-            typed: "/home/maya/wo".into(),
-            found: vec!["/home/maya/work".into(), "/home/maya/workshop".into()],
-        });
+        update(
+            state,
+            Msg::Folders {
+                typed: "/home/maya/wo".into(),
+                found: vec!["/home/maya/work".into(), "/home/maya/workshop".into()],
+            },
+        );
         press(state, KeyCode::Down);
     });
 }
@@ -268,7 +277,8 @@ fn sessions() {
             updated: NOW - DAY * i64::from(n),
             messages: u64::from(n) * 4,
         };
-        let sessions = vec![line(1, "Trip to Porto"), line(2, "旅行の計画とホテルの予約について\x1b[31m"), line(3, "Deploy keys")];
+        let sessions =
+            vec![line(1, "Trip to Porto"), line(2, "旅行の計画とホテルの予約について\x1b[31m"), line(3, "Deploy keys")];
         reply(state, Tag::Sessions, Event::Sessions { sessions });
         press(state, KeyCode::Down);
     });

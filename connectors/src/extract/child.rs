@@ -39,13 +39,13 @@ pub fn extract_child() -> ExitCode {
 /// What can be forbidden before the order is known: core dumps (they would hold the document), files of any size, and
 /// opening anything at all beyond the three pipes.
 fn confine() -> io::Result<()> {
-    limit(Resource::Core, 0)?;
-    limit(Resource::Fsize, 0)?;
-    limit(Resource::Nofile, 3)
+    limit(Resource::Core, 0, 0)?;
+    limit(Resource::Fsize, 0, 0)?;
+    limit(Resource::Nofile, 3, 3)
 }
 
-fn limit(resource: Resource, value: u64) -> io::Result<()> {
-    Ok(setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?)
+fn limit(resource: Resource, current: u64, maximum: u64) -> io::Result<()> {
+    Ok(setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })?)
 }
 
 fn work() -> Result<(), Failure> {
@@ -56,13 +56,18 @@ fn work() -> Result<(), Failure> {
     if order.v != 1 || order.kind != "pdf" {
         return Err(Failure::Order);
     }
-    limit(Resource::Cpu, order.seconds.max(1)).map_err(|_| Failure::Limits)?;
+    // The first limit ends the process with a signal that tells why, the second with one that cannot be caught.
+    let seconds = order.seconds.max(1);
+    limit(Resource::Cpu, seconds, seconds.saturating_add(1)).map_err(|_| Failure::Limits)?;
     // macOS does not keep this limit and may refuse to set it; the wall clock and the processor limit hold there.
-    if limit(Resource::As, order.memory).is_err() && cfg!(target_os = "linux") {
+    if limit(Resource::As, order.memory, order.memory).is_err() && cfg!(target_os = "linux") {
         return Err(Failure::Limits);
     }
     let mut bytes = Vec::new();
-    stdin.take(order.input).read_to_end(&mut bytes).map_err(|_| Failure::Order)?;
+    stdin.take(order.input).read_to_end(&mut bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::OutOfMemory => Failure::Memory,
+        _ => Failure::Order,
+    })?;
     let document = open(&bytes)?;
     drop(bytes);
     let pages: Vec<u32> = document.get_pages().into_keys().collect();

@@ -281,7 +281,7 @@ impl Consent {
         self.turning.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn flag(&self, grant: GrantId) -> Arc<AtomicBool> {
+    pub(crate) fn flag(&self, grant: GrantId) -> Arc<AtomicBool> {
         self.revoked.lock().unwrap_or_else(PoisonError::into_inner).entry(grant).or_default().clone()
     }
 }

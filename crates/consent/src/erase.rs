@@ -1,5 +1,7 @@
 //! Forgetting in the records of consent: what notes and past grants say is blanked, the chain of commitments stays.
 
+use std::sync::atomic::Ordering;
+
 use hinet_protocol::{GrantId, Millis};
 use hinet_vault::Tx;
 
@@ -39,6 +41,9 @@ impl Consent {
 
     /// Revokes a grant and blanks the folders, labels, people and topics it named, inside the caller's transaction.
     ///
+    /// What was handed out under it is dead from here on, and stays dead even should the transaction fail: then the
+    /// grant still stands, but nothing is handed out under it before the next start.
+    ///
     /// # Errors
     /// [`ConsentError::UnknownGrant`], or when the vault cannot be read or written.
     pub fn erase_grant(&self, tx: &Tx<'_>, id: GrantId, now: Millis) -> Result<(), ConsentError> {
@@ -56,6 +61,7 @@ impl Consent {
                 now,
             )?;
         }
+        self.flag(id).store(true, Ordering::SeqCst);
         put(tx, &standing)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hinet_protocol::Hash;
 use hinet_vault::records::LeafRow;
 
 use crate::entry::EntryKind;
@@ -65,16 +66,34 @@ fn counted(verb: &str, count: usize, bodies: &[&str]) -> String {
     let erased = count - bodies.len();
     let place = match bodies {
         [] => return format!("{verb} {items} (erased)"),
-        [one] if count == 1 => return format!("{verb} {}", one.lines().next().unwrap_or_default()),
+        [one] if count == 1 => return only(verb, one),
         _ => common_folder(bodies).map(|folder| format!(" from {}", folder.display())).unwrap_or_default(),
     };
     let gone = if erased == 0 { String::new() } else { format!(" ({erased} forgotten since)") };
     format!("{verb} {items}{place}{gone}")
 }
 
+/// The verb and the path of a body; "updated /a/b.md (its hash)" and plain "/a/b.md" are both written.
+fn parts(body: &str) -> (Option<&str>, &str) {
+    let body = body.lines().next().unwrap_or_default();
+    let said = ["remembered", "updated"].into_iter().find_map(|verb| {
+        let path = body.strip_prefix(verb)?.strip_prefix(' ')?;
+        Some((Some(verb), path))
+    });
+    let (verb, path) = said.unwrap_or((None, body));
+    let is_hash = |text: &str| text.parse::<Hash>().is_ok();
+    let without_hash = path.strip_suffix(')').and_then(|path| path.rsplit_once(" (")).filter(|(_, hash)| is_hash(hash));
+    (verb, without_hash.map_or(path, |(path, _)| path))
+}
+
+fn only(verb: &str, body: &str) -> String {
+    let (said, path) = parts(body);
+    format!("{} {path}", said.unwrap_or(verb))
+}
+
 /// The deepest folder that all the paths lie in.
-fn common_folder(paths: &[&str]) -> Option<PathBuf> {
-    let mut folders = paths.iter().map(|path| Path::new(*path).parent());
+fn common_folder(bodies: &[&str]) -> Option<PathBuf> {
+    let mut folders = bodies.iter().map(|body| Path::new(parts(body).1).parent());
     let mut common = folders.next()??.to_owned();
     for folder in folders {
         let folder = folder?;
@@ -103,7 +122,7 @@ fn is_unprintable(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hinet_protocol::{Hash, ItemId};
+    use hinet_protocol::ItemId;
 
     fn leaves(bodies: &[Option<&str>], item: bool) -> Vec<LeafRow> {
         let leaf = |(index, body): (u32, &Option<&str>)| LeafRow {
@@ -123,6 +142,8 @@ mod tests {
         let mut some = all.clone();
         some[3] = None;
         some[4] = None;
+        let hash = Hash::default();
+        let (new, updated) = (format!("remembered /a/b (1).md ({hash})"), format!("updated /a/c.md ({hash})"));
         let cases: Vec<(EntryKind, Vec<LeafRow>, &str)> = vec![
             (EntryKind::Ingest, leaves(&all, true), "remembered 12 items from /home/maya/notes"),
             (EntryKind::Ingest, leaves(&some, true), "remembered 12 items from /home/maya/notes (2 forgotten since)"),
@@ -135,6 +156,9 @@ mod tests {
             ),
             (EntryKind::Ingest, leaves(&[Some("/a/b.md"), Some("/c/d.md")], true), "remembered 2 items"),
             (EntryKind::Ingest, leaves(&[Some("/a/x/1"), Some("/a/xy/1")], true), "remembered 2 items from /a"),
+            (EntryKind::Ingest, leaves(&[Some(&new)], true), "remembered /a/b (1).md"),
+            (EntryKind::Ingest, leaves(&[Some(&updated)], true), "updated /a/c.md"),
+            (EntryKind::Ingest, leaves(&[Some(&new), Some(&updated)], true), "remembered 2 items from /a"),
             (EntryKind::Ingest, leaves(&[], true), "remembered nothing new"),
             (EntryKind::Unlock, leaves(&[Some("unlocked with the passphrase")], false), "unlocked with the passphrase"),
             (EntryKind::Unlock, leaves(&[], false), "unlocked"),

@@ -106,7 +106,9 @@ fn denied_by_default_and_asked_only_where_the_owner_has_not_spoken() {
     let gone = revoked(free_id.clone());
     let gone_id = gone.grant.id;
 
-    let cases: Vec<(&str, Vec<StandingGrant>, bool, Ask, i64, Decision)> = vec![
+    // What it is, the grants, whether killed, the question, when, and what is said.
+    type Case = (&'static str, Vec<StandingGrant>, bool, Ask, i64, Decision);
+    let cases: Vec<Case> = vec![
         ("no grant", vec![], false, ask("editor"), NOW, Decision::AskOwner),
         ("a grant", vec![free_id.clone()], false, ask("editor"), NOW, yes(&free_id)),
         ("killed", vec![free_id.clone()], true, ask("editor"), NOW, no(Refusal::Killed)),

@@ -123,7 +123,8 @@ fn threads_recording_at_once_keep_the_chain() {
 /// Bytes that consent did not make, put into the ledger by something that has the database key.
 #[test]
 fn what_was_put_in_from_outside_is_named() {
-    let cases: Vec<(&str, fn(&mut Entry), &str)> = vec![
+    type Case = (&'static str, fn(&mut Entry), &'static str);
+    let cases: Vec<Case> = vec![
         ("another device", |e| *e = e.clone().signed(&SigningKey::from_bytes(&[9; 32])), "did not certify"),
         ("a forged signature", |e| e.at += 1, "signature does not hold"),
         ("a broken chain", |e| e.prev = Hash([1; 32]), "does not follow"),
@@ -189,12 +190,15 @@ fn leaves_that_do_not_fit_are_named() {
     assert_eq!(said, (0, "the text of its leaf 1 is not the one it committed to".to_owned()));
 }
 
+/// Commitment, salt and body.
+type StoredLeaf = (Hash, Option<[u8; 32]>, Option<String>);
+
 /// A ledger in memory, to be changed in every way.
 #[derive(Clone)]
 struct Stored {
     home: [u8; 32],
     cert: DeviceCert,
-    rows: Vec<(Vec<u8>, Hash, Vec<(Hash, Option<[u8; 32]>, Option<String>)>)>,
+    rows: Vec<(Vec<u8>, Hash, Vec<StoredLeaf>)>,
 }
 
 fn stored() -> Stored {
@@ -269,7 +273,8 @@ fn every_flipped_bit_of_an_entry_is_found_in_that_entry() {
 
 #[test]
 fn every_other_change_is_named() {
-    let cases: Vec<(&str, fn(&mut Stored), u64, Fault)> = vec![
+    type Case = (&'static str, fn(&mut Stored), u64, Fault);
+    let cases: Vec<Case> = vec![
         ("one removed", |s| drop(s.rows.remove(2)), 2, Fault::Sequence { found: 3 }),
         ("two swapped", |s| s.rows.swap(2, 3), 2, Fault::Sequence { found: 3 }),
         ("one doubled", |s| s.rows.insert(2, s.rows[2].clone()), 3, Fault::Sequence { found: 2 }),

@@ -172,3 +172,59 @@ fn forgetting_takes_the_fingerprint_of_what_was_sent() {
     assert_eq!(consent.was_let_out(999, BYTES).unwrap(), None);
     assert!(consent.verify().unwrap().ok);
 }
+
+#[test]
+fn threads_cannot_use_a_grant_more_often_than_it_allows() {
+    let (_home, _vault, consent) = TestHome::new();
+    let (asker, about) = (editor(), about_porto());
+    let grant = given(&consent, Limits { uses: Some(10), ..Limits::default() });
+    let out = outgoing(grant, &asker, &about, BYTES);
+    let spent: usize = std::thread::scope(|scope| {
+        let tries =
+            || (0..8).filter(|_| consent.permit(&out, NOW).is_ok_and(|permit| permit.spend(BYTES).is_ok())).count();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(tries)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(spent, 10);
+    assert_eq!(consent.lines(99).unwrap().iter().filter(|line| line.kind == "disclose").count(), 10);
+    assert!(consent.verify().unwrap().ok);
+}
+
+/// Whatever the threads are doing: once `kill` or `revoke` has returned, nothing that starts goes out.
+#[test]
+fn nothing_goes_out_after_a_kill_or_a_revocation_has_returned() {
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    for killing in [true, false] {
+        let (_home, _vault, consent) = TestHome::new();
+        let (asker, about) = (editor(), about_porto());
+        let grant = given(&consent, Limits::default());
+        let out = outgoing(grant, &asker, &about, BYTES);
+        let (shut, enough) = (AtomicBool::new(false), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !enough.load(SeqCst) {
+                        let Ok(permit) = consent.permit(&out, NOW) else { continue };
+                        let was_shut = shut.load(SeqCst);
+                        let went = permit.spend(BYTES).is_ok();
+                        assert!(!(was_shut && went));
+                    }
+                });
+            }
+            while consent.lines(9).unwrap().len() < 9 {
+                std::thread::yield_now();
+            }
+            if killing {
+                consent.kill(NOW).unwrap();
+            } else {
+                consent.revoke(grant, NOW).unwrap();
+            }
+            shut.store(true, SeqCst);
+            let stopped = consent.lines(999).unwrap();
+            assert!(consent.permit(&out, NOW).is_err());
+            enough.store(true, SeqCst);
+            assert_eq!(stopped[0].kind, if killing { "kill" } else { "revoke" }, "it is the last entry");
+        });
+        assert!(consent.verify().unwrap().ok);
+    }
+}

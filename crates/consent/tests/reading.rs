@@ -176,3 +176,31 @@ fn the_kill_switch_stops_everything_at_once_and_survives_a_restart() {
     assert!(!consent.is_killed());
     assert!(consent.verify().unwrap().ok);
 }
+
+#[test]
+fn forgetting_a_source_ends_its_grant_and_what_notes_say_of_it() {
+    let (home, vault, consent) = TestHome::new();
+    let (notes, mail) = (home.folder("notes"), home.folder("mail"));
+    let (source, grant) = opened(&vault, &consent, &notes);
+    let (other, _) = opened(&vault, &consent, &mail);
+    let (reading, kept) = (consent.admit(source, &notes, NOW).unwrap(), consent.admit(other, &mail, NOW).unwrap());
+    let path = notes.to_str().unwrap().to_owned();
+    let said = |consent: &hinet_consent::Consent| {
+        let grants = serde_json::to_string(&consent.grants().unwrap()).unwrap();
+        let lines = serde_json::to_string(&consent.lines(99).unwrap()).unwrap();
+        (grants.contains(&path), lines.contains(&path))
+    };
+    assert_eq!(said(&consent), (true, true));
+    vault
+        .write(|tx| {
+            consent.erase_mentions(tx, std::slice::from_ref(&path))?;
+            consent.erase_grant(tx, grant.id, NOW + 1)
+        })
+        .unwrap();
+    assert_eq!(said(&consent), (false, false));
+    assert!(!consent.export_with_bodies(NOW).unwrap().contains(&path));
+    assert!(!reading.is_live() && kept.is_live());
+    assert!(matches!(refusal(consent.admit(source, &notes, NOW)), Refusal::SourceNotGranted { .. }));
+    assert_eq!(consent.grants().unwrap().iter().filter(|grant| grant.revoked.is_some()).count(), 1);
+    assert!(consent.verify().unwrap().ok);
+}

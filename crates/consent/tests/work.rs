@@ -13,6 +13,9 @@ use home::{HOUR, NOW, TestHome};
 const PAYLOAD: &[u8] = b"the payload";
 const RESULT: &[u8] = b"the result";
 
+/// What is changed, and how.
+type Change<T> = (&'static str, fn(&mut T));
+
 fn key(n: u8) -> SigningKey {
     SigningKey::from_bytes(&[n; 32])
 }
@@ -30,7 +33,7 @@ fn verify(order: &WorkOrder, payload: &[u8], now: i64) -> Result<(), WorkFault> 
 #[test]
 fn every_changed_field_of_an_order_is_refused() {
     verify(&order(), PAYLOAD, NOW).unwrap();
-    let changes: Vec<(&str, fn(&mut WorkOrder))> = vec![
+    let changes: Vec<Change<WorkOrder>> = vec![
         ("v", |o| o.v = 2),
         ("nonce", |o| o.nonce = Hash([0; 32])),
         ("kind", |o| o.kind = WorkKind::Merge),
@@ -122,7 +125,7 @@ fn every_changed_field_of_a_receipt_is_refused() {
     let good = sign_receipt(&backend, "local", &order, RESULT, (12, 34), 56).unwrap();
     let verify = |receipt: &BackendReceipt| verify_receipt(receipt, &order, RESULT, &backend.public_key());
     verify(&good).unwrap();
-    let changes: Vec<(&str, fn(&mut BackendReceipt))> = vec![
+    let changes: Vec<Change<BackendReceipt>> = vec![
         ("v", |r| r.v = 0),
         ("order", |r| r.order = Hash([0; 32])),
         ("result", |r| r.result = Hash([0; 32])),

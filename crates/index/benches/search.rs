@@ -101,9 +101,7 @@ fn timed<T>(f: impl FnOnce() -> T) -> (T, f64) {
 }
 
 fn queries(rng: &mut StdRng, count: usize) -> Vec<Query> {
-    (0..count)
-        .map(|i| Query { text: words(rng, 3 + i % 8), vector: Some(vector(rng)), k: 10, now: NOW })
-        .collect()
+    (0..count).map(|i| Query { text: words(rng, 3 + i % 8), vector: Some(vector(rng)), k: 10, now: NOW }).collect()
 }
 
 fn bench(c: &mut Criterion) {
@@ -135,24 +133,45 @@ fn bench(c: &mut Criterion) {
     let mut rng = StdRng::seed_from_u64(2);
     let asked = queries(&mut rng, 400);
     let run = |query: &Query| timed(|| black_box(index.search(&vault, query).expect("a search"))).1;
-    asked.iter().take(20).for_each(|query| drop(run(query)));
+    asked.iter().take(20).for_each(|query| {
+        run(query);
+    });
     report("full search", asked.iter().map(run).collect());
     report("candidates only", asked.iter().map(|q| timed(|| index.candidates(q).expect("a search")).1).collect());
     let lexical: Vec<Query> = asked.iter().map(|q| Query { vector: None, ..q.clone() }).collect();
     report("words only", lexical.iter().map(run).collect());
     scan(chunks, &mut rng);
 
-    let mut fresh = Vec::new();
+    let (mut fresh, mut seen) = (Vec::new(), Vec::new());
     for n in 0..40 {
         let new = item(source, &format!("fresh-{n}.txt"), words(&mut rng, 80));
         let draft = ChunkDraft { span: Span { start: 0, end: new.text.len() }, heading: String::new() };
         vault.write(|tx| tx.put_item(&new, &[draft])).expect("an item");
-        fresh.push(timed(|| index.apply(&vault).expect("applied")).1);
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            let before = index.len();
+            let watch = scope.spawn({
+                let index = &index;
+                move || {
+                    while index.len() == before {
+                        std::thread::sleep(std::time::Duration::from_millis(1));
+                    }
+                    start.elapsed().as_secs_f64() * 1000.0
+                }
+            });
+            index.apply(&vault).expect("applied");
+            fresh.push(start.elapsed().as_secs_f64() * 1000.0);
+            seen.push(watch.join().expect("the watcher ends once the document is seen"));
+        });
     }
+    report("one new document until it is found", seen);
     report("apply of one new document", fresh);
     let gone = vault.read(|r| r.items_of(source)).expect("items")[3].id;
     vault.write(|tx| tx.delete_item(gone)).expect("deleted");
-    println!("purge of one item of {CHUNKS_PER_ITEM} chunks: {:.0} ms", timed(|| index.purge(&vault).expect("purged")).1);
+    println!(
+        "purge of one item of {CHUNKS_PER_ITEM} chunks: {:.0} ms",
+        timed(|| index.purge(&vault).expect("purged")).1
+    );
     report("full search after all that", asked.iter().map(run).collect());
 
     let mut at = 0;

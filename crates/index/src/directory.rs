@@ -3,8 +3,10 @@
 //! - A file is sealed as a whole when its writer ends and is read in authenticated blocks of 64 KiB, the latest of
 //!   which stay in a bounded cache of RAM. The seal binds the logical name, so a file swapped with another does not
 //!   open. A block that does not authenticate is an error of kind `InvalidData`, never other bytes.
-//! - New files reach the disk (`fsync`) before the `meta.json` that names them. `.managed.json` is not waited for:
-//!   it only lists files, and what it does not know is swept at the next start.
+//! - New files reach the disk (`fsync`) before the `meta.json` that names them, except between
+//!   [`SealedDirectory::defer`] and [`SealedDirectory::make_durable`]: there a commit can be read at once and becomes
+//!   durable a moment later; power lost in between leaves files that do not authenticate, and a rebuild.
+//!   `.managed.json` is not waited for: it only lists files, and what it does not know is swept at the next start.
 //! - Locks are in RAM: the home lock keeps other processes out, and a killed process leaves none behind.
 
 use hinet_vault::sealed::{self, SealKey, SealedReader};
@@ -16,8 +18,8 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 use tantivy::{
@@ -32,7 +34,9 @@ use tantivy::{
 /// Reads are aligned to sealed blocks, so that none is opened twice for one read.
 const BLOCK: usize = sealed::BLOCK;
 /// Open blocks kept in RAM.
-const CACHE_BYTES_MAX: usize = 48 * 1024 * 1024;
+const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// So many remembered reads are looked over for ones that nobody holds any more.
+const SHARED_SWEEP: usize = 2048;
 /// Where tantivy keeps the list of its files.
 pub(crate) const MANAGED: &str = ".managed.json";
 /// Where tantivy keeps what is committed.
@@ -51,7 +55,10 @@ struct Inner {
     held: Mutex<HashSet<PathBuf>>,
     freed: Condvar,
     unsynced: Mutex<HashSet<PathBuf>>,
-    serial: AtomicU64,
+    deferred: AtomicBool,
+    /// A number per file, so that opening a file again finds its blocks open; gone with the file.
+    numbers: Mutex<HashMap<PathBuf, u64>>,
+    last_number: AtomicU64,
     watch: WatchCallbackList,
 }
 
@@ -78,7 +85,9 @@ impl SealedDirectory {
             held: Mutex::default(),
             freed: Condvar::new(),
             unsynced: Mutex::default(),
-            serial: AtomicU64::new(1),
+            deferred: AtomicBool::new(false),
+            numbers: Mutex::default(),
+            last_number: AtomicU64::new(0),
             watch: WatchCallbackList::default(),
         })))
     }
@@ -108,7 +117,11 @@ impl SealedDirectory {
         for entry in fs::read_dir(&self.0.root)? {
             let path = entry?.path();
             if !keep.contains(&path) {
-                if path.is_dir() { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
+                if path.is_dir() {
+                    fs::remove_dir_all(&path)?
+                } else {
+                    fs::remove_file(&path)?
+                }
                 removed += 1;
             }
         }
@@ -116,6 +129,26 @@ impl SealedDirectory {
             sync_folder(&self.0.root)?;
         }
         Ok(removed)
+    }
+
+    /// From here on nothing waits for the disk, until [`SealedDirectory::make_durable`].
+    pub(crate) fn defer(&self) {
+        self.0.deferred.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until everything written so far is on disk.
+    pub(crate) fn make_durable(&self) -> io::Result<()> {
+        self.0.deferred.store(false, Ordering::SeqCst);
+        let names: Vec<PathBuf> = lock(&self.0.unsynced).drain().collect();
+        for name in names {
+            match File::open(self.place(&name)) {
+                Ok(file) => file.sync_all()?,
+                // Written and already merged away.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        sync_folder(&self.0.root)
     }
 
     /// How many bytes all files take on disk.
@@ -165,11 +198,16 @@ impl Directory for SealedDirectory {
         let reader = self.reader(name)?;
         let len = usize::try_from(reader.len())
             .map_err(|_| OpenReadError::wrap_io_error(io::ErrorKind::FileTooLarge.into(), name.to_owned()))?;
-        let serial = self.0.serial.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Handle { directory: self.clone(), reader, len, serial }))
+        let number = *lock(&self.0.numbers)
+            .entry(name.to_owned())
+            .or_insert_with(|| self.0.last_number.fetch_add(1, Ordering::Relaxed));
+        Ok(Arc::new(Handle { directory: self.clone(), reader, len, number }))
     }
 
     fn delete(&self, name: &Path) -> Result<(), DeleteError> {
+        if let Some(number) = lock(&self.0.numbers).remove(name) {
+            lock(&self.0.cache).forget(number);
+        }
         lock(&self.0.unsynced).remove(name);
         fs::remove_file(self.place(name)).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => DeleteError::FileDoesNotExist(name.to_owned()),
@@ -195,7 +233,11 @@ impl Directory for SealedDirectory {
     }
 
     fn atomic_write(&self, name: &Path, data: &[u8]) -> io::Result<()> {
-        self.write_whole(name, data, name != Path::new(MANAGED))?;
+        let deferred = self.0.deferred.load(Ordering::SeqCst);
+        self.write_whole(name, data, name != Path::new(MANAGED) && !deferred)?;
+        if deferred && name == Path::new(META) {
+            lock(&self.0.unsynced).insert(name.to_owned());
+        }
         if name == Path::new(META) {
             drop(self.0.watch.broadcast());
         }
@@ -203,15 +245,7 @@ impl Directory for SealedDirectory {
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        let names: Vec<PathBuf> = lock(&self.0.unsynced).drain().collect();
-        for name in names {
-            match File::open(self.place(&name)) {
-                Ok(file) => file.sync_all()?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        sync_folder(&self.0.root)
+        if self.0.deferred.load(Ordering::SeqCst) { Ok(()) } else { self.make_durable() }
     }
 
     fn acquire_lock(&self, wanted: &Lock) -> Result<DirectoryLock, LockError> {
@@ -276,18 +310,12 @@ struct Handle {
     directory: SealedDirectory,
     reader: SealedReader,
     len: usize,
-    serial: u64,
+    number: u64,
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle").field("len", &self.len).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        lock(&self.directory.0.cache).forget(self.serial);
     }
 }
 
@@ -299,11 +327,11 @@ impl HasLen for Handle {
 
 impl Handle {
     fn block(&self, block: usize) -> io::Result<OwnedBytes> {
-        if let Some(bytes) = lock(&self.directory.0.cache).get((self.serial, block)) {
+        if let Some(bytes) = lock(&self.directory.0.cache).get((self.number, block)) {
             return Ok(bytes);
         }
         let bytes = OwnedBytes::new(self.reader.block(block as u64).map_err(damage)?);
-        lock(&self.directory.0.cache).put((self.serial, block), bytes.clone());
+        lock(&self.directory.0.cache).put((self.number, block), bytes.clone());
         Ok(bytes)
     }
 }
@@ -320,19 +348,27 @@ impl FileHandle for Handle {
         if first == last {
             return Ok(self.block(first)?.slice(range.start - first * BLOCK..range.end - first * BLOCK));
         }
+        let key = (self.number, range.start, range.end);
+        if let Some(shared) = lock(&self.directory.0.cache).shared.get(&key).and_then(Weak::upgrade) {
+            return Ok(OwnedBytes::new(shared));
+        }
         let mut bytes = Vec::with_capacity(range.len());
         for block in first..=last {
             let from = range.start.max(block * BLOCK) - block * BLOCK;
             let to = range.end.min((block + 1) * BLOCK) - block * BLOCK;
             bytes.extend_from_slice(&self.block(block)?[from..to]);
         }
-        Ok(OwnedBytes::new(bytes))
+        let shared: Arc<[u8]> = bytes.into();
+        lock(&self.directory.0.cache).share(key, &shared);
+        Ok(OwnedBytes::new(shared))
     }
 }
 
-/// The latest blocks that were opened. Blocks of a closed file go with it.
+/// The latest blocks that were opened, and longer reads for as long as somebody holds them: tantivy opens all segments
+/// anew at each commit, and most of what it reads then is still held by the view before. All of it goes with its file.
 #[derive(Default)]
 struct Cache {
+    shared: HashMap<(u64, usize, usize), Weak<[u8]>>,
     blocks: HashMap<(u64, usize), (OwnedBytes, u64)>,
     bytes: usize,
     clock: u64,
@@ -354,17 +390,27 @@ impl Cache {
         }
         while self.bytes > CACHE_BYTES_MAX {
             // A few hundred entries: looking at all of them costs less than opening one block.
-            let Some(oldest) = self.blocks.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key) else { return };
+            let Some(oldest) = self.blocks.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key) else {
+                return;
+            };
             if let Some((gone, _)) = self.blocks.remove(&oldest) {
                 self.bytes -= gone.len();
             }
         }
     }
 
-    fn forget(&mut self, serial: u64) {
+    fn share(&mut self, key: (u64, usize, usize), bytes: &Arc<[u8]>) {
+        if self.shared.len() >= SHARED_SWEEP {
+            self.shared.retain(|_, held| held.strong_count() > 0);
+        }
+        self.shared.insert(key, Arc::downgrade(bytes));
+    }
+
+    fn forget(&mut self, number: u64) {
+        self.shared.retain(|key, _| key.0 != number);
         let bytes = &mut self.bytes;
         self.blocks.retain(|key, (block, _)| {
-            let keep = key.0 != serial;
+            let keep = key.0 != number;
             if !keep {
                 *bytes -= block.len();
             }

@@ -60,7 +60,9 @@ impl From<tantivy::TantivyError> for IndexError {
             T::DataCorruption(_) | T::OpenReadError(_) | T::IncompatibleIndex(_) | T::SchemaError(_) => {
                 Self::Damaged { source }
             }
-            T::IoError(ref io) if matches!(io.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof) => {
+            T::IoError(ref io)
+                if matches!(io.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof) =>
+            {
                 Self::Damaged { source }
             }
             _ => Self::Engine { source },

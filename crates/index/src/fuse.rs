@@ -1,6 +1,8 @@
 //! One order out of two: words and meaning, each scaled to this search, plus a little recency.
 //!
-//! A normalised weighted sum was measured against reciprocal rank fusion on LoCoMo (`examples/recall.rs`) and kept.
+//! Measured on four LoCoMo conversations (581 questions, `examples/recall.rs`; recall of evidence at 1, 5, 10, 20):
+//! words alone 0.531 0.764 0.827 0.877, meaning alone 0.292 0.556 0.663 0.782, reciprocal ranks (10) 0.436 0.763
+//! 0.848 0.900, and the weighted sum kept here (0.6 to 0.4) 0.536 0.785 0.858 0.904.
 
 use hinet_protocol::{ItemId, Millis, ScoreParts};
 use std::collections::HashMap;
@@ -21,7 +23,7 @@ pub struct Weights {
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { bm25: 0.5, vector: 0.5, recency: 0.02 }
+        Self { bm25: 0.6, vector: 0.4, recency: 0.02 }
     }
 }
 
@@ -129,7 +131,11 @@ mod tests {
     #[test]
     fn both_kinds_of_evidence_beat_one() {
         let item = ItemId::new();
-        let all = [candidate(1, item, 10.0, Some(0.1)), candidate(2, item, 0.0, Some(0.7)), candidate(3, item, 9.0, Some(0.6))];
+        let all = [
+            candidate(1, item, 10.0, Some(0.1)),
+            candidate(2, item, 0.0, Some(0.7)),
+            candidate(3, item, 9.0, Some(0.6)),
+        ];
         let fused = fuse(&all, Weights::default(), 0);
         assert_eq!(order(&fused)[0], 3);
         assert!(fused.iter().all(|f| (0.0..=1.0).contains(&f.score)));

@@ -158,3 +158,73 @@ impl Graph {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vectors::encode;
+    use hinet_protocol::ItemId;
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+    /// Vectors in loose groups, as texts about the same thing are.
+    fn grouped(rng: &mut StdRng, centres: &[Vec<f32>]) -> Vec<f32> {
+        let centre = &centres[rng.random_range(0..centres.len())];
+        centre.iter().map(|x| x + rng.random_range(-0.7f32..0.7)).collect()
+    }
+
+    #[test]
+    fn distances_are_safe() {
+        let d = SafeCosine;
+        assert!((0.0..1e-6).contains(&d.eval(&[127; 384], &[127; 384])));
+        assert_eq!(d.eval(&[127; 4], &[-127; 4]), 2.0);
+        assert_eq!(d.eval(&[0; 4], &[1; 4]), 1.0);
+    }
+
+    #[test]
+    fn the_graph_agrees_with_the_scan_and_answers_nothing_that_was_removed() {
+        let mut rng = StdRng::seed_from_u64(11);
+        let centres: Vec<Vec<f32>> =
+            (0..40).map(|_| (0..64).map(|_| rng.random_range(-1.0f32..1.0)).collect()).collect();
+        let vectors = Arc::new(RwLock::new(Vectors::default()));
+        let add = |chunk: i64, rng: &mut StdRng| {
+            let stored = encode(&grouped(rng, &centres)).unwrap();
+            assert!(vectors.write().unwrap().insert(chunk, ItemId::new(), &stored));
+        };
+        (0..3000).for_each(|chunk| add(chunk, &mut rng));
+        let accelerator = Arc::new(Accelerator::default());
+        accelerator.build_if_worth(&vectors, 5000);
+        assert!(!accelerator.is_ready() && !accelerator.building.load(Ordering::SeqCst), "too few to be worth it");
+        accelerator.build_if_worth(&vectors, 1000);
+        while accelerator.building.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        assert!(accelerator.is_ready());
+        {
+            let stored = encode(&centres[0]).unwrap();
+            let mut set = vectors.write().unwrap();
+            set.insert(9000, ItemId::new(), &stored);
+            accelerator.insert(9000, set.values(9000).unwrap());
+            (0..3000).step_by(3).for_each(|chunk| assert!(set.remove(chunk)));
+        }
+        let set = vectors.read().unwrap();
+        let probe = Probe::new(&centres[0]).unwrap();
+        assert_eq!(
+            accelerator.nearest(&set, &centres[0], &probe, 5).unwrap()[0].chunk,
+            9000,
+            "what came later is found"
+        );
+        let mut agreed = 0;
+        for _ in 0..20 {
+            let query = grouped(&mut rng, &centres);
+            let probe = Probe::new(&query).unwrap();
+            let exact = set.nearest(&probe, 10, 1).unwrap();
+            let found = accelerator.nearest(&set, &query, &probe, 10).unwrap();
+            assert!(found.iter().all(|n| set.contains(n.chunk)));
+            agreed += exact.iter().filter(|n| found.contains(n)).count();
+        }
+        assert!(agreed >= 180, "{agreed} of 200");
+        assert!(accelerator.nearest(&set, &[0.0; 64], &probe, 5).is_none(), "no direction: the scan answers");
+        accelerator.forget();
+        assert!(accelerator.nearest(&set, &centres[0], &probe, 5).is_none());
+    }
+}

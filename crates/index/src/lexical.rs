@@ -13,9 +13,11 @@ use hinet_vault::records::ChunkView;
 use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, path::PathBuf};
 use tantivy::{
-    DocAddress, DocSet, Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TERMINATED, TantivyDocument, Term,
+    DocAddress, DocSet, Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TERMINATED,
+    TantivyDocument, Term,
     collector::TopDocs,
     columnar::Column,
+    fieldnorm::FieldNormReader,
     indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy},
     query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery},
     schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions},
@@ -29,7 +31,7 @@ const ARENA_BYTES: usize = 24 * 1024 * 1024;
 /// Larger segments are left alone by background merging, so that forgetting one item rewrites a bounded amount.
 const SEGMENT_CHUNKS_MAX: usize = 20_000;
 
-/// Weights of the fields, found on LoCoMo and the mixed-folder questions (see `examples/recall.rs`).
+/// Weights of the fields: what a passage says counts most, exact words and labels add to it.
 const BOOSTS: Boosts = Boosts { body: 1.0, plain: 0.4, title: 0.6, heading: 0.4, path: 0.3 };
 
 struct Boosts {
@@ -180,15 +182,21 @@ impl Lexical {
         Ok(())
     }
 
-    /// Makes everything since the last commit durable and ready to be seen.
+    /// Commits everything since the last commit, ready to be seen; [`Lexical::make_durable`] must follow.
     pub(crate) fn commit(&mut self, seq: i64) -> Result<(), IndexError> {
         let payload = serde_json::json!(Payload { rules: RULES, seq }).to_string();
+        self.directory.defer();
         let writer = self.writer()?;
         let mut prepared = writer.prepare_commit()?;
         prepared.set_payload(&payload);
         prepared.commit()?;
         self.reader.reload()?;
         Ok(())
+    }
+
+    /// Waits until everything committed is on disk.
+    pub(crate) fn make_durable(&mut self) -> Result<(), IndexError> {
+        Ok(self.directory.make_durable()?)
     }
 
     /// Rewrites every segment that holds deleted chunks. Files are removed by [`Lexical::clear`], once no view of
@@ -241,7 +249,8 @@ impl Lexical {
     /// A view of the last commit.
     pub(crate) fn view(&self) -> Result<View, IndexError> {
         let searcher = self.reader.searcher();
-        let columns = searcher.segment_readers().iter().map(Columns::of).collect::<Result<_, _>>()?;
+        let columns =
+            searcher.segment_readers().iter().map(|s| Columns::of(s, self.fields)).collect::<Result<_, _>>()?;
         Ok(View { searcher, columns, fields: self.fields })
     }
 }
@@ -288,16 +297,21 @@ struct Columns {
     high: Column<u64>,
     low: Column<u64>,
     modified: Column<i64>,
+    /// Held so that searches find them open (see [`SealedDirectory`]).
+    _norms: Vec<FieldNormReader>,
 }
 
 impl Columns {
-    fn of(segment: &tantivy::SegmentReader) -> Result<Self, IndexError> {
+    fn of(segment: &tantivy::SegmentReader, fields: Fields) -> Result<Self, IndexError> {
         let fast = segment.fast_fields();
+        let texts = [fields.body, fields.plain, fields.title, fields.heading, fields.path];
+        let norms = texts.into_iter().map(|field| segment.get_fieldnorms_reader(field)).collect::<Result<_, _>>()?;
         Ok(Self {
             chunk: fast.i64("chunk")?,
             high: fast.u64("item_high")?,
             low: fast.u64("item_low")?,
             modified: fast.i64("modified")?,
+            _norms: norms,
         })
     }
 
@@ -321,7 +335,9 @@ impl View {
     /// The ids of all chunks.
     pub(crate) fn chunks(&self) -> HashSet<i64> {
         let readers = self.searcher.segment_readers().iter().zip(&self.columns);
-        readers.flat_map(|(reader, columns)| reader.doc_ids_alive().filter_map(|doc| columns.chunk.first(doc))).collect()
+        readers
+            .flat_map(|(reader, columns)| reader.doc_ids_alive().filter_map(|doc| columns.chunk.first(doc)))
+            .collect()
     }
 
     /// The `limit` best chunks for a question in free text.

@@ -73,7 +73,9 @@ impl Index {
         };
         let (vectors, unreadable) = load_vectors(vault, embedder)?;
         if unreadable > 0 {
-            notices.push(format!("{unreadable} stored vectors could not be read; those passages are found by words only."));
+            notices.push(format!(
+                "{unreadable} stored vectors could not be read; those passages are found by words only."
+            ));
         }
         let view = lexical.view()?;
         let index = Self {
@@ -171,7 +173,9 @@ fn opened(directory: SealedDirectory, vault: &Vault) -> Result<Opened, IndexErro
     };
     let newest = vault.read(|reader| Ok::<_, IndexError>(reader.index_queue_max()?))?.max(applied);
     Ok(match lexical.seq() {
-        Ok(Some(seq)) if seq < applied => Opened::Unusable("was older than the vault knows it (an old copy was put back)".to_owned()),
+        Ok(Some(seq)) if seq < applied => {
+            Opened::Unusable("was older than the vault knows it (an old copy was put back)".to_owned())
+        }
         Ok(Some(seq)) if seq > newest => Opened::Unusable("was newer than the vault".to_owned()),
         Ok(Some(_)) => Opened::Sound(Box::new(lexical)),
         // Made but never committed: nothing is in it.

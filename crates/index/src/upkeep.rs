@@ -61,8 +61,10 @@ impl Index {
     }
 
     fn commit(&self, vault: &Vault, lexical: &mut Lexical, seq: i64) -> Result<(), IndexError> {
+        // Seen first, then made durable, then told to the vault: a new document is found while the disk still works.
         lexical.commit(seq)?;
         self.show(lexical.view()?);
+        lexical.make_durable()?;
         vault.write(|tx| Ok::<_, IndexError>(tx.index_applied(seq)?))
     }
 
@@ -134,7 +136,9 @@ impl Index {
                 tx.chunk_views(&ids)?.into_iter().map(|view| (view.chunk.id, view.item.id)).collect();
             let kept: Vec<(i64, Vec<u8>)> = rows.into_iter().filter(|(chunk, _)| items.contains_key(chunk)).collect();
             tx.put_vectors(embedder, &kept)?;
-            Ok::<_, IndexError>(kept.into_iter().map(|(chunk, stored)| (chunk, items[&chunk], stored)).collect::<Vec<_>>())
+            Ok::<_, IndexError>(
+                kept.into_iter().map(|(chunk, stored)| (chunk, items[&chunk], stored)).collect::<Vec<_>>(),
+            )
         })?;
         if embedder == self.embedder {
             let mut set = self.vectors_mut();
@@ -158,8 +162,10 @@ impl Index {
         let mut lexical = self.lexical();
         self.accelerator.forget();
         self.apply_locked(vault, &mut lexical)?;
-        let kept: HashSet<i64> = vault.read(|reader| Ok::<_, IndexError>(reader.all_chunk_ids()?))?.into_iter().collect();
-        let stray: HashSet<i64> = self.vectors().chunks().iter().copied().filter(|chunk| !kept.contains(chunk)).collect();
+        let kept: HashSet<i64> =
+            vault.read(|reader| Ok::<_, IndexError>(reader.all_chunk_ids()?))?.into_iter().collect();
+        let stray: HashSet<i64> =
+            self.vectors().chunks().iter().copied().filter(|chunk| !kept.contains(chunk)).collect();
         self.drop_vectors(&stray);
         lexical.settle()?;
         // Replacing the view waits for searches that still read the old one; only then can its files go.
@@ -206,8 +212,11 @@ impl Index {
             format!("{} part(s) of the search index do not open: {}", bad.len(), bad.join("; "))
         };
         let (truth, waiting) = vault.read(|reader| {
-            let waiting: HashSet<i64> =
-                reader.index_queue(reader.index_applied_up_to()?, usize::MAX >> 1)?.into_iter().map(|row| row.chunk).collect();
+            let waiting: HashSet<i64> = reader
+                .index_queue(reader.index_applied_up_to()?, usize::MAX >> 1)?
+                .into_iter()
+                .map(|row| row.chunk)
+                .collect();
             Ok::<_, IndexError>((reader.all_chunk_ids()?.into_iter().collect::<HashSet<i64>>(), waiting))
         })?;
         let held = self.view().chunks();
@@ -243,7 +252,6 @@ pub(crate) fn applied(vault: &Vault) -> Result<i64, IndexError> {
     vault.read(|reader| Ok(reader.index_applied_up_to()?))
 }
 
-
 /// A new lexical index with all chunks of the vault.
 pub(crate) fn refill(
     directory: crate::directory::SealedDirectory,
@@ -263,6 +271,7 @@ pub(crate) fn refill(
         progress(((batch * BATCH) as u64 + ids.len() as u64).min(total), total);
     }
     lexical.commit(seq)?;
+    lexical.make_durable()?;
     vault.write(|tx| Ok::<_, IndexError>(tx.index_applied(seq)?))?;
     Ok(lexical)
 }

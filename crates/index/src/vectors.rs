@@ -6,7 +6,10 @@
 
 use crate::{IndexError, kernel};
 use hinet_protocol::ItemId;
-use std::{cmp::Ordering, collections::{BinaryHeap, HashMap}};
+use std::{
+    cmp::Ordering,
+    collections::{BinaryHeap, HashMap},
+};
 
 const VERSION: u8 = 1;
 const HEADER: usize = 8;
@@ -168,7 +171,9 @@ impl Vectors {
     #[must_use]
     pub fn cosine(&self, chunk: i64, probe: &Probe) -> Option<f32> {
         let row = *self.rows.get(&chunk)? as usize;
-        (probe.values.len() == self.dim).then(|| self.score(row, kernel::dot(&self.values[row * self.dim..(row + 1) * self.dim], &probe.values), probe))
+        (probe.values.len() == self.dim).then(|| {
+            self.score(row, kernel::dot(&self.values[row * self.dim..(row + 1) * self.dim], &probe.values), probe)
+        })
     }
 
     /// The item of a chunk.
@@ -207,10 +212,7 @@ impl Vectors {
         };
         best.sort_unstable_by(|a, b| b.cmp(a));
         best.truncate(k);
-        Ok(best
-            .into_iter()
-            .map(|r| Near { chunk: r.chunk, item: self.items[r.row], cosine: r.cosine })
-            .collect())
+        Ok(best.into_iter().map(|r| Near { chunk: r.chunk, item: self.items[r.row], cosine: r.cosine }).collect())
     }
 
     fn scan(&self, from: usize, to: usize, probe: &Probe, k: usize) -> Vec<Ranked> {

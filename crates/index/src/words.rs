@@ -24,8 +24,8 @@ const STOP_WORDS: &[&str] = &[
     "could", "did", "do", "does", "doing", "done", "for", "from", "had", "has", "have", "having", "he", "her", "him",
     "his", "how", "i", "if", "in", "into", "is", "it", "its", "me", "my", "no", "not", "of", "on", "or", "our",
     "please", "she", "should", "so", "some", "tell", "than", "that", "the", "their", "them", "then", "there", "these",
-    "they", "this", "those", "to", "us", "was", "we", "were", "what", "whats", "when", "where", "which", "who",
-    "whom", "whose", "why", "will", "with", "would", "you", "your", "s", "t", "dont", "didnt", "doesnt", "im", "ive",
+    "they", "this", "those", "to", "us", "was", "we", "were", "what", "whats", "when", "where", "which", "who", "whom",
+    "whose", "why", "will", "with", "would", "you", "your", "s", "t", "dont", "didnt", "doesnt", "im", "ive",
 ];
 
 pub(crate) fn register(manager: &TokenizerManager) {
@@ -142,7 +142,10 @@ fn class(c: char) -> Class {
     match c {
         '\'' | '’' | '\u{300}'..='\u{36f}' | '\u{ad}' | '\u{200d}' => Class::Silent,
         '_' | '-' | '.' | '@' | '/' | ':' | '+' | '#' | '\\' | '&' | ',' => Class::Joint,
-        '\u{0e00}'..='\u{0eff}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
+        '\u{0e00}'..='\u{0eff}'
+        | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{3fffd}' => Class::Pairs,
         c if c.is_alphanumeric() => Class::Word,
         _ => Class::Outside,
@@ -155,7 +158,13 @@ impl Found {
             return;
         }
         let position = self.tokens.len();
-        self.tokens.push(Token { offset_from: from, offset_to: to, position, text: text.to_owned(), position_length: 1 });
+        self.tokens.push(Token {
+            offset_from: from,
+            offset_to: to,
+            position,
+            text: text.to_owned(),
+            position_length: 1,
+        });
     }
 
     /// Reads one run of text without white space.

@@ -24,11 +24,26 @@ fn check_promises(text: &str, kind: &str) {
 
 fn fragments() -> impl Strategy<Value = String> {
     let part = prop_oneof![
-        Just("# Heading\n".to_owned()), Just("## 見出し\r\n".to_owned()), Just("\n\n".to_owned()),
-        Just("```rust\n".to_owned()), Just("```\n".to_owned()), Just("~~~\n".to_owned()), Just("- item ".to_owned()),
-        Just("1. one\n".to_owned()), Just("===\n".to_owned()), Just("---\n".to_owned()), Just("fn f() {\n    x\n}\n".to_owned()),
-        Just("\u{feff}\u{200b}\u{85}\u{2028}".to_owned()), Just("e\u{301}👩‍👩‍👧‍👦".to_owned()), Just("x".repeat(3000)), Just("長".repeat(900)),
-        Just("word ".repeat(300)), Just("A sentence. ".repeat(60)), Just("Ann: hi there\n".repeat(40)), "\\PC{0,40}", ".{0,20}",
+        Just("# Heading\n".to_owned()),
+        Just("## 見出し\r\n".to_owned()),
+        Just("\n\n".to_owned()),
+        Just("```rust\n".to_owned()),
+        Just("```\n".to_owned()),
+        Just("~~~\n".to_owned()),
+        Just("- item ".to_owned()),
+        Just("1. one\n".to_owned()),
+        Just("===\n".to_owned()),
+        Just("---\n".to_owned()),
+        Just("fn f() {\n    x\n}\n".to_owned()),
+        Just("\u{feff}\u{200b}\u{85}\u{2028}".to_owned()),
+        Just("e\u{301}👩‍👩‍👧‍👦".to_owned()),
+        Just("x".repeat(3000)),
+        Just("長".repeat(900)),
+        Just("word ".repeat(300)),
+        Just("A sentence. ".repeat(60)),
+        Just("Ann: hi there\n".repeat(40)),
+        "\\PC{0,40}",
+        ".{0,20}",
     ];
     proptest::collection::vec(part, 0..24).prop_map(|parts| parts.concat())
 }
@@ -49,7 +64,9 @@ proptest! {
 
 #[test]
 fn a_short_text_is_one_chunk() {
-    for (text, kind) in [("Just a line.", "text"), ("# A\n\nb\n\n## C\n\nd\n", "markdown"), ("fn a() {}\n\nfn b() {}\n", "code")] {
+    for (text, kind) in
+        [("Just a line.", "text"), ("# A\n\nb\n\n## C\n\nd\n", "markdown"), ("fn a() {}\n\nfn b() {}\n", "code")]
+    {
         let chunks = chunk(text, kind);
         assert_eq!(chunks.len(), 1, "{kind}");
         assert_eq!(&text[chunks[0].span.start..chunks[0].span.end], text.trim());
@@ -60,10 +77,17 @@ fn a_short_text_is_one_chunk() {
 #[test]
 fn headings_travel_with_their_sections() {
     let section = |n: usize| format!("{}\n\n", format!("Sentence number {n} says something plain. ").repeat(12));
-    let text = format!("# Guide\n\n{}## Setup\n\n{}### Keys\n\n{}Usage\n-----\n\n{}", section(1), section(2), section(3), section(4));
+    let text = format!(
+        "# Guide\n\n{}## Setup\n\n{}### Keys\n\n{}Usage\n-----\n\n{}",
+        section(1),
+        section(2),
+        section(3),
+        section(4)
+    );
     let headings: Vec<String> = chunk(&text, "markdown").into_iter().map(|c| c.heading).collect();
     assert_eq!(headings, ["Guide", "Guide › Setup", "Guide › Setup › Keys", "Guide › Usage"]);
-    let starts: Vec<bool> = chunk(&text, "markdown").iter().map(|c| text[c.span.start..].starts_with(['#', 'U'])).collect();
+    let starts: Vec<bool> =
+        chunk(&text, "markdown").iter().map(|c| text[c.span.start..].starts_with(['#', 'U'])).collect();
     assert_eq!(starts, [true; 4], "a heading opens the chunk of its section");
 }
 
@@ -79,7 +103,8 @@ fn a_fence_that_fits_is_not_cut_and_hides_headings() {
 
 #[test]
 fn code_is_cut_between_definitions_and_named_by_them() {
-    let function = |name: &str| format!("def {name}(a, b):\n{}\n\n", "    total = total + compute(a, b)\n\n".repeat(10));
+    let function =
+        |name: &str| format!("def {name}(a, b):\n{}\n\n", "    total = total + compute(a, b)\n\n".repeat(10));
     let text = format!("import os\n\n{}{}{}", function("first"), function("second"), function("third"));
     let chunks = chunk(&text, "code");
     assert!(chunks.len() >= 3, "{chunks:?}");
@@ -103,7 +128,12 @@ fn prose_is_cut_at_sentences() {
 #[test]
 fn ten_megabytes_take_ten_times_one_megabyte() {
     // Work is counted as chunks made, not as time: a quadratic reading would not end within any patience at 10 MB.
-    for (kind, part) in [("text", "One more sentence of a very long book. "), ("markdown", "## H\n\n- item with words\n"), ("code", "let value = other;\n"), ("code", "x=1;y=2;")] {
+    for (kind, part) in [
+        ("text", "One more sentence of a very long book. "),
+        ("markdown", "## H\n\n- item with words\n"),
+        ("code", "let value = other;\n"),
+        ("code", "x=1;y=2;"),
+    ] {
         let one = chunk(&part.repeat(1_000_000 / part.len()), kind).len();
         let ten = chunk(&part.repeat(10_000_000 / part.len()), kind).len();
         assert!(one > 100 && ten.abs_diff(10 * one) <= one / 5, "{kind}: {one} and {ten}");

@@ -1,8 +1,9 @@
 //! The index through its life: catching up, searching, forgetting, damage, restarts.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod testkit;
 
-use hinet_index::{Index, Query, encode};
+use hinet_index::{Index, Query};
 use hinet_protocol::{Hash, ItemId};
 use hinet_vault::sealed::unseal;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -25,8 +26,15 @@ fn what_is_put_in_is_found_by_words_names_numbers_and_paths() {
     let (index, notices) = kit.open();
     assert!(notices.is_empty(), "{notices:?}");
     for (question, item) in [
-        ("where did we stay?", trip), ("muller", trip), ("4711", trip), ("4711-B", trip), ("lisbon trip", trip),
-        ("parse_header", code), ("foo", code), ("ann.lee@example.org", code), ("header AND (\"", code),
+        ("where did we stay?", trip),
+        ("muller", trip),
+        ("4711", trip),
+        ("4711-B", trip),
+        ("lisbon trip", trip),
+        ("parse_header", code),
+        ("foo", code),
+        ("ann.lee@example.org", code),
+        ("header AND (\"", code),
     ] {
         let hits = ask(&index, &kit, question, 3);
         assert_eq!(hits.first().map(|h| h.item), Some(item), "{question}");
@@ -53,7 +61,8 @@ fn meaning_finds_what_words_do_not_and_another_embedder_is_rebuilt_beside_it() {
     assert_eq!(hits[0].item, boat);
     assert!(hits[0].parts.vector > 0.5 && hits[0].parts.bm25 == 0.0);
 
-    let (other, notices) = Index::open(&kit.dir().with_file_name("other"), &kit.key, &kit.vault, Hash([9; 32])).unwrap();
+    let (other, notices) =
+        Index::open(&kit.dir().with_file_name("other"), &kit.key, &kit.vault, Hash([9; 32])).unwrap();
     assert!(notices.len() == 1 && notices[0].contains("missing"), "{notices:?}");
     assert_eq!(other.embedded(), 0);
     let query = Query { text: "sailing".into(), vector: Some(meaning("sailing")), k: 1, now: NOW };
@@ -206,7 +215,9 @@ fn after_a_purge_no_file_of_the_index_holds_the_forgotten_words() {
     let held = || -> usize {
         let (terms, plain) = traces(&kit);
         let in_terms = terms.iter().filter(|term| planted.iter().any(|word| term.contains(&word[..8]))).count();
-        let raw = |word: &str| plain.iter().any(|file| file.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes())));
+        let raw = |word: &str| {
+            plain.iter().any(|file| file.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes())))
+        };
         let backwards = |word: &str| word.chars().rev().collect::<String>();
         in_terms + planted.iter().filter(|word| raw(word) || raw(&backwards(word))).count()
     };
@@ -302,5 +313,26 @@ fn searches_go_on_beside_writing_and_purging() {
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     assert_eq!(index.len(), 10);
-    let _ = encode(&[1.0]).unwrap();
+}
+
+#[test]
+fn among_some_thousand_chunks_each_item_is_found_by_what_only_it_says() {
+    let kit = Kit::new();
+    let mut rng = StdRng::seed_from_u64(10);
+    let items: Vec<ItemId> = (0..300)
+        .map(|i| {
+            kit.put(&format!("{i}.txt"), &format!("{} marker{i}word. {}", prose(&mut rng, 700), prose(&mut rng, 700)))
+        })
+        .collect();
+    kit.embed_all();
+    let (index, _) = kit.open();
+    assert!(index.len() >= 2500 && index.embedded() == index.len(), "{} chunks", index.len());
+    for (i, item) in items.iter().enumerate().step_by(7) {
+        let hits = ask_both(&index, &kit, &format!("what about marker{i}word and the river?"), 10);
+        assert_eq!((hits.len(), hits[0].item), (10, *item), "item {i}");
+        assert!(hits[0].text.contains(&format!("marker{i}word")));
+        assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
+        let most = hits.iter().filter(|h| h.item == *item).count();
+        assert!(most <= 5, "one document does not fill the list: {most}");
+    }
 }

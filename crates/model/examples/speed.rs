@@ -44,7 +44,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("read 512: {reads:.0?} tok/s, median {:.0}", median(&mut reads[1..]));
     println!("write 128: {writes:.2?} ms/token, median {:.2}", median(&mut writes[1..]));
 
-    println!("{:?}", anchor.render(&[Turn { role: "user", content: "Hi" }], true)?);
     let turns = [Turn { role: "user", content: "What is the capital of France? Answer in one sentence." }];
     let prompt = anchor.encode(&anchor.render(&turns, true)?, true);
     let sampling = Sampling { max_tokens: 60, ..Sampling::default() };

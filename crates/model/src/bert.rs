@@ -63,8 +63,8 @@ impl BertConfig {
         }
         let head = self.hidden_size / self.num_attention_heads;
         if head * self.num_attention_heads != self.hidden_size
-            || head % PANEL != 0
-            || self.intermediate_size % PANEL != 0
+            || !head.is_multiple_of(PANEL)
+            || !self.intermediate_size.is_multiple_of(PANEL)
         {
             return bad("its widths are not multiples of 32");
         }

@@ -32,4 +32,4 @@ pub use registry::{ModelPaths, locate, verify};
 pub use sample::Sampling;
 pub use session::Session;
 pub use template::{ChatTemplate, ChatTurn as Turn};
-pub use tokenizer::Tokenizer;
+pub use tokenizer::{Tokenizer, TokenizerParts};

@@ -68,7 +68,9 @@ impl RopeTable {
                 #[allow(clippy::cast_precision_loss, reason = "positions are small")]
                 let (sin, cos) = (position as f64 * frequency).sin_cos();
                 #[allow(clippy::cast_possible_truncation, reason = "rounded to float on purpose")]
-                (table.cos.push(cos as f32), table.sin.push(sin as f32));
+                let (sin, cos) = (sin as f32, cos as f32);
+                table.cos.push(cos);
+                table.sin.push(sin);
             }
         }
         table

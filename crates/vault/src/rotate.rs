@@ -5,8 +5,7 @@
 //! next one alone; opening tries both and finishes what a crash cut short.
 
 use crate::db;
-use crate::keys::Key;
-use crate::slots::Keyring;
+use crate::slots::{Keyring, Versioned};
 use crate::{Part, Vault, VaultError};
 use rusqlite::Connection;
 use std::sync::PoisonError;
@@ -74,59 +73,70 @@ impl Vault {
     }
 
     /// New master key, database key and sealing key. What old copies of the keyslots file open is the past alone.
-    /// Files sealed with older sealing keys still open. A crash half-way is finished by the next opening.
+    /// Files sealed with older sealing keys still open. A crash half-way is finished by the next opening. Must not be
+    /// called within a read or a write.
     ///
     /// # Errors
     /// When the home cannot be written; then the old database key holds, and the next opening or rotation tidies up.
     pub fn rotate_keys(&self) -> Result<(), VaultError> {
-        let key = self.prepare_rotation()?;
-        self.with_writer(|vault, writer| {
-            let closed = vault.readers.close();
+        let next = self.prepare_rotation()?;
+        let closed = self.readers.close();
+        self.with_writer(|_, writer| {
             truncate_log(&writer.db)?;
-            db::rekey(&writer.db, &key)?;
-            closed.change_key(key.clone());
+            db::rekey(&writer.db, &next.key)?;
+            closed.change_key(next.key.clone());
+            // Before the key before is forgotten, no page in the file may be under it any more.
             truncate_log(&writer.db)
         })?;
-        self.finish_rotation(1)
+        drop(closed);
+        self.finish_rotation(next.version)
     }
 
-    /// Writes keyslots that hold the current and the next database key.
-    pub(crate) fn prepare_rotation(&self) -> Result<Key, VaultError> {
+    /// Writes keyslots that hold, besides the current database key, the next one.
+    pub(crate) fn prepare_rotation(&self) -> Result<Versioned, VaultError> {
         self.change_keys(|ring| {
-            // The first is the one the database has: a rotation that failed in this process left another behind it.
-            let current = ring.bundle.database.first().ok_or(Part::Bundle)?.clone();
-            let next = current.next();
-            ring.bundle.database = vec![current, next.clone()];
+            // Pushed, never put in place of another: after a rotation that failed half-way in this process the
+            // database may have any of them, and opening tries them all.
+            let next = ring.bundle.database.last().ok_or(Part::Bundle)?.next();
+            ring.bundle.database.push(next.clone());
             let sealing = ring.bundle.sealing.last().ok_or(Part::Bundle)?.next();
             ring.bundle.sealing.push(sealing);
             ring.renew_master();
-            Ok(next.key)
+            Ok(next)
         })
     }
 
     /// Keeps only the database key that opens the database.
-    pub(crate) fn finish_rotation(&self, key_at: usize) -> Result<(), VaultError> {
+    pub(crate) fn finish_rotation(&self, version: u32) -> Result<(), VaultError> {
         if self.keyring().bundle.database.len() == 1 {
             return Ok(());
         }
         self.change_keys(|ring| {
-            let kept = ring.bundle.database.get(key_at).ok_or(Part::Bundle)?.clone();
-            ring.bundle.database = vec![kept];
-            Ok(())
+            ring.bundle.database.retain(|key| key.version == version);
+            if ring.bundle.database.len() == 1 { Ok(()) } else { Err(Part::Bundle.into()) }
         })
     }
 
     /// After deleting: rewrites the database without free space and cuts the log to nothing, so that nothing deleted
     /// remains in any page, even for someone with the key. Takes time in proportion to the database, and its size in
-    /// memory.
+    /// memory. Waits for reads to end, so it must not be called within one, nor within a write.
     ///
     /// # Errors
     /// When the database could not be written; then some of what was deleted may still be in free pages.
     pub fn scrub(&self) -> Result<(), VaultError> {
-        self.with_writer(|vault, writer| {
-            let _closed = vault.readers.close();
+        let _closed = self.readers.close();
+        self.with_writer(|_, writer| {
             writer.db.execute_batch("VACUUM")?;
             truncate_log(&writer.db)
         })
+    }
+
+    /// Folds the log into the database, as a clean end does. Must not be called within a read or a write.
+    ///
+    /// # Errors
+    /// When the database could not be written.
+    pub fn checkpoint(&self) -> Result<(), VaultError> {
+        let _closed = self.readers.close();
+        self.with_writer(|_, writer| truncate_log(&writer.db))
     }
 }

@@ -233,9 +233,8 @@ impl Opener {
         if expected != found {
             return Err(SealError::Truncated { expected, found });
         }
-        let cipher = key
-            .cipher(header.version, header.salt())
-            .ok_or(SealError::UnknownKey { version: header.version })?;
+        let cipher =
+            key.cipher(header.version, header.salt()).ok_or(SealError::UnknownKey { version: header.version })?;
         let aad = header.aad(name);
         Ok(Self { header, cipher, aad })
     }

@@ -224,17 +224,18 @@ impl SlotFile {
                 Err(Evidence::KeyslotsOld { file: file.body.counter, recorded: copy.body.counter }.into())
             }
             (Ok(file), Ok(copy)) => {
-                let notice = (file.bytes() != copy.bytes()).then_some("the copy of the keyslots file was not up to date");
+                let notice =
+                    (file.bytes() != copy.bytes()).then_some("the copy of the keyslots file was not up to date");
                 Ok(Loaded { file, notice })
             }
-            (Ok(file), Err(_)) => Ok(Loaded { file, notice: Some("the copy of the keyslots file was damaged or missing") }),
+            (Ok(file), Err(_)) => {
+                Ok(Loaded { file, notice: Some("the copy of the keyslots file was damaged or missing") })
+            }
             (Err(_), Ok(file)) => Ok(Loaded { file, notice: Some("the keyslots file was damaged or missing") }),
             (Err(Unusable::Missing), Err(Unusable::Missing)) if home.db().exists() && !home.cradle().exists() => {
                 Err(Evidence::KeyslotsMissing.into())
             }
-            (Err(Unusable::Missing), Err(Unusable::Missing)) => {
-                Err(VaultError::NoHome { path: home.dir().to_owned() })
-            }
+            (Err(Unusable::Missing), Err(Unusable::Missing)) => Err(VaultError::NoHome { path: home.dir().to_owned() }),
             _ => Err(Part::Keyslots.into()),
         }
     }

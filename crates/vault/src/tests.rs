@@ -3,7 +3,7 @@
 use crate::db::lock;
 use crate::keychain::OsKeychain;
 use crate::slots::SlotFile;
-use crate::{Home, Options, PassphraseCost, Secret, Vault, VaultError, Words, create, schema};
+use crate::{Home, Options, PassphraseCost, Secret, Vault, VaultError, Words, create, schema, wal};
 use std::fs;
 use std::sync::Arc;
 
@@ -73,6 +73,46 @@ fn a_newer_keyslots_file_is_refused_untouched() {
 }
 
 #[test]
+fn the_log_never_holds_a_stale_frame() {
+    let (_dir, home) = home();
+    let vault = make(&home);
+    let mut longest = 0;
+    for n in 0..40 {
+        // About 700 pages, so that the log starts over every other time, and then a little one.
+        let text = n.to_string().repeat(if n % 3 == 2 { 10 } else { 1_500_000 });
+        vault.write(|tx| -> Outcome { tx.set_meta("text", &text) }).unwrap();
+        match wal::scan(&home.log()).unwrap() {
+            wal::LogState::Whole { frames } => longest = longest.max(frames),
+            other => panic!("after write {n}: {other:?}"),
+        }
+    }
+    assert!((700..6000).contains(&longest), "the log is folded in as it grows: {longest}");
+    vault.scrub().unwrap();
+    assert_eq!(wal::scan(&home.log()).unwrap(), wal::LogState::Empty);
+}
+
+/// As another user than root, whom permissions do not stop.
+#[test]
+fn a_home_that_cannot_be_written_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_dir, home) = home();
+    drop(make(&home));
+    let mode = |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    mode(home.dir(), 0o500);
+    mode(&home.db(), 0o400);
+    let root = fs::write(home.dir().join("probe"), "").is_ok();
+    let outcome = open(&home);
+    mode(home.dir(), 0o700);
+    mode(&home.db(), 0o600);
+    if root {
+        eprintln!("skipped: permissions do not bind this user");
+        return;
+    }
+    assert!(matches!(outcome, Err(VaultError::ReadOnly)), "{outcome:?}");
+    open(&home).unwrap();
+}
+
+#[test]
 fn a_full_disk_undoes_the_write_and_loses_nothing() {
     let (_dir, home) = home();
     let vault = make(&home);
@@ -133,9 +173,9 @@ fn a_rotation_cut_short_is_finished_at_the_next_opening() {
         let (_dir, home) = home();
         let vault = make(&home);
         vault.write(|tx| -> Outcome { tx.set_meta("a", "1") }).unwrap();
-        let key = vault.prepare_rotation().unwrap();
+        let next = vault.prepare_rotation().unwrap();
         if rekeyed {
-            crate::db::rekey(&lock(&vault.writer).db, &key).unwrap();
+            crate::db::rekey(&lock(&vault.writer).db, &next.key).unwrap();
         }
         // As a kill leaves it: no clean end.
         std::mem::forget(vault);
@@ -143,6 +183,9 @@ fn a_rotation_cut_short_is_finished_at_the_next_opening() {
         assert_eq!(vault.keyring().bundle.database.len(), 1);
         assert_eq!(vault.keyring().bundle.database[0].version, if rekeyed { 2 } else { 1 });
         assert_eq!(vault.read(|r| -> Outcome<_> { r.meta("a") }).unwrap().as_deref(), Some("1"));
+        assert!(vault.check().iter().all(|f| f.ok), "{:?}", vault.check());
+        // A rotation that fails in this process is not in the way of the next.
+        vault.prepare_rotation().unwrap();
         vault.rotate_keys().unwrap();
         assert!(vault.check().iter().all(|f| f.ok), "{:?}", vault.check());
     }

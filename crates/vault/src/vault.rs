@@ -4,7 +4,7 @@
 //! What [`Vault::write`] returned `Ok` for is on disk and covered by the signed head.
 
 use crate::check::Finding;
-use crate::db::{self, Readers, lock};
+use crate::db::{self, Inside, Readers, lock};
 use crate::head::{Head, Position};
 use crate::home::Home;
 use crate::keychain::{Keychain, OsKeychain};
@@ -157,10 +157,7 @@ impl Vault {
             other => Ok(other?),
         };
         if let Ok(head) = &head {
-            let (file, recorded) = (ring.file().counter(), head.keyslots);
-            if file < recorded {
-                return Err(Evidence::KeyslotsOld { file, recorded }.into());
-            }
+            not_older(&ring, head.keyslots)?;
         }
         if !home.db().exists() {
             return Err(Evidence::DatabaseMissing.into());
@@ -172,25 +169,21 @@ impl Vault {
         if at.home != ring.file().home() {
             return Err(Evidence::OtherHome.into());
         }
-        let (file, recorded) = (ring.file().counter(), at.keyslots);
-        if file < recorded {
-            return Err(Evidence::KeyslotsOld { file, recorded }.into());
-        }
+        not_older(&ring, at.keyslots)?;
         let mut notices = Vec::new();
-        let head_behind = match &head {
-            Ok(head) => match head.compare(&at, ledger_hash_before(&db, head.entries)?) {
-                Err(VaultError::Tampered { what }) if believe => {
-                    notices.push(format!("The owner chose to believe the database although {what}."));
-                    true
-                }
-                other => other?,
-            },
-            Err(what) => {
+        let compared = match &head {
+            Ok(head) => head.compare(&at, ledger_hash_before(&db, head.entries)?),
+            Err(what) => Err((*what).into()),
+        };
+        let head_behind = match compared {
+            Err(VaultError::Tampered { what }) if believe => {
                 notices.push(format!("The owner chose to believe the database although {what}."));
                 true
             }
+            other => other?,
         };
         // A change of keyslots writes the file first, so a crash may leave the file one ahead.
+        let (file, recorded) = (ring.file().counter(), at.keyslots);
         if file > recorded + 1 && !believe {
             return Err(Evidence::KeyslotsAhead { file, recorded }.into());
         }
@@ -200,7 +193,6 @@ impl Vault {
             ));
         }
         db::make_writer(&db)?;
-        let head = head.unwrap_or_else(|_| Head::sign(at, &device));
         let owner = db.query_row("SELECT owner FROM state", [], |row| row.get(0))?;
         let vault = Self {
             home: home.clone(),
@@ -209,7 +201,7 @@ impl Vault {
             owner,
             readers: Readers::new(home.db(), bundle.database[key_at].key.clone()),
             writer: Mutex::new(Writer { db, head_behind }),
-            head: Mutex::new(head),
+            head: Mutex::new(head.unwrap_or_else(|_| Head::sign(at, &device))),
             keys: RwLock::new(ring),
             device,
             notices,
@@ -231,7 +223,14 @@ impl Vault {
                 Err(error) => format!("When the home was opened, {what}, and writing it again failed: {error}."),
             });
         }
-        self.finish_rotation(key_at)?;
+        // What a creation killed at its very end left.
+        let _ = std::fs::remove_dir_all(self.home.cradle());
+        let open_with = self.keyring().bundle.database[key_at].version;
+        if self.keyring().bundle.database.len() > 1 {
+            // A rekey that was committed may still be in the log alone, over pages of the key before.
+            self.checkpoint()?;
+            self.finish_rotation(open_with)?;
+        }
         Ok(self)
     }
 
@@ -281,13 +280,13 @@ impl Vault {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A key for one purpose, from the current sealing key. A key rotation changes it; for files use
-    /// [`Vault::seal_key`], which still opens what older keys sealed.
+    /// A key for one purpose that stays the same for the life of the home, key rotations included: for keyed hashes
+    /// of names and the like, which must still be found afterwards. Files are sealed with [`Vault::seal_key`].
     #[must_use]
     pub fn derive_key(&self, label: &str) -> Zeroizing<[u8; 32]> {
         let ring = self.keyring();
-        let newest = ring.bundle.sealing.last().expect("a bundle without sealing keys is refused when it is opened");
-        derived(&newest.key, label)
+        let first = ring.bundle.sealing.first().expect("a bundle without sealing keys is refused when it is opened");
+        derived(&first.key, &format!("lasting/{label}"))
     }
 
     /// The sealing keys for one purpose, all versions: files are sealed with the newest and opened with their own.
@@ -316,6 +315,7 @@ impl Vault {
         f: impl FnOnce(&Self, &mut Writer) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut writer = lock(&self.writer);
+        let _inside = Inside::enter();
         if writer.head_behind {
             let head = Head::sign(position(&writer.db)?, &self.device);
             head.prepare(&self.home)?.publish()?;
@@ -390,7 +390,13 @@ fn derived(key: &Key, label: &str) -> Zeroizing<[u8; 32]> {
     key.derive(&format!("hinet/derived/v1/{label}"))
 }
 
-/// What the database says about itself.
+/// Whether the keyslots are at least as new as something that was recorded later knows them to be.
+fn not_older(ring: &Keyring, recorded: u64) -> Result<(), VaultError> {
+    let file = ring.file().counter();
+    if file < recorded { Err(Evidence::KeyslotsOld { file, recorded }.into()) } else { Ok(()) }
+}
+
+/// What the database says about itself. The tables it asks are the same in every schema version.
 pub(crate) fn position(db: &Connection) -> Result<Position, VaultError> {
     let mut state = db.prepare_cached("SELECT home, vault_seq, keyslots FROM state")?;
     let (home, vault_seq, keyslots) =

@@ -1,5 +1,6 @@
 //! SIGKILL at random moments of creating, writing, scrubbing and rotating: the next opening has everything that was
 //! acknowledged, and nothing half-written. The victim is this test binary, started again.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 #![allow(clippy::disallowed_types, reason = "a process must be killed, and only a process can be")]
 
 mod testkit;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use testkit::{Outcome, PASSPHRASE, item, options, passphrase, source, whole, words};
 
 const VICTIM: &str = "HINET_VAULT_KILL_TEST_HOME";
+/// A longer storm: set this to the number of kills.
+const LONGER: &str = "HINET_VAULT_KILLS";
 const ROUNDS: u64 = 36;
 
 fn acknowledge(line: &str) {
@@ -41,7 +44,9 @@ fn victim() {
     let Ok(dir) = std::env::var(VICTIM) else { return };
     let home = Home::at(dir);
     let _lock = HomeLock::take(&home).unwrap();
+    acknowledge("started 0");
     let vault = enter(&home);
+    acknowledge(&format!("entered {}", counter(&vault)));
     let source = source();
     vault.write(|tx| -> Outcome { tx.put_source(&source) }).unwrap();
     for n in counter(&vault) + 1.. {
@@ -53,16 +58,18 @@ fn victim() {
             })
             .unwrap();
         acknowledge(&format!("wrote {n}"));
-        match n % 7 {
-            2 => vault.scrub().unwrap(),
-            4 => vault.rotate_keys().unwrap(),
-            6 => vault.change_passphrase(PASSPHRASE).unwrap(),
+        match n % 5 {
+            1 => vault.scrub().unwrap(),
+            2 => vault.rotate_keys().unwrap(),
+            3 => vault.change_passphrase(PASSPHRASE).unwrap(),
             _ => {}
         }
     }
 }
 
-fn run_and_kill(dir: &Path, after: Duration) -> (bool, u64) {
+/// Starts the victim and kills it some time after it began or, with `entered`, after it had its home open. Gives
+/// whether it said that it had a home, and the last number it acknowledged.
+fn run_and_kill(dir: &Path, entered: bool, after: Duration) -> (bool, u64) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["victim", "--exact", "--nocapture", "--test-threads=1"])
         .env(VICTIM, dir)
@@ -70,29 +77,37 @@ fn run_and_kill(dir: &Path, after: Duration) -> (bool, u64) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    // The harness may have begun a line of its own; an acknowledgement is found wherever it stands.
+    let ack = |line: &str| line.split_once("ack ").map(|(_, ack)| ack.trim_end().to_owned());
+    let mut acks = Vec::new();
+    let mut line = String::new();
+    while acks.len() < 1 + usize::from(entered) && out.read_line(&mut line).unwrap() > 0 {
+        acks.extend(ack(&line));
+        line.clear();
+    }
     std::thread::sleep(after);
     child.kill().unwrap();
-    let out = BufReader::new(child.stdout.take().unwrap());
-    // The harness may have begun a line of its own; an acknowledgement is found wherever it stands.
-    let lines = out.lines().map_while(Result::ok).filter_map(|line| line.split_once("ack ").map(|(_, a)| a.to_owned()));
-    let acks: Vec<String> = lines.collect();
+    acks.extend(out.lines().map_while(Result::ok).filter_map(|line| ack(&line)));
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     child.wait().unwrap();
     assert!(!said.contains("panicked"), "the victim failed by itself: {said}");
     let last = acks.last().and_then(|ack| ack.split_once(' ')).map_or(0, |(_, n)| n.parse().unwrap());
-    (!acks.is_empty(), last)
+    (acks.len() > 1, last)
 }
 
 #[test]
 fn nothing_acknowledged_is_lost() {
     let root = tempfile::tempdir().unwrap();
     let (mut most, mut unmade) = (0, 0);
-    for round in 0..ROUNDS {
-        // Every third round begins a new home; moments spread from before the first file to well into the writing.
-        let dir = root.path().join((round / 3).to_string());
-        let after = Duration::from_micros(1500 + (round * 7919 + u64::from(std::process::id()) * 31) % 90_000);
-        let (any, last) = run_and_kill(&dir, after);
+    let rounds = std::env::var(LONGER).map_or(ROUNDS, |n| n.parse().unwrap());
+    for round in 0..rounds {
+        // Every sixth round begins a new home; moments spread over its making and the writing.
+        let dir = root.path().join((round / 6).to_string());
+        let chance = round * 7919 + u64::from(std::process::id()) * 31;
+        let after = Duration::from_micros(chance % 120_000);
+        let (any, last) = run_and_kill(&dir, round % 6 != 0, after);
         let home = Home::at(&dir);
         if !home.exists() {
             assert!(!any, "round {round}: an acknowledged home is gone");
@@ -110,5 +125,5 @@ fn nothing_acknowledged_is_lost() {
         drop(testkit::open(&dir).unwrap());
         most = most.max(stored);
     }
-    eprintln!("{ROUNDS} kills, {unmade} before a home was made, up to {most} writes in a home");
+    eprintln!("{rounds} kills, {unmade} before a home was made, up to {most} writes in a home");
 }

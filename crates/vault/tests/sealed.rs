@@ -1,4 +1,5 @@
 //! Sealed files: what goes in comes out; every change is noticed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 use hinet_vault::sealed::{BLOCK, SealError, SealKey, SealedReader, seal, unseal};
 use std::fs::File;

@@ -1,4 +1,5 @@
 //! Any single flipped bit, a cut log, an old file put back: `open` or `check` says so, by name.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod testkit;
 
@@ -196,6 +197,9 @@ fn missing_files_are_named() {
     }
     let again = Vault::create_with(&Home::at(&bench), "x", &words(), &[], 1, options());
     assert!(matches!(again, Err(VaultError::AlreadyThere { .. })));
+    tampered(&["vault.db"]);
+    let again = Vault::create_with(&Home::at(&bench), "x", &words(), &[], 1, options());
+    assert!(matches!(again, Err(VaultError::Tampered { what: Evidence::DatabaseMissing })));
     // A database whose keys are gone is not swept away by onboarding.
     tampered(&["keyslots.json", "keyslots.copy.json"]);
     let again = Vault::create_with(&Home::at(&bench), "x", &words(), &[], 1, options());

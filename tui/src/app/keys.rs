@@ -3,7 +3,7 @@
 use super::effect::Effect;
 use super::gate::Gate;
 use super::keymap::{Action, Scope, lookup};
-use super::msg::{Proven, Tag, Unlock};
+use super::msg::Tag;
 use super::overlay::forget::Stage;
 use super::overlay::question::About;
 use super::overlay::{Forget, Help, Item, Overlay, Passphrase, PathPrompt, Question, Sessions};
@@ -12,7 +12,7 @@ use super::pane::recalled::Passage;
 use super::state::{Focus, State, Tab};
 use super::view::{areas, scopes};
 use super::words;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyEvent, KeyModifiers};
 use hinet_protocol::{ForgetTarget, ItemId, Op};
 
 /// More than any list or text has lines.
@@ -61,7 +61,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
         _ => {}
     }
-    if state.overlays.is_empty() { in_pane(state, key) } else { in_overlay(state, key) }
+    if state.overlays.is_empty() { in_pane(state, key) } else { super::overlay::keys::key(state, key) }
 }
 
 fn kill_switch(state: &mut State) -> Vec<Effect> {
@@ -80,115 +80,8 @@ fn kill_switch(state: &mut State) -> Vec<Effect> {
     vec![]
 }
 
-fn in_overlay(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let size = state.place.size;
-    let home = state.place.home_dir.clone();
-    let page = isize::try_from(size.1 / 2).unwrap_or(1).max(1);
-    if key.code == KeyCode::Esc {
-        return close(state);
-    }
-    let scopes = scopes(state);
-    let action = lookup(&scopes, key);
-    let Some(top) = state.overlays.last_mut() else { return vec![] };
-    match (top, action) {
-        (Overlay::Help(_), None) if key.code == KeyCode::Char('?') => close(state),
-        (Overlay::Help(help), Some(action)) => {
-            help.by(movement(action, page).unwrap_or(0));
-            vec![]
-        }
-        (Overlay::Item(item), Some(Action::Forget)) => {
-            let (target, name) = (ForgetTarget::Item { item: item.item }, item.source.clone());
-            forget(state, target, name)
-        }
-        (Overlay::Item(item), Some(action @ (Action::Top | Action::Bottom))) => {
-            item.to(action == Action::Bottom);
-            vec![]
-        }
-        (Overlay::Item(item), Some(action)) => {
-            item.by(movement(action, page).unwrap_or(0), size);
-            vec![]
-        }
-        (Overlay::Sessions(_), Some(Action::New)) => new_conversation(state),
-        (Overlay::Sessions(list), Some(Action::Open)) => match list.current().cloned() {
-            Some(line) => {
-                state.overlays.pop();
-                to_chat(state);
-                state.chat.open(line.id, &line.title)
-            }
-            None => new_conversation(state),
-        },
-        (Overlay::Sessions(list), Some(action)) => {
-            list.select(movement(action, page).unwrap_or(0));
-            vec![]
-        }
-        (Overlay::Question(question), Some(Action::Yes)) => {
-            let about = question.about.clone();
-            state.overlays.pop();
-            match about {
-                About::Kill => vec![Effect::call(Tag::Kill, Op::Kill)],
-                About::Revoke(grant) => vec![Effect::call(Tag::Revoke, Op::Revoke { grant })],
-            }
-        }
-        (Overlay::Question(_), Some(Action::No)) => close(state),
-        (Overlay::Forget(asked), Some(Action::Yes)) => match asked.stage {
-            Stage::Asking(_) => {
-                asked.stage = Stage::Forgetting;
-                let op = Op::Forget { target: asked.target.clone(), dry_run: false };
-                vec![Effect::call(Tag::Forget(asked.serial), op)]
-            }
-            _ => vec![],
-        },
-        (Overlay::Forget(asked), Some(Action::No)) => {
-            if asked.stage == Stage::Forgetting {
-                vec![]
-            } else {
-                close(state)
-            }
-        }
-        (Overlay::Path(prompt), _) if key.code == KeyCode::Enter => match prompt.path.chosen(&home) {
-            Some(path) => {
-                state.overlays.pop();
-                state.sources.add(path)
-            }
-            None => vec![],
-        },
-        (Overlay::Path(prompt), _) => prompt.path.key(key, &home),
-        (Overlay::Passphrase(prompt), _) => passphrase_key(prompt, key),
-        _ => vec![],
-    }
-}
-
-fn passphrase_key(prompt: &mut Passphrase, key: KeyEvent) -> Vec<Effect> {
-    if prompt.busy {
-        return vec![];
-    }
-    if key.code != KeyCode::Enter {
-        prompt.field.key(key);
-        return vec![];
-    }
-    if prompt.by_passphrase && prompt.field.is_empty() {
-        return vec![];
-    }
-    prompt.busy = true;
-    prompt.failed = None;
-    let unlock = if prompt.by_passphrase { Unlock::Passphrase(prompt.field.take_secret()) } else { Unlock::Keychain };
-    vec![Effect::Prove { tag: Tag::Lift, proven: Proven { op: Op::Lift, unlock } }]
-}
-
-/// Takes the topmost overlay away.
-fn close(state: &mut State) -> Vec<Effect> {
-    match state.overlays.pop() {
-        // What is being forgotten goes on; its end is said as a notice.
-        Some(Overlay::Forget(Forget { stage: Stage::Counting, serial, .. })) => {
-            vec![Effect::Drop(Tag::ForgetPreview(serial))]
-        }
-        Some(Overlay::Item(item)) if item.view.is_none() => vec![Effect::Drop(Tag::Show(item.serial))],
-        _ => vec![],
-    }
-}
-
 /// How far an action moves in a list or a text.
-fn movement(action: Action, page: isize) -> Option<isize> {
+pub(super) fn movement(action: Action, page: isize) -> Option<isize> {
     Some(match action {
         Action::Up | Action::LineUp => -1,
         Action::Down | Action::LineDown => 1,
@@ -200,19 +93,19 @@ fn movement(action: Action, page: isize) -> Option<isize> {
     })
 }
 
-fn to_chat(state: &mut State) {
+pub(super) fn to_chat(state: &mut State) {
     state.tab = Tab::Chat;
     state.focus = Focus::First;
 }
 
-fn new_conversation(state: &mut State) -> Vec<Effect> {
+pub(super) fn new_conversation(state: &mut State) -> Vec<Effect> {
     state.overlays.retain(|overlay| !matches!(overlay, Overlay::Sessions(_)));
     to_chat(state);
     state.chat.begin()
 }
 
 /// Asks what would go.
-fn forget(state: &mut State, target: ForgetTarget, name: String) -> Vec<Effect> {
+pub(super) fn forget(state: &mut State, target: ForgetTarget, name: String) -> Vec<Effect> {
     let serial = state.next_serial();
     let name = words::tilde(&name, &state.place.home_dir);
     state.overlays.push(Overlay::Forget(Forget { target: target.clone(), name, serial, stage: Stage::Counting }));
@@ -315,7 +208,11 @@ fn cite(state: &mut State, number: usize) -> Vec<Effect> {
 /// A key that is no command: it types where something can be typed.
 fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     match (state.tab, state.focus) {
-        (Tab::Chat, Focus::First) => state.chat.composer.key(key),
+        (Tab::Chat, Focus::First) => {
+            if state.chat.composer.key(key) {
+                state.notice("The input is full. Put longer texts into a file in an open folder and ask about it.");
+            }
+        }
         (Tab::Memory, Focus::First) => {
             state.memory.query.key(key);
         }

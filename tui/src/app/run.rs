@@ -13,7 +13,7 @@ use crate::onboard::Onboard;
 use crate::term::{Screen, install_panic_hook};
 use crate::theme::Look;
 use crossterm::event::{Event as Input, EventStream, MouseEventKind};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use hinet_node::setup::{self, HomeState};
 use hinet_node::{Client, Settings, Stream};
 use hinet_protocol::{ErrorKind, Event, Failure, Op};
@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -153,12 +154,14 @@ impl Runner {
             let due = drawn + FRAME;
             tokio::select! {
                 biased;
+                () = &mut ending => return Ok(()),
                 input = inputs.next() => {
                     let Some(first) = input else { return Ok(()) };
                     self.input(state, first?)?;
                     for _ in 0..INPUTS_PER_FRAME {
-                        match inputs.next().now_or_never() {
-                            Some(Some(input)) if !self.over => self.input(state, input?)?,
+                        // Polled with this task's waker: the stream keeps the first one it was given.
+                        match futures_util::poll!(inputs.next()) {
+                            Poll::Ready(Some(input)) if !self.over => self.input(state, input?)?,
                             _ => break,
                         }
                     }
@@ -168,7 +171,6 @@ impl Runner {
                         drawn = Instant::now();
                     }
                 }
-                () = &mut ending => return Ok(()),
                 () = tokio::time::sleep_until(due), if state.dirty => {
                     self.draw(state)?;
                     drawn = Instant::now();

@@ -11,7 +11,7 @@ use super::pane::chat;
 use super::state::{Focus, Loaded, State, Tab};
 use super::view::areas;
 use crossterm::event::KeyEventKind;
-use hinet_protocol::{Event, NodeStatus, Op};
+use hinet_protocol::{Event, Failure, NodeStatus, Op};
 
 /// Lines a turn of the wheel scrolls.
 const WHEEL_LINES: isize = 3;
@@ -40,19 +40,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::News(event) => news(state, event),
         Msg::NodeLost => lost(state),
         Msg::Unlocked { attached } => open(state, attached),
-        Msg::NotUnlocked(failure) => {
-            if let Gate::Locked(lock) = &mut state.gate {
-                // The silent attempt is not the owner's; its failure only means that the passphrase is asked for.
-                lock.failed = if lock.silent && state.unlocks.0 { None } else { Some(failure) };
-                lock.busy = false;
-                lock.silent = false;
-            } else {
-                let mut lock = Lock::waiting();
-                lock.failed = Some(failure);
-                state.gate = Gate::Locked(Box::new(lock));
-            }
-            vec![]
-        }
+        Msg::NotUnlocked(failure) => not_unlocked(state, failure),
         Msg::Folders { typed, found } => {
             let home = state.place.home_dir.clone();
             if let Gate::Onboard(onboard) = &mut state.gate {
@@ -63,13 +51,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             vec![]
         }
         Msg::Counted { path, files, more, readable } => {
-            let home = state.place.home_dir.clone();
-            let count = Count { path, files, more, readable };
-            if let Gate::Onboard(onboard) = &mut state.gate {
-                onboard.counted(count, &home);
-            } else if let Some(Overlay::Path(prompt)) = state.overlays.last_mut() {
-                prompt.path.counted(count, &home);
-            }
+            counted(state, Count { path, files, more, readable });
             vec![]
         }
         Msg::Fault(place) => {
@@ -92,6 +74,29 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     }
 }
 
+fn not_unlocked(state: &mut State, failure: Failure) -> Vec<Effect> {
+    if let Gate::Locked(lock) = &mut state.gate {
+        // The silent attempt is not the owner's; its failure only means that the passphrase is asked for.
+        lock.failed = if lock.silent && state.unlocks.0 { None } else { Some(failure) };
+        lock.busy = false;
+        lock.silent = false;
+    } else {
+        let mut lock = Lock::waiting();
+        lock.failed = Some(failure);
+        state.gate = Gate::Locked(Box::new(lock));
+    }
+    vec![]
+}
+
+fn counted(state: &mut State, count: Count) {
+    let home = state.place.home_dir.clone();
+    if let Gate::Onboard(onboard) = &mut state.gate {
+        onboard.counted(count, &home);
+    } else if let Some(Overlay::Path(prompt)) = state.overlays.last_mut() {
+        prompt.path.counted(count, &home);
+    }
+}
+
 /// The node is reached: the panes open and ask for what they show.
 fn open(state: &mut State, attached: bool) -> Vec<Effect> {
     state.attached = attached;
@@ -101,6 +106,11 @@ fn open(state: &mut State, attached: bool) -> Vec<Effect> {
     effects.extend(state.sources.enter());
     if again {
         effects.extend(state.chat.reread());
+        effects.extend(match state.tab {
+            Tab::Memory => state.memory.enter(),
+            Tab::Consent => state.consent.enter(),
+            Tab::Chat | Tab::Sources => vec![],
+        });
     }
     effects
 }
@@ -116,6 +126,13 @@ fn lost(state: &mut State) -> Vec<Effect> {
     state.status = None;
     state.overlays.clear();
     state.sources.reading = None;
+    state.chat.lost(state.now);
+    if state.memory.hits == Loaded::Loading {
+        state.memory.hits = Loaded::Not;
+    }
+    if state.consent.verified == Loaded::Loading {
+        state.consent.verified = Loaded::Not;
+    }
     vec![]
 }
 
@@ -356,7 +373,6 @@ fn switched(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
         }
         (Tag::Lift, None, _) => {
             state.overlays.retain(|overlay| !matches!(overlay, Overlay::Passphrase(_)));
-            state.notice("The kill switch is lifted; sources and doors work again under the grants that stand.");
         }
         (_, Some(failure), _) => state.notice(super::words::failure(&failure)),
         _ => {}

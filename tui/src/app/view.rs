@@ -3,7 +3,7 @@
 //! The last act of every frame is `text::scrub`, so that nothing unsafe leaves whatever drew it.
 
 use super::gate::Gate;
-use super::keymap::{Scope, bindings, keys_in_words};
+use super::keymap::{Action, Binding, Scope, bindings, keys_in_words};
 use super::overlay::Overlay;
 use super::pane::{chat, consent, face, memory, recalled, sources};
 use super::state::{Focus, State, Tab};
@@ -175,8 +175,9 @@ fn top_line(state: &State, frame: &mut Frame, area: Rect) {
     let owner = if owner.starts_with(' ') { owner } else { format!(" {owner}") };
     let gap = if columns >= 100 { 6 } else { 2 };
     let left_room = room.saturating_sub(text::width(&owner) + gap);
-    let full = format!("{mind}{waiting}");
-    let mind = text::fit(if text::width(&full) <= left_room { &full } else { &mind }, left_room);
+    let short = format!("own · {}", text::clean_line(&status.mind));
+    let said = [format!("{mind}{waiting}"), mind, short.clone()];
+    let mind = text::fit(said.iter().find(|said| text::width(said) <= left_room).unwrap_or(&short), left_room);
     let used = text::width(&owner) + gap + text::width(&mind);
     let fill = columns.saturating_sub(used + right_columns);
     let mut spans = vec![
@@ -199,14 +200,14 @@ fn composer(state: &State, frame: &mut Frame, area: Rect) {
     inside.x -= 1;
     inside.width += 2;
     if let Some(queued) = &state.chat.composer.queued {
-        let line = Line::styled(text::fit(&format!(" next: {queued}"), usize::from(inside.width)), theme.dim);
+        let line = Line::styled(text::fit(&format!("next: {queued}"), usize::from(inside.width)), theme.dim);
         frame.render_widget(Paragraph::new(line), Rect { height: 1, ..inside });
         inside = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
     }
     let mark = Rect { width: 1, ..inside };
     let bars = vec![Line::styled("▏", theme.accent); usize::from(inside.height)];
     frame.render_widget(Paragraph::new(bars), mark);
-    let typing = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
+    let typing = Rect { x: inside.x + 2, width: inside.width.saturating_sub(3), ..inside };
     let cursor = focus && state.overlays.is_empty();
     let widget = state.chat.composer.widget(theme, cursor, "ask, F1 for help");
     frame.render_widget(&widget, typing);
@@ -260,11 +261,23 @@ fn bottom_line(state: &State, frame: &mut Frame, area: Rect) {
         hints.push_str(" Ctrl+C again quits");
     } else {
         if state.killed() {
-            hints.push_str(" F8 lift the kill switch");
+            hints.push_str(" F8 lift the kill switch ");
         }
-        let scopes = scopes(state);
-        let hinted = scopes.iter().flat_map(|scope| bindings().filter(move |b| b.scope == *scope));
-        for binding in hinted.filter(|b| !b.hint.is_empty()) {
+        let reading_help = matches!(state.overlays.last(), Some(Overlay::Help(_)));
+        let scopes = if reading_help { vec![] } else { scopes(state) };
+        let mut hinted: Vec<&Binding> =
+            scopes.iter().flat_map(|scope| bindings().filter(move |b| b.scope == *scope)).collect();
+        // What the pane does comes first, then how to stop everything, then where the rest is written.
+        hinted.sort_by_key(|b| match (b.action, b.scope) {
+            (Action::Kill, _) => 1,
+            (Action::Help, _) => 2,
+            (Action::Newline, _) => 3,
+            (_, Scope::Everywhere) => 4,
+            _ => 0,
+        });
+        // The sources pane has one part only.
+        let useless = |b: &Binding| state.tab == Tab::Sources && b.action == Action::NextFocus;
+        for binding in hinted.into_iter().filter(|b| !b.hint.is_empty() && !useless(b)) {
             let keys = keys_in_words(binding);
             let key = keys.split(' ').next().unwrap_or_default();
             let hint = format!(" {key} {} ", binding.hint);

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use hinet_protocol::{AuditReport, ErrorKind, Event, Failure, LedgerLine, Op};
+use serde::Deserialize;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -135,6 +136,12 @@ fn read_export(file: &Path) -> Result<String, End> {
     Ok(text)
 }
 
+/// Whose an export says it is.
+#[derive(Deserialize)]
+struct Signed {
+    identity: String,
+}
+
 fn export(context: &Context, file: &Path) -> Result<(), End> {
     let out = &context.out;
     let to_stdout = file.as_os_str() == "-";
@@ -152,10 +159,11 @@ fn export(context: &Context, file: &Path) -> Result<(), End> {
     made.write_all(json.as_bytes()).and_then(|()| made.sync_all()).map_err(|error| {
         End::failed(format!("{} could not be written: {error}.", file.display()), "Check the disk, then export again.")
     })?;
+    let Signed { identity } = serde_json::from_str(&json).map_err(|_| End::unexpected("an export"))?;
     if out.json() {
-        return out.document(&serde_json::json!({ "out": file, "bytes": json.len() }));
+        return out.document(&serde_json::json!({ "out": file, "bytes": json.len(), "key": identity }));
     }
-    out.line(format!("The ledger is in {}.", file.display()))?;
-    out.note(format!("Anyone can check it with `icore audit verify --export {}`.", file.display()));
+    out.line(format!("The ledger is in {}. Your public key is {identity}.", file.display()))?;
+    out.note(format!("Anyone can check it: icore audit verify --export {} --key {identity}", file.display()));
     Ok(())
 }

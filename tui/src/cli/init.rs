@@ -236,10 +236,13 @@ impl Init {
                 file.display()
             ));
         }
-        if self.no_models {
+        if !models::missing(context.brief()).is_empty() {
             out.note("The models are still to come: `icore models pull`.");
         }
-        out.note("`icore` opens the chat; `icore sources sync` reads the folders you opened.");
+        if !self.folder.is_empty() {
+            out.note("`icore sources sync` reads the folders you opened; the chat does it by itself.");
+        }
+        out.note("`icore` opens the chat.");
         Ok(())
     }
 }

@@ -1,7 +1,10 @@
 //! `icore memory`: what is remembered, and making it forget.
 
 use clap::{ArgGroup, Args, Subcommand};
-use hinet_protocol::{Event, ForgetReport, ForgetTarget, Hit, ItemId, ItemView, Millis, Op, SourceId, Stats, Trust};
+use hinet_protocol::{
+    Event, ForgetReport, ForgetTarget, Hit, ItemId, ItemView, Millis, Op, ScoreParts, SourceId, Stats, Trust,
+};
+use serde::Serialize;
 
 use super::clean;
 use super::context::Context;
@@ -181,19 +184,32 @@ fn report(out: &Output, what: &str, report: &ForgetReport) -> Result<(), End> {
     out.line(format!("{verb} {what}: {}.", amounts(report)))
 }
 
+/// `icore memory search --json`: exactly what scripts were promised, whatever else a hit carries.
+#[derive(Serialize)]
+struct Found<'a> {
+    hits: Vec<HitLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct HitLine<'a> {
+    item: ItemId,
+    source: &'a str,
+    title: &'a str,
+    text: &'a str,
+    score: f32,
+    parts: ScoreParts,
+}
+
+impl<'a> From<&'a Hit> for HitLine<'a> {
+    fn from(hit: &'a Hit) -> Self {
+        let Hit { item, source, title, text, score, parts, .. } = hit;
+        Self { item: *item, source, title, text, score: *score, parts: *parts }
+    }
+}
+
 fn list(out: &Output, hits: &[Hit]) -> Result<(), End> {
     if out.json() {
-        // Exactly what scripts were promised, whatever else a hit carries.
-        let hits: Vec<_> = hits
-            .iter()
-            .map(|hit| {
-                serde_json::json!({
-                    "item": hit.item, "source": hit.source, "title": hit.title, "text": hit.text,
-                    "score": hit.score, "parts": hit.parts,
-                })
-            })
-            .collect();
-        return out.document(&serde_json::json!({ "hits": hits }));
+        return out.document(&Found { hits: hits.iter().map(HitLine::from).collect() });
     }
     if hits.is_empty() {
         out.note("Nothing in your memory comes close to that.");
@@ -243,13 +259,14 @@ fn totals(out: &Output, stats: &Stats) -> Result<(), End> {
     }
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let embedded = match stats.chunks.saturating_sub(stats.embedded) {
-        0 => "all with vectors".to_owned(),
-        left => format!("{} still without a vector", grouped(left)),
+        0 if stats.chunks == 0 => String::new(),
+        0 => ", all with vectors".to_owned(),
+        left => format!(", {} still without a vector", grouped(left)),
     };
     out.table(&[
         row("items", grouped(stats.items)),
         row("text", size(stats.text_bytes)),
-        row("chunks", format!("{}, {embedded}", grouped(stats.chunks))),
+        row("chunks", format!("{}{embedded}", grouped(stats.chunks))),
         row("sources", grouped(stats.sources)),
         row("conversations", format!("{}, {}", grouped(stats.sessions), count(stats.messages, "message"))),
         row("ledger entries", grouped(stats.ledger)),

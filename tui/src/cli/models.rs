@@ -48,7 +48,7 @@ impl Models {
             What::List => list(context),
             What::Pull { name } => {
                 let names = match name {
-                    Some(name) => vec![name],
+                    Some(name) => vec![known(context, name)?],
                     None => models::missing(context.brief()),
                 };
                 pull_all(context, &names)?;
@@ -63,6 +63,17 @@ impl Models {
             What::Check => check(context),
         }
     }
+}
+
+/// A name of the registry; others are refused before anything is fetched.
+fn known(context: &Context, name: String) -> Result<String, End> {
+    if models::list(context.brief()).iter().any(|model| model.name == name) {
+        return Ok(name);
+    }
+    Err(End::usage(
+        format!("There is no model called {name} in the registry."),
+        "`icore models list` shows their names.",
+    ))
 }
 
 fn list(context: &Context) -> Result<(), End> {

@@ -68,7 +68,9 @@ fn add_bound(scope: &mut Scope, bound: &str) -> Result<(), String> {
         "after" => scope.after = Some(moment::past(value)?),
         "before" => scope.before = Some(moment::past(value)?),
         _ => {
-            return Err(format!("\"{kind}\" bounds nothing: use source, folder, label, person, topic, after or before"));
+            return Err(format!(
+                "\"{kind}\" bounds nothing: use source, folder, label, person, topic, after or before"
+            ));
         }
     }
     Ok(())

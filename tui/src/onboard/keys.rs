@@ -143,9 +143,8 @@ impl Onboard {
             (KeyCode::Enter | KeyCode::Tab | KeyCode::Down, part) if part < last => self.part += 1,
             (KeyCode::Enter, _) => return self.unlock_chosen(home),
             (_, part @ 1..=2) => {
-                if self.passphrases[part - 1].key(key) {
-                    self.wrong = None;
-                }
+                let edited = self.passphrases[part - 1].key(key);
+                self.wrong = self.wrong.take().filter(|_| !edited);
             }
             _ => {}
         }

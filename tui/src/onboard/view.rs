@@ -223,7 +223,7 @@ impl Onboard {
         }
         page.gap();
         page.styled(
-            "Lost words and a lost machine mean lost data. Nobody can bring it back: not us, because there is nobody who has a copy.",
+            "Lost words and a lost machine mean lost data. Nobody can bring it back, because nobody else has a copy.",
             page.theme.warn,
         );
         page.styled(
@@ -274,7 +274,7 @@ impl Onboard {
         }
         let lines = self.path.lines(page.theme, page.columns, home);
         page.lines.extend(lines);
-        page.keys = "Enter add, or go on when empty   Tab complete   ↓ choose   Del remove   Esc back";
+        page.keys = "Enter add; empty: go on   Tab complete   ↓ choose   Del remove   Esc back";
     }
 
     fn fill_models(&self, page: &mut Page) {
@@ -310,7 +310,7 @@ impl Onboard {
                  used.",
                 page.theme.dim,
             );
-            page.keys = "Enter pull them   s skip (icore models pull, later)   Esc back   Ctrl+Q leave";
+            page.keys = "Enter pull them   s later (icore models pull)   Esc back   Ctrl+Q leave";
         }
     }
 

@@ -279,7 +279,8 @@ fn grants_are_given_listed_and_taken_back() {
 fn an_export_verifies_without_a_home_and_tells_on_itself_when_changed() {
     let place = Place::with_home();
     let out = place.text("ledger.json");
-    assert_eq!(place.run(&["audit", "export", "--out", &out]).code, 0);
+    let key = place.json(&["audit", "export", "--out", &out])["key"].as_str().unwrap().to_owned();
+    assert_eq!(Place::new().run_locked(&["audit", "verify", "--export", &out, "--key", &key]).code, 0);
     let ran = place.run(&["audit", "export", "--out", &out]);
     assert!(ran.code == 1 && ran.stderr.contains("exists already"), "{ran:?}");
 

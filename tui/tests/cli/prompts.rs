@@ -65,25 +65,30 @@ impl Terminal {
         self.screen.screen().contents()
     }
 
-    /// Waits until the last line with anything on it ends with `question`.
-    fn expect(&mut self, question: &str) {
+    /// Waits until the last line with anything on it is as wanted, and gives it.
+    fn line_that(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let until = Instant::now() + PATIENCE;
         loop {
             let contents = self.contents();
-            if contents
-                .lines()
-                .rfind(|line| !line.trim().is_empty())
-                .is_some_and(|line| line.trim_end().ends_with(question))
-            {
-                return;
+            let last = contents.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim_end();
+            if wanted(last) {
+                return last.to_owned();
             }
-            assert!(Instant::now() < until, "{question:?} never came:\n{contents}");
+            assert!(Instant::now() < until, "{what:?} never came:\n{contents}");
             self.hear(Duration::from_millis(200));
         }
     }
 
+    fn expect(&mut self, question: &str) -> String {
+        self.line_that(question, |line| line.ends_with(question))
+    }
+
     fn answer(&mut self, question: &str, keys: &str) {
         self.expect(question);
+        self.send(keys);
+    }
+
+    fn send(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
@@ -115,26 +120,11 @@ fn init_asks_for_what_is_missing() {
     let words = words_on(&terminal.contents());
     assert_eq!(words.len(), 24, "{}", terminal.contents());
     terminal.answer("written down.", "\r");
+    let mut asked = String::new();
     for _ in 0..3 {
-        terminal.expect(":");
-        let contents = terminal.contents();
-        let asked = contents.lines().rfind(|line| line.starts_with("Word ")).unwrap().to_owned();
-        let n: usize = asked.trim_start_matches("Word ").trim_end_matches([':', ' ']).parse().unwrap();
-        let keys = format!("{}\r", words[n - 1]);
-        terminal.answer(&asked, &keys);
-        // The next question is another one.
-        let until = Instant::now() + PATIENCE;
-        while terminal.contents().lines().rfind(|line| !line.is_empty()) == Some(asked.as_str())
-            && Instant::now() < until
-        {
-            terminal.hear(Duration::from_millis(50));
-        }
-        let typed = format!("{asked}{}", words[n - 1]);
-        while terminal.contents().trim_end().ends_with(&typed) && Instant::now() < until {
-            if !terminal.hear(Duration::from_millis(500)) && terminal.child.try_wait().unwrap().is_some() {
-                break;
-            }
-        }
+        asked = terminal.line_that("a word", |line| line.starts_with("Word ") && line.ends_with(':') && line != asked);
+        let n: usize = asked.trim_start_matches("Word ").trim_end_matches(':').parse().unwrap();
+        terminal.send(&format!("{}\r", words[n - 1]));
     }
     let (code, screen, written) = terminal.end();
     assert_eq!(code, 0, "{screen}");

@@ -29,7 +29,8 @@ pub(super) struct Blocks {
 }
 
 pub(super) fn blocks(text: &str, layout: Layout) -> Blocks {
-    let mut reader = Reader { text, layout, out: Vec::new(), paths: Paths::new(), open: None, stack: Vec::new(), path: 0 };
+    let mut reader =
+        Reader { text, layout, out: Vec::new(), paths: Paths::new(), open: None, stack: Vec::new(), path: 0 };
     let mut at = 0;
     let mut fence: Option<&str> = None;
     let mut after_blank = true;

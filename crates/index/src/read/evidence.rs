@@ -24,6 +24,9 @@ pub struct Evidence {
 /// Below this strength a passage does not answer (chosen on the question sets in `tests/`, see ARCHITECTURE.md).
 const ENOUGH: f32 = 0.5;
 
+/// Taken off where the passage lacks the sort of thing that would answer.
+const MISFIT: f32 = 0.2;
+
 impl Evidence {
     /// Whether the passage may be answered from.
     #[must_use]
@@ -46,8 +49,10 @@ pub fn weigh(question: &Question, hit: &Hit, rarity: &dyn Fn(&str) -> f32) -> Ev
     }
     let coverage = if all > 0.0 { have / all } else { 0.0 };
     let meaning = hit.parts.vector.clamp(0.0, 1.0);
-    let fits = holds_wanted(question.wanted, &hit.text);
-    let strength = (0.62 * coverage + 0.55 * meaning - if fits { 0.0 } else { 0.15 }).clamp(0.0, 1.0);
+    // "How many employees" is not answered by a passage that counts something else.
+    let counts = question.counted.as_ref().is_none_or(|counted| presence(counted, &there) > 0.0);
+    let fits = holds_wanted(question.wanted, &hit.text) && counts;
+    let strength = (0.62 * coverage + 0.55 * meaning - if fits { 0.0 } else { MISFIT }).clamp(0.0, 1.0);
     Evidence { coverage, meaning, fits, strength }
 }
 
@@ -65,10 +70,60 @@ fn presence(term: &str, there: &[String]) -> f32 {
 }
 
 const DATES: &[&str] = &[
-    "april", "august", "autumn", "daili", "day", "decemb", "dec", "evening", "februari", "feb", "fridai", "friday", "hour", "januari", "jan",
-    "juli", "jul", "june", "jun", "march", "mar", "midnight", "minut", "monday", "month", "morn", "night", "noon", "novemb", "nov", "octob",
-    "oct", "saturday", "septemb", "sep", "spring", "summer", "sunday", "thursday", "today", "tomorrow", "tonight", "tuesday", "wednesday", "week",
-    "winter", "year", "yesterday", "hourli", "weekli", "monthli", "annual", "easter", "christma",
+    "april",
+    "august",
+    "autumn",
+    "daili",
+    "day",
+    "decemb",
+    "dec",
+    "evening",
+    "februari",
+    "feb",
+    "fridai",
+    "friday",
+    "hour",
+    "januari",
+    "jan",
+    "juli",
+    "jul",
+    "june",
+    "jun",
+    "march",
+    "mar",
+    "midnight",
+    "minut",
+    "monday",
+    "month",
+    "morn",
+    "night",
+    "noon",
+    "novemb",
+    "nov",
+    "octob",
+    "oct",
+    "saturday",
+    "septemb",
+    "sep",
+    "spring",
+    "summer",
+    "sunday",
+    "thursday",
+    "today",
+    "tomorrow",
+    "tonight",
+    "tuesday",
+    "wednesday",
+    "week",
+    "winter",
+    "year",
+    "yesterday",
+    "hourli",
+    "weekli",
+    "monthli",
+    "annual",
+    "easter",
+    "christma",
 ];
 
 /// Whether a text has the sort of thing that is wanted.
@@ -82,14 +137,36 @@ pub(crate) fn holds_wanted(wanted: Wanted, text: &str) -> bool {
                 || stems(text).iter().any(|stem| {
                     matches!(
                         stem.as_str(),
-                        "one" | "two" | "three" | "four" | "five" | "six" | "seven" | "eight" | "nine" | "ten" | "eleven"
-                            | "twelv" | "twenti" | "thirti" | "forti" | "fifti" | "hundr" | "thousand" | "million" | "dozen"
-                            | "half" | "none" | "free" | "twice" | "onc"
+                        "one"
+                            | "two"
+                            | "three"
+                            | "four"
+                            | "five"
+                            | "six"
+                            | "seven"
+                            | "eight"
+                            | "nine"
+                            | "ten"
+                            | "eleven"
+                            | "twelv"
+                            | "twenti"
+                            | "thirti"
+                            | "forti"
+                            | "fifti"
+                            | "hundr"
+                            | "thousand"
+                            | "million"
+                            | "dozen"
+                            | "half"
+                            | "none"
+                            | "free"
+                            | "twice"
+                            | "onc"
                     )
                 })
         }
-        Wanted::Name => stems_at(text).iter().any(|(stem, at)| {
-            !is_stop(stem) && text[at.clone()].chars().next().is_some_and(char::is_uppercase)
-        }),
+        Wanted::Name => stems_at(text)
+            .iter()
+            .any(|(stem, at)| !is_stop(stem) && text[at.clone()].chars().next().is_some_and(char::is_uppercase)),
     }
 }

@@ -33,19 +33,64 @@ pub struct Question {
     pub wanted: Wanted,
     /// Stems of its content words, in order, each once.
     pub terms: Vec<String>,
+    /// The stem of what is counted, where the question is "how many …".
+    pub counted: Option<String>,
 }
 
 /// First words of a message that asks for writing rather than for a memory.
 const MAKING: &[&str] = &[
-    "write", "draft", "compose", "translate", "rewrite", "rephrase", "summarise", "summarize", "imagine", "invent",
-    "brainstorm", "suggest", "proofread", "shorten", "expand", "correct", "fix",
+    "write",
+    "draft",
+    "compose",
+    "translate",
+    "rewrite",
+    "rephrase",
+    "summarise",
+    "summarize",
+    "imagine",
+    "invent",
+    "brainstorm",
+    "suggest",
+    "proofread",
+    "shorten",
+    "expand",
+    "correct",
+    "fix",
 ];
 
 /// Small talk, stemmed: a message of nothing but these is a greeting, thanks, or a question about icore itself.
 const TALK: &[&str] = &[
-    "afternoon", "bye", "cheer", "cool", "day", "even", "fine", "good", "goodby", "great", "hello", "help", "hey",
-    "hi", "howdi", "icor", "morn", "nice", "night", "ok", "okay", "sorri", "sure", "thank", "thx", "today", "welcom",
-    "well", "work", "ye", "yes",
+    "afternoon",
+    "bye",
+    "cheer",
+    "cool",
+    "day",
+    "even",
+    "fine",
+    "good",
+    "goodby",
+    "great",
+    "hello",
+    "help",
+    "hey",
+    "hi",
+    "howdi",
+    "icor",
+    "morn",
+    "nice",
+    "night",
+    "ok",
+    "okay",
+    "sorri",
+    "sure",
+    "thank",
+    "thx",
+    "today",
+    "welcom",
+    "well",
+    "work",
+    "ye",
+    "yes",
 ];
 
 impl Question {
@@ -65,17 +110,45 @@ impl Question {
         let making = MAKING.contains(&first) && !asks;
         let talk = terms.iter().all(|term| TALK.binary_search(&term.as_str()).is_ok());
         let intent = if making || talk { Intent::Converse } else { Intent::Recall };
-        Self { intent, wanted: wanted(&lower), terms }
+        let counted = all.windows(3).find(|w| w[0] == "how" && w[1] == "mani" && !is_stop(&w[2])).map(|w| w[2].clone());
+        Self { intent, wanted: wanted(&lower), terms, counted }
     }
 }
 
 fn wanted(lower: &str) -> Wanted {
     let has = |phrases: &[&str]| phrases.iter().any(|phrase| lower.contains(phrase));
-    if has(&["what time", "when ", "when's", "what date", "which day", "what day", "which date", "how long", "which year", "what year", "which month"]) {
+    if has(&[
+        "what time",
+        "when ",
+        "when's",
+        "what date",
+        "which day",
+        "what day",
+        "which date",
+        "how long",
+        "which year",
+        "what year",
+        "which month",
+    ]) {
         Wanted::When
     } else if has(&[
-        "how many", "how much", "what number", "phone number", "what is the number", "what's the number", "price", "how old",
-        "how far", "cost", "which port", "what port", "what version", "which version", "how tall", "how big", "how heavy",
+        "how many",
+        "how much",
+        "what number",
+        "phone number",
+        "what is the number",
+        "what's the number",
+        "price",
+        "how old",
+        "how far",
+        "cost",
+        "which port",
+        "what port",
+        "what version",
+        "which version",
+        "how tall",
+        "how big",
+        "how heavy",
     ]) {
         Wanted::Number
     } else if has(&["who ", "whom ", "whose ", "who's"]) {

@@ -15,7 +15,9 @@ pub fn quote(question: &Question, passage: &str) -> Range<usize> {
     let parts = sentences(passage);
     let Some(best) = (0..parts.len()).max_by(|&a, &b| {
         // The earlier of two equals.
-        rate(question, &passage[parts[a].clone()]).total_cmp(&rate(question, &passage[parts[b].clone()])).then(b.cmp(&a))
+        rate(question, &passage[parts[a].clone()])
+            .total_cmp(&rate(question, &passage[parts[b].clone()]))
+            .then(b.cmp(&a))
     }) else {
         return 0..0;
     };

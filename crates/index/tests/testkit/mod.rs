@@ -1,9 +1,13 @@
 //! A small home with a vault, and things to put into it.
 #![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use hinet_index::{Index, IndexError, chunk, encode};
 use hinet_protocol::{Hash, ItemId, SourceId, SourceKind, SourceState, Trust};
-use hinet_vault::{Home, SealKey, Vault, Words, records::{ItemRow, SourceRow}};
+use hinet_vault::{
+    Home, SealKey, Vault, Words,
+    records::{ItemRow, SourceRow},
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::path::PathBuf;
 

@@ -122,7 +122,7 @@ impl Packed {
     }
 
     fn columns(&self) -> usize {
-        if self.inner == 0 { 0 } else { self.panels.len() / self.inner }
+        self.panels.len().checked_div(self.inner).unwrap_or(0)
     }
 }
 

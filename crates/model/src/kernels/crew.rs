@@ -2,7 +2,8 @@
 //!
 //! A decoder runs some hundred and fifty small operations per token, so handing work over has to cost about a
 //! microsecond: the workers spin for a moment before they sleep. Tasks are taken one by one from a counter, so that a
-//! worker the system has put aside holds nothing up but the task it began. Which thread runs a task changes no result:
+//! worker the system has put aside holds nothing up but the task it began; when that has happened, the caller works
+//! alone for a while. Which thread runs a task changes no result:
 //! tasks write to separate places and share no sums.
 #![allow(unsafe_code, reason = "a borrowed closure is lent to threads that outlive the borrow")]
 
@@ -11,13 +12,21 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 /// Polls before a worker sleeps: some tens of microseconds, longer than the pause between two operations of one token.
 const SPINS: u32 = 1500;
+/// Polls before whoever waits for the others looks at the clock and lets other programs run.
+const WAIT_SPINS: u32 = 10_000;
+/// A wait this long means that the system has put a worker aside, because the machine is busy with something else.
+const HELD_UP: Duration = Duration::from_millis(1);
+/// Rounds that the caller then does alone: about two tokens of a small model; four times as many each time it happens
+/// again soon, up to some hundreds of tokens.
+const ROUNDS_ALONE: std::ops::RangeInclusive<u32> = 300..=76_800;
 /// Set in the gate while tasks may be taken; the bits below count the workers inside, those above are the round.
 const OPEN: u64 = 1 << 32;
 
@@ -43,6 +52,10 @@ pub struct Crew {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     busy: AtomicBool,
+    /// Rounds the caller still does alone.
+    alone: AtomicU32,
+    /// Rounds it does alone when it is held up next.
+    penalty: AtomicU32,
 }
 
 impl std::fmt::Debug for Crew {
@@ -70,7 +83,8 @@ impl Crew {
             thread::Builder::new().name(format!("kernels-{index}")).spawn(move || shared.work(index)).ok()
         };
         let workers = (0..helpers).map_while(spawn).collect();
-        Self { shared, workers, busy: AtomicBool::new(false) }
+        let penalty = AtomicU32::new(*ROUNDS_ALONE.start());
+        Self { shared, workers, busy: AtomicBool::new(false), alone: AtomicU32::new(0), penalty }
     }
 
     /// Threads in the crew, the caller's included.
@@ -81,10 +95,12 @@ impl Crew {
 
     /// Calls `job(worker, task)` for every task below `tasks`, each exactly once, and returns when all are done.
     ///
-    /// `worker` is below [`Crew::threads`], and no two calls that run at the same time have the same. When the crew is
+    /// `worker` is below [`Crew::threads`], and no two calls of one run that overlap in time have the same. When the crew is
     /// already at work for someone else, the caller does everything alone.
     pub fn run<F: Fn(usize, usize) + Sync>(&self, tasks: usize, job: F) {
-        if tasks <= 1 || self.workers.is_empty() || self.busy.swap(true, Ordering::Acquire) {
+        let alone = self.alone.load(Ordering::Relaxed);
+        self.alone.store(alone.saturating_sub(1), Ordering::Relaxed);
+        if tasks <= 1 || alone > 0 || self.workers.is_empty() || self.busy.swap(true, Ordering::Acquire) {
             (0..tasks).for_each(|task| job(0, task));
             return;
         }
@@ -141,10 +157,19 @@ impl Drop for Round<'_> {
             shared.next.store(usize::MAX / 2, Ordering::Relaxed);
         }
         shared.gate.fetch_and(!OPEN, Ordering::AcqRel);
-        let mut polls = 0u32;
+        let (mut polls, began) = (0u32, Instant::now());
         while shared.gate.load(Ordering::Acquire) & (OPEN - 1) != 0 {
             polls += 1;
-            if polls < 10_000 { std::hint::spin_loop() } else { thread::yield_now() }
+            if polls < WAIT_SPINS { std::hint::spin_loop() } else { thread::yield_now() }
+        }
+        let penalty = self.crew.penalty.load(Ordering::Relaxed);
+        let (least, most) = (*ROUNDS_ALONE.start(), *ROUNDS_ALONE.end());
+        if polls >= WAIT_SPINS && began.elapsed() > HELD_UP {
+            self.crew.alone.store(penalty, Ordering::Relaxed);
+            self.crew.penalty.store((penalty * 4).min(most), Ordering::Relaxed);
+        } else {
+            // Some hundreds of good rounds make up for one that was held up.
+            self.crew.penalty.store((penalty - penalty / 256).max(least), Ordering::Relaxed);
         }
         self.crew.busy.store(false, Ordering::Release);
     }
@@ -196,7 +221,8 @@ impl Shared {
             self.asleep[index].store(true, Ordering::SeqCst);
             // Looked at once more after announcing sleep, so that a round opened in between is not missed.
             let gate = self.gate.load(Ordering::SeqCst);
-            if !(gate & OPEN != 0 && gate >> 33 != seen) && !self.stop.load(Ordering::SeqCst) {
+            let called = gate & OPEN != 0 && gate >> 33 != seen;
+            if !called && !self.stop.load(Ordering::SeqCst) {
                 thread::park();
             }
             self.asleep[index].store(false, Ordering::SeqCst);

@@ -11,6 +11,8 @@ mod int8;
 pub(crate) mod lanes;
 pub(crate) mod matrix;
 pub(crate) mod rowwise;
+#[cfg(test)]
+mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

@@ -1,14 +1,16 @@
-//! Where jinja2 on Python differs from minijinja: methods of strings, lists and maps, and a few tests and filters.
+//! Where jinja2 on Python differs from minijinja: methods of strings, lists and maps.
 //!
 //! Methods whose result can be much longer than their input are paid for before they run, so that the fuel budget
 //! bounds memory as well as time.
 
 use minijinja::value::{Value, ValueKind, from_args};
-use minijinja::{Environment, Error, ErrorKind, State};
+use minijinja::{Error, ErrorKind, State};
 use minijinja_contrib::pycompat;
 
 /// Bytes one step of fuel pays for, as in the engine.
 const BYTES_PER_FUEL: usize = 64;
+/// Items of a list one step of fuel pays for, in a `+`.
+const ITEMS_PER_FUEL: usize = 8;
 /// Longest run of digits in a format string: widths stay below 100,000 characters.
 const FORMAT_DIGITS_MAX: usize = 5;
 
@@ -134,5 +136,10 @@ fn index(list: &Value, args: &[Value]) -> Result<Value, Error> {
     at.map(Value::from).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "the value is not in the list"))
 }
 
-/// Tests and filters that Python answers otherwise.
-pub(super) fn add_tests_and_filters(_environment: &mut Environment<'static>) {}
+/// Charges for a list that a `+` is about to copy or to refer to; see [`super::source`].
+pub(super) fn paid(state: &State, value: Value) -> Result<Value, Error> {
+    if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        state.consume_fuel((value.len().unwrap_or(0) / ITEMS_PER_FUEL) as u64)?;
+    }
+    Ok(value)
+}

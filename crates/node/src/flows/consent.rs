@@ -54,7 +54,6 @@ pub(crate) async fn verify(node: &Node) -> Result<Event, NodeError> {
 
 /// [`crate::protocol::Op::ExportLedger`]; the owner's proof has been checked.
 pub(crate) fn export(node: &Node) -> Result<Event, NodeError> {
-    node.record(EntryKind::Export, "the ledger was exported")?;
     Ok(Event::Exported { json: node.consent.export(now())? })
 }
 

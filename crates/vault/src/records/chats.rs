@@ -47,7 +47,8 @@ impl Reader<'_> {
         while let Some(row) = rows.next()? {
             let n: i64 = row.get(0)?;
             let stats: Option<String> = row.get(4)?;
-            let stats = stats.map(|json| serde_json::from_str(&json).map_err(|_| VaultError::row("a message's counts")));
+            let stats =
+                stats.map(|json| serde_json::from_str(&json).map_err(|_| VaultError::row("a message's counts")));
             messages.push(Message {
                 id: id(row, 1)?,
                 role: role(row, 2)?,

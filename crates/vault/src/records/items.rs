@@ -165,8 +165,7 @@ impl Tx<'_> {
         )?;
         let queued = queue.execute([item.raw()])?;
         // Vectors go with their chunks (ON DELETE CASCADE).
-        let mut gone =
-            self.db.prepare_cached("DELETE FROM chunks WHERE item = (SELECT n FROM items WHERE id = ?1)")?;
+        let mut gone = self.db.prepare_cached("DELETE FROM chunks WHERE item = (SELECT n FROM items WHERE id = ?1)")?;
         gone.execute([item.raw()])?;
         Ok(queued as u64)
     }

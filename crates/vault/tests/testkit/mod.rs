@@ -1,7 +1,9 @@
 //! What the vault's tests share: a home in a temporary folder, cheap passphrases, and a keychain in memory.
 #![allow(dead_code, missing_docs, reason = "each test file uses its own part of the kit")]
 
-use hinet_protocol::{Citation, Hash, ItemId, Message, MessageId, Role, SourceId, SourceKind, SourceState, Span, Trust};
+use hinet_protocol::{
+    Citation, Hash, ItemId, Message, MessageId, Role, SourceId, SourceKind, SourceState, Span, Trust,
+};
 use hinet_vault::records::{ChunkDraft, ItemRow, SourceRow};
 use hinet_vault::{Home, Keychain, Options, PassphraseCost, Secret, Vault, VaultError, Words};
 use std::collections::HashMap;
@@ -87,12 +89,8 @@ pub fn whole(text: &str) -> Vec<ChunkDraft> {
 }
 
 pub fn message(role: Role, text: &str, at: i64, cites: Option<ItemId>) -> Message {
-    let citation = |item| Citation {
-        item,
-        source: "/notes/a".into(),
-        span: Span { start: 0, end: 3 },
-        text: "cited".into(),
-    };
+    let citation =
+        |item| Citation { item, source: "/notes/a".into(), span: Span { start: 0, end: 3 }, text: "cited".into() };
     Message {
         id: MessageId::new(),
         role,

@@ -37,7 +37,7 @@ pub struct Forget {
 
 fn amounts(report: &ForgetReport) -> String {
     format!(
-        "{}, {} with their vectors and index entries, {} that quote them",
+        "{}, {} with their vectors and index entries, and {} quoting them",
         words::some(report.items, "item"),
         words::some(report.chunks, "passage"),
         words::some(report.answers, "stored answer")

@@ -119,7 +119,7 @@ impl Item {
         frame.render_widget(Paragraph::new(lines), inside);
         if inside.height > HEAD_ROWS + 1 {
             let at = Rect { y: inside.bottom() - 1, height: 1, ..inside };
-            let keys = Line::styled(text::fit("↑↓ PgUp PgDn scroll   f forget   Esc close", inner), theme.dim);
+            let keys = Line::styled(text::cut_raw("↑↓ PgUp PgDn scroll   f forget   Esc close", inner), theme.dim);
             frame.render_widget(Paragraph::new(keys), at);
         }
     }

@@ -3,6 +3,7 @@
 pub mod forget;
 pub mod help;
 pub mod item;
+pub mod keys;
 pub mod passphrase;
 pub mod path;
 pub mod question;

@@ -68,6 +68,10 @@ impl PathField {
         if !path.starts_with('/') {
             return vec![];
         }
+        // The home folder stands there before anything is typed; nobody asked to have all of it counted.
+        if path.trim_end_matches('/') == home {
+            return vec![Effect::ListFolders(path)];
+        }
         vec![Effect::ListFolders(path.clone()), Effect::CountFiles(path)]
     }
 
@@ -176,7 +180,8 @@ impl PathField {
         if self.found.len() > SHOWN_MAX {
             out.push(Line::styled(format!("         … {} in all", self.found.len()), theme.dim));
         }
-        if let Some(count) = &self.count {
+        // A path that is still being typed is no folder yet; that is only worth saying where it cannot become one.
+        if let Some(count) = self.count.as_ref().filter(|count| count.readable || self.found.is_empty()) {
             let style = if count.readable { theme.good } else { theme.warn };
             out.push(Line::styled(format!("         {}", count.said()), style));
         }

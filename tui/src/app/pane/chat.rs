@@ -7,94 +7,16 @@ use super::composer::Composer;
 use super::face;
 use super::recalled::Recalled;
 use super::transcript::{Kept, Transcript};
+pub use super::turn::{Foot, Live, Turn};
 use crate::app::effect::Effect;
 use crate::app::msg::Tag;
 use crate::app::scroll::Scroll;
 use crate::app::state::{Focus, State, Tab};
 use crate::app::view::Areas;
 use crate::text;
-use hinet_protocol::{
-    Answer, ChatParams, Citation, Cut, ErrorKind, Event, Failure, Hit, Message, Millis, Op, Progress, Role, SessionId,
-};
+use hinet_protocol::{Answer, ChatParams, ErrorKind, Event, Failure, Message, Millis, Op, Role, SessionId};
 use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
 use std::cell::RefCell;
-
-/// How an answer came about.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum Foot {
-    /// It is no answer.
-    #[default]
-    None,
-    /// It was made.
-    Made {
-        /// `generated`, `quoted`, `not_in_memory`, `stopped`.
-        how: String,
-        /// Decode speed.
-        tokens_per_s: f32,
-        /// What did not fit.
-        cut: Vec<Cut>,
-    },
-    /// It was not made, or not to its end.
-    Failed(Failure),
-}
-
-/// One message.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Turn {
-    /// Who said it.
-    pub role: Role,
-    /// What.
-    pub text: String,
-    /// When.
-    pub at: Millis,
-    /// What it stands on.
-    pub citations: Vec<Citation>,
-    /// What was recalled for it.
-    pub hits: Vec<Hit>,
-    /// How it came about.
-    pub foot: Foot,
-    /// Different for every content.
-    pub version: u64,
-}
-
-/// The answer being made.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Live {
-    /// Words so far.
-    pub text: String,
-    /// When it was asked for.
-    pub at: Millis,
-    /// What was asked.
-    pub question: String,
-    /// What was recalled.
-    pub hits: Vec<Hit>,
-    /// Whether anything was recalled yet.
-    pub recalled: bool,
-    /// Whether the owner stopped it.
-    pub stopping: bool,
-    /// What the node is doing for it.
-    pub progress: Option<Progress>,
-}
-
-impl Live {
-    /// What is going on, and how to stop it.
-    #[must_use]
-    pub fn doing(&self) -> String {
-        if self.stopping {
-            return "stopping… (Esc again lets go of it)".to_owned();
-        }
-        let doing = match (&self.progress, self.recalled, self.text.is_empty()) {
-            (Some(progress), _, true) => match progress.total {
-                Some(total) if total > 0 => format!("{} {} %", progress.what, progress.done * 100 / total),
-                _ => progress.what.clone(),
-            },
-            (_, false, true) => "looking in your memory".to_owned(),
-            (_, true, true) => format!("reading {}", crate::app::words::some(self.hits.len() as u64, "passage")),
-            _ => "answering".to_owned(),
-        };
-        format!("{doing}… (Esc stops)")
-    }
-}
 
 /// The pane.
 #[derive(Default)]
@@ -184,7 +106,7 @@ impl Chat {
         let composer = std::mem::take(&mut self.composer);
         *self = Self { composer, asked: self.asked, versions: self.versions, ..Self::default() };
         if let Some(queued) = self.composer.queued.take() {
-            self.composer.set(&queued);
+            self.composer.give_back(&queued);
         }
         effects
     }
@@ -256,7 +178,8 @@ impl Chat {
             self.title = text::fit(&text, 40);
         }
         self.say(Role::User, text.clone(), now);
-        self.live = Some(Live { at: now, question: text.clone(), ..Live::default() });
+        self.versions += 1;
+        self.live = Some(Live { at: now, question: text.clone(), version: self.versions, ..Live::default() });
         self.scroll = None;
         self.refresh_recalled();
         vec![Effect::call(self.tag(), Op::Chat { session: self.session, text, params: ChatParams::default() })]
@@ -267,8 +190,7 @@ impl Chat {
         let tag = self.tag();
         let live = self.live.as_mut()?;
         if let Some(queued) = self.composer.queued.take() {
-            let typed = self.composer.text();
-            self.composer.set(&if typed.trim().is_empty() { queued } else { format!("{queued}\n{typed}") });
+            self.composer.give_back(&queued);
         }
         if live.stopping {
             // The node did not answer the first time: keep what is here and let go.
@@ -276,6 +198,8 @@ impl Chat {
             return Some(vec![Effect::Drop(tag)]);
         }
         live.stopping = true;
+        self.versions += 1;
+        live.version = self.versions;
         Some(vec![Effect::Stop(tag)])
     }
 
@@ -310,7 +234,16 @@ impl Chat {
         self.refresh_recalled();
     }
 
+    /// The node went away: the answer being made will not come.
+    pub fn lost(&mut self, now: Millis) {
+        let hint = "Up brings the question back; what was stored is kept.";
+        self.fail(Failure::new(ErrorKind::Failed, "The node went away while it answered.", hint), now);
+    }
+
     fn fail(&mut self, failure: Failure, now: Millis) {
+        if let Some(queued) = self.composer.queued.take() {
+            self.composer.give_back(&queued);
+        }
         let Some(live) = &self.live else { return };
         if failure.kind == ErrorKind::Cancelled || live.stopping {
             self.end_partly(Foot::Made { how: "stopped".into(), tokens_per_s: 0.0, cut: vec![] }, now);
@@ -344,6 +277,8 @@ impl Chat {
 
     fn answer(&mut self, event: Event, now: Millis) -> Vec<Effect> {
         let Some(live) = &mut self.live else { return vec![] };
+        self.versions += 1;
+        live.version = self.versions;
         match event {
             Event::Recalled { session, hits } => {
                 self.session = Some(session);
@@ -360,12 +295,7 @@ impl Chat {
                     return self.ask(queued, now);
                 }
             }
-            Event::Failed { failure } => {
-                self.fail(failure, now);
-                if let Some(queued) = self.composer.queued.take() {
-                    self.composer.set(&queued);
-                }
-            }
+            Event::Failed { failure } => self.fail(failure, now),
             _ => {}
         }
         vec![]
@@ -421,8 +351,12 @@ pub fn view(state: &State, frame: &mut Frame, area: Rect) {
 }
 
 fn empty(state: &State) -> &'static str {
-    let remembers_nothing = state.sources.list.get().is_some_and(|sources| sources.iter().all(|s| s.items == 0));
-    if remembers_nothing && state.sources.reading.is_none() {
+    let sources = state.sources.list.get().map_or(&[][..], Vec::as_slice);
+    let remembers_nothing = state.sources.list.get().is_some() && sources.iter().all(|s| s.items == 0);
+    if remembers_nothing && (state.sources.reading.is_some() || sources.iter().any(|s| s.synced.is_none())) {
+        "Your folders are being read for the first time. You can ask meanwhile; answers draw on what has been read.\n\nF4 shows how \
+         far it is."
+    } else if remembers_nothing {
         "Nothing is remembered yet, so nothing can be answered from memory.\n\nF4 and then a opens a folder."
     } else {
         "Ask something that your files know.\n\nAnswers come from this machine alone and name what they stand on; [1] opens with \

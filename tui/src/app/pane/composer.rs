@@ -59,6 +59,16 @@ impl Composer {
         self.area = fresh(&lines);
     }
 
+    /// Gives a text back that was not sent after all; what is typed stays behind it.
+    pub fn give_back(&mut self, text: &str) {
+        let typed = self.text();
+        if typed.trim().is_empty() {
+            self.set(text);
+        } else {
+            self.set(&format!("{text}\n{typed}"));
+        }
+    }
+
     /// Takes what is typed, to be sent, and remembers it.
     pub fn take(&mut self) -> String {
         let text = self.text().trim().to_owned();
@@ -137,8 +147,8 @@ impl Composer {
         true
     }
 
-    /// An editing key.
-    pub fn key(&mut self, key: KeyEvent) {
+    /// An editing key. Returns whether a letter found no room.
+    pub fn key(&mut self, key: KeyEvent) -> bool {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Char('u') if ctrl => {
@@ -153,7 +163,7 @@ impl Composer {
             KeyCode::Up if key.modifiers.is_empty() => self.area.move_cursor(CursorMove::Up),
             KeyCode::Down if key.modifiers.is_empty() => self.area.move_cursor(CursorMove::Down),
             KeyCode::Char(c) if !ctrl && !key.modifiers.contains(KeyModifiers::ALT) => {
-                self.insert(c.encode_utf8(&mut [0; 4]));
+                return self.insert(c.encode_utf8(&mut [0; 4]));
             }
             // These would scroll or paste what the input does not own.
             KeyCode::PageUp | KeyCode::PageDown => {}
@@ -162,6 +172,7 @@ impl Composer {
                 self.area.input(key);
             }
         }
+        false
     }
 
     /// How many rows it wants, between 1 and `most`.

@@ -8,3 +8,4 @@ pub mod memory;
 pub mod recalled;
 pub mod sources;
 pub mod transcript;
+pub mod turn;

@@ -45,17 +45,22 @@ pub struct Transcript<'a> {
 
 impl Transcript<'_> {
     fn with<R>(&self, block: usize, read: impl FnOnce(&[Line<'static>]) -> R) -> R {
-        let Some(turn) = self.turns.get(block) else {
-            return read(&self.live.map(|live| self.live_lines(live)).unwrap_or_default());
+        let version = match (self.turns.get(block), self.live) {
+            (Some(turn), _) => turn.version,
+            (None, Some(live)) => live.version,
+            (None, None) => return read(&[]),
         };
         let mut kept = self.kept.borrow_mut();
         if kept.columns != self.columns || kept.turns.len() > KEPT_MAX {
             *kept = Kept { columns: self.columns, turns: HashMap::new() };
         }
-        let stale = kept.turns.get(&block).is_none_or(|(version, _)| *version != turn.version);
+        let stale = kept.turns.get(&block).is_none_or(|(known, _)| *known != version);
         if stale {
-            let lines = self.turn_lines(turn);
-            kept.turns.insert(block, (turn.version, lines));
+            let lines = match (self.turns.get(block), self.live) {
+                (Some(turn), _) => self.turn_lines(turn),
+                (None, live) => live.map(|live| self.live_lines(live)).unwrap_or_default(),
+            };
+            kept.turns.insert(block, (version, lines));
         }
         read(&kept.turns[&block].1)
     }

@@ -80,6 +80,11 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message]) -> Resu
         .collect();
     // Stable: equal evidence keeps the search's order.
     weighed.sort_by(|a, b| b.1.strength.total_cmp(&a.1.strength));
+    if std::env::var_os("EVID").is_some() {
+        for (h, e) in weighed.iter().take(3) {
+            eprintln!("EV {} {:.3} {:.3} {} {:.3}", h.source, e.coverage, e.meaning, e.fits, e.strength);
+        }
+    }
     weighed.truncate(SHOWN);
     let (hits, evidence) = weighed.into_iter().unzip();
     Ok(Recalled { question, hits, evidence, follows })

@@ -96,9 +96,7 @@ pub(super) async fn answer(
 
 /// Which passage of the prompt an answer is grounded in.
 fn supporting(answer: &str, group: &[&Hit], question: &str) -> Option<usize> {
-    group
-        .iter()
-        .position(|hit| ground(answer, &format!("{}\n{}", hit.title, hit.text), question) == Grounding::Grounded)
+    group.iter().position(|hit| ground(answer, &hit.title, &hit.text, question) == Grounding::Grounded)
 }
 
 /// Free talk: the model answers from its weights, and no citation is shown.

@@ -1,0 +1,120 @@
+//! Keys of the topmost overlay.
+
+use super::forget::Stage;
+use super::question::About;
+use super::{Forget, Overlay, Passphrase};
+use crate::app::effect::Effect;
+use crate::app::keymap::{Action, lookup};
+use crate::app::keys::{forget, movement, new_conversation, to_chat};
+use crate::app::msg::{Proven, Tag, Unlock};
+use crate::app::state::State;
+use crate::app::view::scopes;
+use crossterm::event::{KeyCode, KeyEvent};
+use hinet_protocol::{ForgetTarget, Op};
+
+/// Handles a key; the topmost overlay has it, and Esc takes that away.
+pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let size = state.place.size;
+    let home = state.place.home_dir.clone();
+    let page = isize::try_from(size.1 / 2).unwrap_or(1).max(1);
+    if key.code == KeyCode::Esc {
+        return close(state);
+    }
+    let scopes = scopes(state);
+    let action = lookup(&scopes, key);
+    let Some(top) = state.overlays.last_mut() else { return vec![] };
+    match (top, action) {
+        (Overlay::Help(_), None) if key.code == KeyCode::Char('?') => close(state),
+        (Overlay::Help(help), Some(action)) => {
+            help.by(movement(action, page).unwrap_or(0));
+            vec![]
+        }
+        (Overlay::Item(item), Some(Action::Forget)) => {
+            let (target, name) = (ForgetTarget::Item { item: item.item }, item.source.clone());
+            forget(state, target, name)
+        }
+        (Overlay::Item(item), Some(action @ (Action::Top | Action::Bottom))) => {
+            item.to(action == Action::Bottom);
+            vec![]
+        }
+        (Overlay::Item(item), Some(action)) => {
+            item.by(movement(action, page).unwrap_or(0), size);
+            vec![]
+        }
+        (Overlay::Sessions(_), Some(Action::New)) => new_conversation(state),
+        (Overlay::Sessions(list), Some(Action::Open)) => match list.current().cloned() {
+            Some(line) => {
+                state.overlays.pop();
+                to_chat(state);
+                state.chat.open(line.id, &line.title)
+            }
+            None => new_conversation(state),
+        },
+        (Overlay::Sessions(list), Some(action)) => {
+            list.select(movement(action, page).unwrap_or(0));
+            vec![]
+        }
+        (Overlay::Question(_) | Overlay::Forget(_), Some(Action::Yes)) => agreed(state),
+        (Overlay::Forget(Forget { stage: Stage::Forgetting, .. }), _) => vec![],
+        (Overlay::Question(_) | Overlay::Forget(_), Some(Action::No)) => close(state),
+        (Overlay::Path(prompt), _) if key.code == KeyCode::Enter => match prompt.path.chosen(&home) {
+            Some(path) => {
+                state.overlays.pop();
+                state.sources.add(path)
+            }
+            None => vec![],
+        },
+        (Overlay::Path(prompt), _) => prompt.path.key(key, &home),
+        (Overlay::Passphrase(prompt), _) => passphrase_key(prompt, key),
+        _ => vec![],
+    }
+}
+
+/// The dangerous answer.
+fn agreed(state: &mut State) -> Vec<Effect> {
+    match state.overlays.last_mut() {
+        Some(Overlay::Question(question)) => {
+            let about = question.about.clone();
+            state.overlays.pop();
+            match about {
+                About::Kill => vec![Effect::call(Tag::Kill, Op::Kill)],
+                About::Revoke(grant) => vec![Effect::call(Tag::Revoke, Op::Revoke { grant })],
+            }
+        }
+        Some(Overlay::Forget(asked)) if matches!(asked.stage, Stage::Asking(_)) => {
+            asked.stage = Stage::Forgetting;
+            let op = Op::Forget { target: asked.target.clone(), dry_run: false };
+            vec![Effect::call(Tag::Forget(asked.serial), op)]
+        }
+        _ => vec![],
+    }
+}
+
+fn passphrase_key(prompt: &mut Passphrase, key: KeyEvent) -> Vec<Effect> {
+    if prompt.busy {
+        return vec![];
+    }
+    if key.code != KeyCode::Enter {
+        prompt.field.key(key);
+        return vec![];
+    }
+    if prompt.by_passphrase && prompt.field.is_empty() {
+        return vec![];
+    }
+    prompt.busy = true;
+    prompt.failed = None;
+    let unlock = if prompt.by_passphrase { Unlock::Passphrase(prompt.field.take_secret()) } else { Unlock::Keychain };
+    vec![Effect::Prove { tag: Tag::Lift, proven: Proven { op: Op::Lift, unlock } }]
+}
+
+/// Takes the topmost overlay away.
+fn close(state: &mut State) -> Vec<Effect> {
+    match state.overlays.pop() {
+        // What is being forgotten goes on; its end is said as a notice.
+        Some(Overlay::Forget(Forget { stage: Stage::Counting, serial, .. })) => {
+            vec![Effect::Drop(Tag::ForgetPreview(serial))]
+        }
+        Some(Overlay::Item(item)) if item.view.is_none() => vec![Effect::Drop(Tag::Show(item.serial))],
+        _ => vec![],
+    }
+}

@@ -1,0 +1,154 @@
+//! The built `icore` in a pseudo-terminal on a machine without a home: the first frame, a storm of sizes, a large paste,
+//! and the terminal given back when it is left, asked to end, or its keys are hung up on.
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Long enough for a busy machine; reached only when something is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Face {
+    master: Box<dyn MasterPty + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn Write + Send>,
+    said: Arc<Mutex<Vec<u8>>>,
+    _home: tempfile::TempDir,
+}
+
+fn size(cols: u16, rows: u16) -> PtySize {
+    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+}
+
+impl Face {
+    fn open() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let pair = native_pty_system().openpty(size(80, 24)).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_icore"));
+        command.env("HOME", home.path());
+        command.env("ICORE_HOME", home.path().join("icore"));
+        command.env("ICORE_MODELS", home.path().join("models"));
+        command.env("TERM", "xterm-256color");
+        for unset in ["ICORE_PASSPHRASE_FILE", "DBUS_SESSION_BUS_ADDRESS", "NO_COLOR", "ICORE_LOG"] {
+            command.env_remove(unset);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let (mut reader, heard) = (pair.master.try_clone_reader().unwrap(), said.clone());
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = reader.read(&mut bytes) {
+                heard.lock().unwrap().extend_from_slice(&bytes[..n]);
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        Self { master: pair.master, child, keys, said, _home: home }
+    }
+
+    fn raw(&self) -> String {
+        String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
+    }
+
+    fn screen(&self) -> String {
+        let (cols, rows) = self.master.get_size().map_or((80, 24), |s| (s.cols, s.rows));
+        let cells = |n| NonZero::new(n).unwrap();
+        let mut parser = vt100::Parser::new(cells(rows), cells(cols), 0);
+        parser.process(&self.said.lock().unwrap());
+        parser.screen().contents()
+    }
+
+    fn wait(&self, what: &str) {
+        let begun = Instant::now();
+        while !self.screen().contains(what) {
+            assert!(begun.elapsed() < PATIENCE, "waited for {what:?}; the screen is\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Waits for the end; the terminal must be as before.
+    fn ended(mut self) -> u32 {
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        // What it said last may still be on its way through the pseudo-terminal.
+        while !self.raw().contains("\x1b[?1049l") && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let raw = self.raw();
+        for off in ["\x1b[?1049l", "\x1b[?25h", "\x1b[?2004l", "\x1b[?1000l", "\x1b[?1006l"] {
+            assert!(raw.contains(off), "{off:?} was not sent");
+        }
+        status.exit_code()
+    }
+}
+
+#[test]
+fn leaving_gives_the_terminal_back() {
+    let mut face = Face::open();
+    face.wait("make a new iCore");
+    face.press("\x11");
+    assert_eq!(face.ended(), 0);
+}
+
+#[test]
+fn ctrl_c_twice_leaves() {
+    let mut face = Face::open();
+    face.wait("make a new iCore");
+    face.press("\x03");
+    face.wait("Ctrl+C again leaves");
+    face.press("\x03");
+    assert_eq!(face.ended(), 0);
+}
+
+#[test]
+fn storms_of_sizes_and_a_large_paste_are_survived() {
+    let mut face = Face::open();
+    face.wait("make a new iCore");
+    for i in 0..60u16 {
+        face.master.resize(size(20 + i * 3 % 140, 5 + i * 7 % 50)).unwrap();
+    }
+    face.master.resize(size(20, 5)).unwrap();
+    face.wait("icore needs");
+    face.master.resize(size(80, 24)).unwrap();
+    face.wait("make a new iCore");
+    face.press("\r");
+    face.wait("What shall it call you");
+    let megabyte = "maya \u{1b}[31m\n".repeat(100_000);
+    face.press(&format!("\x1b[200~{megabyte}\x1b[201~"));
+    face.wait("maya");
+    face.press("\x11");
+    assert_eq!(face.ended(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_request_to_end_gives_the_terminal_back() {
+    let face = Face::open();
+    face.wait("make a new iCore");
+    let pid = face.child.process_id().unwrap();
+    let killed = ask_to_end(pid);
+    assert!(killed, "the signal was sent");
+    assert_eq!(face.ended(), 0);
+}
+
+/// SIGTERM through the shell's own kill: this crate has no other use for a signal call.
+#[cfg(unix)]
+fn ask_to_end(pid: u32) -> bool {
+    let pair = native_pty_system().openpty(size(80, 24)).unwrap();
+    let mut command = CommandBuilder::new("kill");
+    command.args(["-TERM", &pid.to_string()]);
+    pair.slave.spawn_command(command).and_then(|mut child| Ok(child.wait()?)).is_ok_and(|status| status.success())
+}

@@ -1,5 +1,7 @@
 //! The first steps, as people see them.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where its own world breaks")]
+
 mod fixture;
 
 use crossterm::event::KeyCode;

@@ -1,5 +1,7 @@
 //! What people see once the home is open: every pane with its faces, at 80x24 and 120x40.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where its own world breaks")]
+
 mod fixture;
 
 use crossterm::event::KeyCode;

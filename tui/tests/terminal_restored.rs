@@ -1,6 +1,8 @@
 //! The built `icore` in a pseudo-terminal on a machine without a home: the first frame, a storm of sizes, a large paste,
 //! and the terminal given back when it is left, asked to end, or its keys are hung up on.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where its own world breaks")]
+
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
 use std::num::NonZero;

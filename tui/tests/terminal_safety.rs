@@ -1,5 +1,7 @@
 //! Nothing a document, a title, a path or an answer says may reach the terminal as anything but letters.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where its own world breaks")]
+
 mod fixture;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};

@@ -1,5 +1,7 @@
 //! Recorded message sequences: what they lead to, and what they ask for.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where its own world breaks")]
+
 mod fixture;
 
 use crossterm::event::KeyCode;
@@ -283,4 +285,14 @@ fn opening_another_conversation_gives_the_answer_up() {
     assert!(matches!(&effects[..], [Effect::Drop(t), Effect::Call { tag: Tag::Open(_), .. }] if *t == tag));
     reply(&mut state, Tag::Open(session(7)), Event::Messages { messages: vec![] });
     assert!(state.chat.turns.is_empty());
+}
+
+#[test]
+fn an_answer_from_no_source_says_so() {
+    let mut state = opened(120, 40);
+    let tag = streaming(&mut state);
+    let mut invented = answer("It leaves at noon.", "generated");
+    invented.citations.clear();
+    reply(&mut state, tag, Event::ChatDone { answer: Box::new(invented) });
+    assert!(screen(&state).contains("own · from no source · 84 tok/s"));
 }

@@ -209,7 +209,8 @@ fn cite(state: &mut State, number: usize) -> Vec<Effect> {
 fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     match (state.tab, state.focus) {
         (Tab::Chat, Focus::First) => {
-            if state.chat.composer.key(key) {
+            let full = state.chat.composer.key(key);
+            if full {
                 state.notice("The input is full. Put longer texts into a file in an open folder and ask about it.");
             }
         }

@@ -176,7 +176,8 @@ fn top_line(state: &State, frame: &mut Frame, area: Rect) {
     let gap = if columns >= 100 { 6 } else { 2 };
     let left_room = room.saturating_sub(text::width(&owner) + gap);
     let short = format!("own · {}", text::clean_line(&status.mind));
-    let said = [format!("{mind}{waiting}"), mind, short.clone()];
+    let tail = if state.attached { " · attached" } else { "" };
+    let said = [format!("{mind}{waiting}"), mind, format!("{short}{tail}"), short.clone()];
     let mind = text::fit(said.iter().find(|said| text::width(said) <= left_room).unwrap_or(&short), left_room);
     let used = text::width(&owner) + gap + text::width(&mind);
     let fill = columns.saturating_sub(used + right_columns);

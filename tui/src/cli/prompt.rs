@@ -145,11 +145,7 @@ fn edit(text: &mut String, key: KeyEvent, echo: bool) -> Edit {
             text.chars().for_each(|_| rub_out());
             text.clear();
         }
-        KeyCode::Backspace => {
-            if text.pop().is_some() {
-                rub_out();
-            }
-        }
+        KeyCode::Backspace if text.pop().is_some() => rub_out(),
         KeyCode::Char(c) if !control && text.len() + c.len_utf8() <= SECRET_MAX => {
             text.push(c);
             show(c.encode_utf8(&mut [0; 4]));

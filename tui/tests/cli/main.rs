@@ -1,5 +1,5 @@
 //! The command line as scripts meet it: the built `icore`, run in homes of its own.
-#![allow(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+#![allow(clippy::unwrap_used, reason = "helpers here fail the test they help")]
 
 mod help;
 mod home;

@@ -7,7 +7,7 @@ use super::question::{Question, Wanted};
 use super::words::{sentences, stems};
 
 /// Longest quotation, in bytes; a single longer sentence is cut at a word.
-const QUOTE_MAX: usize = 320;
+const QUOTE_MAX: usize = 240;
 
 /// The byte range of `passage` to quote: the best sentence, widened by its neighbours while it stays short.
 #[must_use]
@@ -21,13 +21,14 @@ pub fn quote(question: &Question, passage: &str) -> Range<usize> {
     }) else {
         return 0..0;
     };
+    let is_heading = |part: usize| passage[parts[part].clone()].starts_with('#');
     let (mut first, mut last) = (best, best);
     loop {
         let length = |from: usize, to: usize| parts[to].end - parts[from].start;
         // What follows explains more often than what came before.
-        if last + 1 < parts.len() && length(first, last + 1) <= QUOTE_MAX {
+        if last + 1 < parts.len() && length(first, last + 1) <= QUOTE_MAX && !is_heading(last + 1) {
             last += 1;
-        } else if first > 0 && length(first - 1, last) <= QUOTE_MAX {
+        } else if first > 0 && length(first - 1, last) <= QUOTE_MAX && !is_heading(first - 1) {
             first -= 1;
         } else {
             break;
@@ -41,7 +42,8 @@ fn rate(question: &Question, sentence: &str) -> f32 {
     let there = stems(sentence);
     let found = question.terms.iter().filter(|term| there.contains(term)).count() as f32;
     let fits = question.wanted != Wanted::Thing && holds_wanted(question.wanted, sentence);
-    found + if fits { 0.75 } else { 0.0 } - if there.len() < 3 { 0.5 } else { 0.0 }
+    let heading = if sentence.starts_with('#') { 1.5 } else { 0.0 };
+    found - heading + if fits { 0.75 } else { 0.0 } - if there.len() < 3 { 0.5 } else { 0.0 }
 }
 
 fn cut(passage: &str, range: Range<usize>) -> Range<usize> {

@@ -2,8 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use hinet_consent::EntryKind;
-
 use crate::failure::NodeError;
 use crate::flows::{background, status};
 use crate::protocol::{Event, GrantDraft, GrantId};

@@ -176,11 +176,15 @@ fn footer(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
     };
     let sources = distinct_sources(turn);
     let speed = if *tokens_per_s >= 0.5 { format!(" · {tokens_per_s:.0} tok/s") } else { String::new() };
-    let stood =
-        if sources.is_empty() { String::new() } else { format!(" · {}", words::some(sources.len() as u64, "source")) };
+    // An answer that stands on nothing of the owner's says so: it may be the model's invention.
+    let stood = match sources.len() {
+        0 => " · from no source".to_owned(),
+        n => format!(" · {}", words::some(n as u64, "source")),
+    };
     let first = match how.as_str() {
         "quoted" => format!("quoted from {}", sources.first().map_or("your memory", String::as_str)),
         "not_in_memory" => "not in your memory".to_owned(),
+        "stopped" if sources.is_empty() => format!("stopped by you · own{speed}"),
         "stopped" => format!("stopped by you · own{stood}{speed}"),
         _ => format!("own{stood}{speed}"),
     };

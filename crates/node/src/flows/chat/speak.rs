@@ -140,7 +140,7 @@ fn sampling(params: &ChatParams, from_memory: bool) -> Sampling {
         temperature: params.temperature.unwrap_or(if from_memory { 0.0 } else { 0.2 }),
         top_p: params.top_p.unwrap_or(0.9),
         min_p: params.min_p.unwrap_or(0.05),
-        repeat_penalty: params.repeat_penalty.unwrap_or(1.1),
+        repeat_penalty: params.repeat_penalty.unwrap_or(if from_memory { 1.0 } else { 1.1 }),
         seed: params.seed.unwrap_or(0),
         max_tokens: params.max_tokens.unwrap_or(if from_memory { ANSWER_TOKENS } else { TALK_TOKENS }),
         stop: if from_memory { vec!["\n".into()] } else { Vec::new() },

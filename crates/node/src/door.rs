@@ -133,9 +133,23 @@ pub async fn run_node(settings: &Settings, unlock: &Unlock, on_ready: impl FnOnc
     let path = listen(&node)?;
     node.settle();
     on_ready(&path);
-    node.ending.cancelled().await;
+    told_to_stop(&node).await;
     node.stop().await;
     Ok(())
+}
+
+/// Waits for `Op::Shutdown`, SIGTERM or SIGINT.
+async fn told_to_stop(node: &Node) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        // No handler could be installed: the default action ends the process, and the next start finds all it needs.
+        return node.ending.cancelled().await;
+    };
+    tokio::select! {
+        () = node.ending.cancelled() => {}
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 /// Binds the socket and accepts clients until the node ends.

@@ -8,20 +8,27 @@ use super::words::{sentences, stems};
 
 /// Longest quotation, in bytes; a single longer sentence is cut at a word.
 const QUOTE_MAX: usize = 240;
+/// What a heading is worth less than a sentence with the same words: it names the matter and says nothing of it.
+const HEADING: f32 = 2.5;
 
-/// The byte range of `passage` to quote: the best sentence, widened by its neighbours while it stays short.
+/// The byte range of `passage` (of the document called `title`) to quote: the best sentence, widened by its neighbours while it stays short.
 #[must_use]
-pub fn quote(question: &Question, passage: &str) -> Range<usize> {
+pub fn quote(question: &Question, title: &str, passage: &str) -> Range<usize> {
     let parts = sentences(passage);
+    let is_heading = |part: usize| {
+        let line = &passage[parts[part].clone()];
+        line.starts_with('#') || line == title
+    };
+    let rate = |part: usize| {
+        let heading = if is_heading(part) { HEADING } else { 0.0 };
+        rate(question, &passage[parts[part].clone()]) - heading
+    };
     let Some(best) = (0..parts.len()).max_by(|&a, &b| {
         // The earlier of two equals.
-        rate(question, &passage[parts[a].clone()])
-            .total_cmp(&rate(question, &passage[parts[b].clone()]))
-            .then(b.cmp(&a))
+        rate(a).total_cmp(&rate(b)).then(b.cmp(&a))
     }) else {
         return 0..0;
     };
-    let is_heading = |part: usize| passage[parts[part].clone()].starts_with('#');
     let (mut first, mut last) = (best, best);
     loop {
         let length = |from: usize, to: usize| parts[to].end - parts[from].start;
@@ -42,8 +49,7 @@ fn rate(question: &Question, sentence: &str) -> f32 {
     let there = stems(sentence);
     let found = question.terms.iter().filter(|term| there.contains(term)).count() as f32;
     let fits = question.wanted != Wanted::Thing && holds_wanted(question.wanted, sentence);
-    let heading = if sentence.starts_with('#') { 1.5 } else { 0.0 };
-    found - heading + if fits { 0.75 } else { 0.0 } - if there.len() < 3 { 0.5 } else { 0.0 }
+    found + if fits { 0.75 } else { 0.0 } - if there.len() < 3 { 0.5 } else { 0.0 }
 }
 
 fn cut(passage: &str, range: Range<usize>) -> Range<usize> {

@@ -78,7 +78,7 @@ pub(crate) fn start_watching(node: &Node) {
         let _ = changes.send((source, paths));
     });
     let watch = match started {
-        Ok(watch) => watch,
+        Ok(watch) => watch.without(&node.excluded()),
         Err(error) => return node.notices.add(error.to_string()),
     };
     watch.notices().into_iter().for_each(|sentence| node.notices.add(sentence));

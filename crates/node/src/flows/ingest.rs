@@ -158,18 +158,12 @@ pub(crate) fn read_changes(node: &Node, source: SourceId, paths: &[PathBuf]) -> 
     }
     let reading = node.consent.admit(source, Path::new(&row.path), now())?.without(&node.excluded());
     let mut importer = Importer::new(node, &reading, row.clone(), false);
-    let mut gone = Vec::new();
-    for path in paths {
-        if !path.exists() {
-            gone.push(path.clone());
-            continue;
-        }
-        for found in hinet_connectors::walk_changed(&reading, Path::new(&row.path), path, &node.limits) {
-            importer.report.seen += 1;
-            match found {
-                Err(skipped) => importer.report.skipped.push(skipped),
-                Ok(file) => importer.take(&file)?,
-            }
+    let (there, gone): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|path| path.exists());
+    for found in hinet_connectors::walk_changes(&reading, Path::new(&row.path), &there, &node.limits) {
+        importer.report.seen += 1;
+        match found {
+            Err(skipped) => importer.report.skipped.push(skipped),
+            Ok(file) => importer.take(&file)?,
         }
     }
     importer.flush()?;

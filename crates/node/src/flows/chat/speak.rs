@@ -85,7 +85,7 @@ pub(super) async fn answer(
         sink.send(Event::ChatReset).await;
         last = Some(reply);
     }
-    let range = quote(&recalled.question, &best.text);
+    let range = quote(&recalled.question, &best.title, &best.text);
     let words = best.text[range].trim();
     let text = format!("“{words}” [1]");
     sink.send(Event::ChatDelta { text: text.clone() }).await;

@@ -22,7 +22,8 @@ type Waiting = Arc<Mutex<HashMap<u64, mpsc::UnboundedSender<Event>>>>;
 pub struct Client {
     requests: mpsc::Sender<Request>,
     waiting: Waiting,
-    news: broadcast::Sender<Event>,
+    /// Gone when the node is gone, so that listeners learn of it.
+    news: Arc<Mutex<Option<broadcast::Sender<Event>>>>,
     next: Arc<AtomicU64>,
     settings: Arc<Settings>,
     /// The node, where it runs in this process.
@@ -50,13 +51,15 @@ impl Client {
         node: Option<Node>,
     ) -> Self {
         let waiting: Waiting = Arc::default();
-        let (news, _) = broadcast::channel(256);
+        let news = Arc::new(Mutex::new(Some(broadcast::channel(256).0)));
         let (routes, tidings) = (waiting.clone(), news.clone());
         tokio::spawn(async move {
             while let Some(Reply { id, event }) = replies.recv().await {
                 if id == 0 {
                     // Nobody may be listening; news is also what a later Status says.
-                    let _ = tidings.send(event);
+                    if let Some(tidings) = &*tidings.lock().unwrap_or_else(PoisonError::into_inner) {
+                        let _ = tidings.send(event);
+                    }
                     continue;
                 }
                 let mut routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +71,8 @@ impl Client {
                     routes.remove(&id);
                 }
             }
-            // Senders dropped: every waiting stream ends.
+            // Senders dropped: every waiting stream ends, and so does the news.
+            *tidings.lock().unwrap_or_else(PoisonError::into_inner) = None;
             routes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         });
         Self { requests, waiting, news, next: Arc::new(AtomicU64::new(1)), settings: Arc::new(settings), node }
@@ -122,10 +126,12 @@ impl Client {
         self.call(op).await?.last().await
     }
 
-    /// What the node says by itself: status changes, watched folders that were read.
+    /// What the node says by itself: status changes, watched folders that were read. Closed when the node goes away.
     #[must_use]
     pub fn news(&self) -> broadcast::Receiver<Event> {
-        self.news.subscribe()
+        let news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without a node the receiver is closed from the start.
+        news.as_ref().map_or_else(|| broadcast::channel(1).1, broadcast::Sender::subscribe)
     }
 
     /// Whether the node runs in another process.

@@ -91,7 +91,7 @@ fn of_vault(error: VaultError) -> Failure {
             (ErrorKind::Usage, "Type the words as they were written down, in their order.")
         }
         E::WrongPassphrase | E::WrongWords | E::WrongKeychain => {
-            (ErrorKind::Failed, "Try again; nothing was changed. The 24 recovery words unlock it too.")
+            (ErrorKind::Failed, "Try again; the 24 recovery words unlock it too.")
         }
         E::NoSlot { .. } => (ErrorKind::Failed, "Unlock it the way it was set up, or with the recovery words."),
         E::Keychain { .. } => (ErrorKind::Failed, "Unlock with the passphrase instead."),

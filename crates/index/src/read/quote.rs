@@ -17,7 +17,7 @@ pub fn quote(question: &Question, title: &str, passage: &str) -> Range<usize> {
     let parts = sentences(passage);
     let is_heading = |part: usize| {
         let line = &passage[parts[part].clone()];
-        line.starts_with('#') || line == title
+        line == title || (line.starts_with('#') && !line.ends_with('.'))
     };
     let rate = |part: usize| {
         let heading = if is_heading(part) { HEADING } else { 0.0 };

@@ -114,7 +114,10 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
     let mut report = ForgetReport { items: affected.items.len() as u64, done: true, ..ForgetReport::default() };
     node.vault.write(|tx| {
         // The entry says how much, never what: what is forgotten must not live on in the ledger.
-        let body = format!("{} items were forgotten at the owner's word", affected.items.len());
+        let body = match affected.items.len() {
+            1 => "one item was forgotten at the owner's word".to_owned(),
+            n => format!("{n} items were forgotten at the owner's word"),
+        };
         node.consent.record(tx, EntryKind::Forget, vec![Note { item: None, body }], now())?;
         tx.set_meta(UNFINISHED, "1")?;
         for item in &affected.items {

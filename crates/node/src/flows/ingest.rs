@@ -189,7 +189,10 @@ fn remove_vanished(node: &Node, source: &SourceRow, root: &Path, here: &HashSet<
         .collect();
     for batch in vanished.chunks(BATCH_ITEMS) {
         node.vault.write(|tx| {
-            let note = Note { item: None, body: format!("{} items left the memory with their files", batch.len()) };
+            let note = Note::say(match batch.len() {
+                1 => "one item left the memory with its file".to_owned(),
+                n => format!("{n} items left the memory with their files"),
+            });
             node.consent.record(tx, EntryKind::Forget, vec![note], now())?;
             for item in batch {
                 tx.delete_item(item.id)?;

@@ -76,15 +76,17 @@ async fn earlier(
     cut: &mut Vec<Cut>,
 ) -> Result<Vec<(String, String)>, NodeError> {
     let recent: Vec<&Message> = history.iter().rev().take(HISTORY_MAX).collect();
-    let counts = node.mind.count(recent.iter().map(|message| message.text.clone()).collect()).await?;
+    // Marks point at passages that are not in this prompt; a model that sees them copies them.
+    let texts: Vec<String> = recent.iter().map(|message| unmarked(&message.text)).collect();
+    let counts = node.mind.count(texts.clone()).await?;
     let (mut used, mut kept) = (0, Vec::new());
-    for (message, count) in recent.iter().zip(&counts) {
+    for ((message, text), count) in recent.iter().zip(texts).zip(&counts) {
         if used + count > budget {
             break;
         }
         used += count;
         let role = if message.role == Role::User { "user" } else { "assistant" };
-        kept.push((role.to_owned(), message.text.clone()));
+        kept.push((role.to_owned(), text));
     }
     // A conversation given to the model begins with the owner.
     while kept.last().is_some_and(|(role, _)| role == "assistant") {
@@ -96,6 +98,21 @@ async fn earlier(
     }
     kept.reverse();
     Ok(kept)
+}
+
+/// A text without its citation marks, ` [1]`.
+pub(super) fn unmarked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find('[') {
+        let digits = rest[open + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let close = open + 1 + digits;
+        let is_mark = (1..=2).contains(&digits) && rest[close..].starts_with(']');
+        out.push_str(if is_mark { rest[..open].trim_end_matches(' ') } else { &rest[..=open] });
+        rest = if is_mark { &rest[close + 1..] } else { &rest[open + 1..] };
+    }
+    out.push_str(rest);
+    out
 }
 
 /// A text within a token budget: the end is cut at a line or a word.
@@ -122,6 +139,19 @@ async fn fit(node: &Node, text: &str, budget: usize, what: &str, cut: &mut Vec<C
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_are_taken_out_and_nothing_else() {
+        let cases = [
+            ("At 14:39. [1]", "At 14:39."),
+            ("[12] a [x] b[3]c [", " a [x] bc ["),
+            ("no marks", "no marks"),
+            ("[1234]", "[1234]"),
+        ];
+        for (text, plain) in cases {
+            assert_eq!(unmarked(text), plain);
+        }
+    }
 
     #[test]
     fn prompts_render() {

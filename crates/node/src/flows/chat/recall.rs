@@ -51,6 +51,10 @@ fn leans(text: &str, question: &Question) -> bool {
 /// Searches the memory for a message.
 pub(super) async fn recall(node: &Node, text: &str, history: &[Message]) -> Result<Recalled, NodeError> {
     let mut question = Question::read(text);
+    // "And when is it back?" has no word of its own to search for, and yet asks the memory.
+    if !history.is_empty() && text.contains('?') && leans(text, &question) {
+        question.intent = Intent::Recall;
+    }
     if question.intent == Intent::Converse {
         return Ok(Recalled { question, hits: Vec::new(), evidence: Vec::new(), follows: !history.is_empty() });
     }
@@ -80,11 +84,6 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message]) -> Resu
         .collect();
     // Stable: equal evidence keeps the search's order.
     weighed.sort_by(|a, b| b.1.strength.total_cmp(&a.1.strength));
-    if std::env::var_os("EVID").is_some() {
-        for (h, e) in weighed.iter().take(3) {
-            eprintln!("EV {} {:.3} {:.3} {} {:.3}", h.source, e.coverage, e.meaning, e.fits, e.strength);
-        }
-    }
     weighed.truncate(SHOWN);
     let (hits, evidence) = weighed.into_iter().unzip();
     Ok(Recalled { question, hits, evidence, follows })

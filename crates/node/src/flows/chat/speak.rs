@@ -127,7 +127,7 @@ fn reply(spoken: &Spoken, cut: Vec<Cut>) -> Reply {
     let tokens_per_s =
         if made.decode_ms > 0.0 { (made.generated as f64 * 1000.0 / made.decode_ms) as f32 } else { 0.0 };
     let context = (made.prompt + made.generated) as f32 / spoken.context.max(1) as f32;
-    Reply { cut, tokens, tokens_per_s, context, ..said(made.text.trim().to_owned(), "generated") }
+    Reply { cut, tokens, tokens_per_s, context, ..said(prompt::unmarked(made.text.trim()), "generated") }
 }
 
 fn cite(hit: &Hit) -> Citation {

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use hinet_model::{Anchor, Flow, Generated, Sampling, Session, Turn, registry::Registry};
+use hinet_model::{
+    Anchor, Flow, Generated, Sampling, Session, Turn,
+    registry::{Registry, SamplingDefaults},
+};
 use tokio::sync::{mpsc as channel, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +47,8 @@ pub(crate) struct About {
     pub(crate) context: usize,
     /// How many passages it reads, measured.
     pub(crate) passages: usize,
+    /// How it talks best, where nobody says otherwise.
+    pub(crate) sampling: SamplingDefaults,
 }
 
 /// A finished generation.
@@ -64,6 +69,7 @@ struct Loaded {
     anchor: Anchor,
     session: Session,
     passages: usize,
+    sampling: SamplingDefaults,
 }
 
 /// Most tokens of context that are kept in memory, whatever the anchor could read.
@@ -152,7 +158,7 @@ fn load(models: &std::path::Path) -> Result<Loaded, NodeError> {
     })?;
     let anchor = Anchor::load(&paths)?;
     let context = anchor.context().min(CONTEXT_MAX);
-    Ok(Loaded { session: anchor.session(context), anchor, passages: entry.passages })
+    Ok(Loaded { session: anchor.session(context), anchor, passages: entry.passages, sampling: entry.sampling.clone() })
 }
 
 fn run(models: &std::path::Path, queue: &mpsc::Receiver<Job>) {
@@ -172,7 +178,7 @@ fn run(models: &std::path::Path, queue: &mpsc::Receiver<Job>) {
             Job::About(done) => {
                 let about = need(&mut loaded).map(|()| loaded.as_ref()).map(|mind| {
                     let mind = mind.expect("need() returned Ok, so the anchor is loaded");
-                    About { context: mind.session.context(), passages: mind.passages }
+                    About { context: mind.session.context(), passages: mind.passages, sampling: mind.sampling.clone() }
                 });
                 let _ = done.send(about);
             }

@@ -51,14 +51,23 @@ pub(crate) async fn forget(node: &Node, target: ForgetTarget, dry_run: bool) -> 
 fn resolve(node: &Node, target: &ForgetTarget) -> Result<Affected, NodeError> {
     Ok(match target {
         ForgetTarget::Item { item } => {
-            if node.vault.read(|r| r.item(*item))?.is_none() {
+            let (row, cited) = node.vault.read(|r| {
+                let row = r.item(*item)?;
+                let cited = r.answers_citing(*item)?;
+                Ok::<_, NodeError>((row, cited))
+            })?;
+            // An item that left the memory with its file may still stand in answers.
+            if row.is_none() && cited == 0 {
                 return Err(NodeError::said(
                     crate::protocol::ErrorKind::Failed,
                     format!("There is no item {item} in the memory."),
                     "`icore memory search` finds items and prints their ids.",
                 ));
             }
-            Affected { items: vec![*item], source: None, time: None }
+            // A file that was handed over by itself is its source: nothing would be left of it but its name.
+            let sources = node.vault.read(|r| r.sources())?;
+            let source = row.and_then(|row| sources.into_iter().find(|s| s.id == row.source && s.path == row.key));
+            Affected { items: vec![*item], source, time: None }
         }
         ForgetTarget::Source { source } => {
             let row = sources::row(node, *source)?;
@@ -149,11 +158,12 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
     Ok(report)
 }
 
-/// Rewrites what held deleted rows. Safe to repeat.
+/// Rewrites what held deleted rows. Safe to repeat. The mark goes only when all of it is done.
 fn finish(node: &Node) -> Result<(), NodeError> {
     node.index().purge(&node.vault)?;
-    node.vault.write(|tx| tx.set_meta(UNFINISHED, ""))?;
     node.vault.scrub()?;
+    node.vault.write(|tx| tx.set_meta(UNFINISHED, ""))?;
+    node.vault.checkpoint()?;
     Ok(())
 }
 

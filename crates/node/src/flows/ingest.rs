@@ -88,7 +88,7 @@ fn source_for(node: &Node, root: &Path) -> Result<SourceId, NodeError> {
 pub(crate) struct Pass {
     /// The folder or file to read.
     pub(crate) root: PathBuf,
-    /// Whether the owner named it: then what was forgotten before is remembered again.
+    /// Whether the owner named it: then a file that was forgotten before is remembered again.
     pub(crate) forced: bool,
 }
 
@@ -116,7 +116,9 @@ fn read_source(
 ) -> Result<IngestReport, NodeError> {
     let row = sources::row(node, source)?;
     let reading = node.consent.admit(source, Path::new(&row.path), now())?.without(&node.excluded());
-    let mut importer = Importer::new(node, &reading, row.clone(), pass.forced);
+    // A folder names no file in it: what was forgotten comes back only when it is itself handed over.
+    let named = pass.forced && !pass.root.is_dir();
+    let mut importer = Importer::new(node, &reading, row.clone(), named);
     let mut here = HashSet::new();
     for found in hinet_connectors::walk(&reading, &pass.root, &node.limits) {
         if cancel.is_cancelled() || !reading.is_live() {

@@ -112,12 +112,18 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Removes the answers that cite an item; gives how many.
+    /// Removes the answers that cite an item, and the answers after them in their conversations that cite nothing:
+    /// those were made with the earlier ones before the model's eyes. Gives how many.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub fn delete_answers_citing(&self, item: ItemId) -> Result<u64, VaultError> {
-        let sql = "SELECT DISTINCT message FROM message_citations WHERE item = ?1";
+        let sql = "WITH citing AS (SELECT DISTINCT message AS n FROM message_citations WHERE item = ?1)
+                   SELECT n FROM citing UNION
+                   SELECT later.n FROM citing JOIN messages ON messages.n = citing.n
+                   JOIN messages AS later ON later.session = messages.session AND later.n > messages.n
+                   WHERE later.role = 'assistant'
+                   AND NOT EXISTS (SELECT 1 FROM message_citations WHERE message = later.n)";
         let mut citing = self.db.prepare_cached(sql)?;
         let found: Vec<i64> = citing.query_map([item.raw()], |row| row.get(0))?.collect::<Result<_, _>>()?;
         self.forget_messages(&found)

@@ -51,7 +51,14 @@ pub(crate) async fn chat(
     let recalled = recall::recall(node, &text, &history).await?;
     sink.send(Event::Recalled { session, hits: recalled.hits.clone() }).await;
     let reply = speak::answer(node, &text, &history, &recalled, &params, sink, cancel).await?;
-    let answer = store(node, session, reply)?;
+    let answer = match store(node, session, reply) {
+        Err(failure) => {
+            // It may have been read from something that is forgotten by now.
+            node.mind.clear().await;
+            return Err(failure);
+        }
+        stored => stored?,
+    };
     status::tell(node);
     Ok(Event::ChatDone { answer: Box::new(answer) })
 }
@@ -109,7 +116,19 @@ fn store(node: &Node, session: SessionId, reply: Reply) -> Result<Answer, NodeEr
         citations: citations.clone(),
         stats: Some(MessageStats { how: how.to_owned(), tokens, tokens_per_s }),
     };
-    node.vault.write(|tx| tx.put_message(session, &message))?;
+    node.vault.write(|tx| {
+        // What was forgotten while this was being said must not come back with it.
+        for citation in &message.citations {
+            if tx.chunks_of(citation.item)?.is_empty() {
+                return Err(NodeError::said(
+                    ErrorKind::Failed,
+                    "What this answer was read from has been forgotten meanwhile; the answer was not kept.",
+                    "Ask again.",
+                ));
+            }
+        }
+        Ok(tx.put_message(session, &message)?)
+    })?;
     Ok(Answer {
         answer: text,
         citations,

@@ -2,6 +2,7 @@
 //! the passage, and the passage is quoted where the words cannot be grounded.
 
 use hinet_index::read::{Grounding, ground, quote};
+use hinet_model::registry::SamplingDefaults;
 use hinet_model::{Sampling, StopReason};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,8 +15,6 @@ use crate::protocol::{Hit, Span};
 
 /// Tokens of an answer from the memory, where the caller names no number.
 const ANSWER_TOKENS: usize = 96;
-/// Tokens of free talk, where the caller names no number.
-const TALK_TOKENS: usize = 320;
 /// Readings, of as many passages as the anchor reads at once, before the best passage is quoted.
 const TRIES: usize = 2;
 
@@ -134,15 +133,16 @@ fn cite(hit: &Hit) -> Citation {
     Citation { item: hit.item, source: hit.source.clone(), span: Span { ..hit.span }, text: hit.text.clone() }
 }
 
-fn sampling(params: &ChatParams, from_memory: bool) -> Sampling {
+/// What the caller asked for, else the anchor's own defaults; reading a passage has one right answer, so it is greedy.
+fn sampling(params: &ChatParams, defaults: &SamplingDefaults, from_memory: bool) -> Sampling {
+    let talk = |value: f32, memory: f32| if from_memory { memory } else { value };
     Sampling {
-        // Reading a passage aloud has one right answer; talk may wander a little.
-        temperature: params.temperature.unwrap_or(if from_memory { 0.0 } else { 0.2 }),
-        top_p: params.top_p.unwrap_or(0.9),
-        min_p: params.min_p.unwrap_or(0.05),
-        repeat_penalty: params.repeat_penalty.unwrap_or(if from_memory { 1.0 } else { 1.1 }),
+        temperature: params.temperature.unwrap_or(talk(defaults.temperature, 0.0)),
+        top_p: params.top_p.unwrap_or(talk(defaults.top_p, 1.0)),
+        min_p: params.min_p.unwrap_or(talk(defaults.min_p, 0.0)),
+        repeat_penalty: params.repeat_penalty.unwrap_or(talk(defaults.repeat_penalty, 1.0)),
         seed: params.seed.unwrap_or(0),
-        max_tokens: params.max_tokens.unwrap_or(if from_memory { ANSWER_TOKENS } else { TALK_TOKENS }),
+        max_tokens: params.max_tokens.unwrap_or(if from_memory { ANSWER_TOKENS } else { defaults.max_tokens }),
         stop: if from_memory { vec!["\n".into()] } else { Vec::new() },
     }
 }
@@ -150,7 +150,7 @@ fn sampling(params: &ChatParams, from_memory: bool) -> Sampling {
 /// One generation, streamed.
 async fn say(turn: &Turn<'_>, passages: &[&Hit]) -> Result<(Spoken, Vec<Cut>), NodeError> {
     let about = turn.node.mind.about().await?;
-    let sampling = sampling(turn.params, !passages.is_empty());
+    let sampling = sampling(turn.params, &about.sampling, !passages.is_empty());
     let reserved = sampling.max_tokens + 64;
     let built = prompt::build(turn.node, turn.text, passages, turn.history, about.context, reserved).await?;
     let (words, mut heard) = mpsc::channel::<String>(64);

@@ -5,6 +5,7 @@ pub mod corpus;
 pub mod office;
 
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -62,9 +63,10 @@ impl Person {
         path
     }
 
-    /// `icore`, set up for this person.
+    /// `icore`, set up for this person: the one just built, or for a long trial the one `ICORE_BINARY` names.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_icore"));
+        let built = std::env::var_os("ICORE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_icore").into());
+        let mut command = Command::new(built);
         command
             .env("ICORE_HOME", self.home())
             .env("ICORE_PASSPHRASE_FILE", self.path("passphrase"))
@@ -108,7 +110,17 @@ impl Person {
 
     /// Starts `icore node` and waits until its socket answers.
     pub fn node(&self) -> RunningNode {
-        let child = self.command().arg("node").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        self.start_node(Stdio::null(), "off")
+    }
+
+    /// [`Person::node`] with its own records turned up, for [`RunningNode::rest_of_log`].
+    pub fn node_logging(&self) -> RunningNode {
+        self.start_node(Stdio::piped(), "trace")
+    }
+
+    fn start_node(&self, log: Stdio, level: &str) -> RunningNode {
+        let child =
+            self.command().arg("node").env("ICORE_LOG", level).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut node = RunningNode { child, socket: socket(&self.home()) };
         for _ in 0..600 {
             if std::os::unix::net::UnixStream::connect(&node.socket).is_ok() {
@@ -135,12 +147,45 @@ pub struct RunningNode {
     pub socket: PathBuf,
 }
 
+impl RunningNode {
+    /// What it logged, once it has ended. A node that logs more than a pipe holds would wait: keep its work short.
+    pub fn rest_of_log(&mut self) -> Vec<u8> {
+        let mut log = Vec::new();
+        self.child.stderr.take().unwrap().read_to_end(&mut log).unwrap();
+        log
+    }
+}
+
 impl Drop for RunningNode {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A seeded xorshift, so that a run that failed can be repeated.
+pub struct Dice(u64);
+
+impl Dice {
+    /// The same seed rolls the same numbers.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `below`.
+    pub fn roll(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % below
+    }
+}
+
+/// A number from the environment, for trials that are longer than the tests.
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name)
+        .map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name} is no number: {value}")))
 }
 
 /// Bytes as text.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::protocol::{ErrorKind, Event, Failure, Op, OwnerProof, Reply, Request};
-use crate::settings::{Settings, Unlock};
+use crate::settings::{Presence, Settings, Unlock};
 use crate::state::Node;
 use crate::{failure, handshake};
 
@@ -15,7 +15,8 @@ pub(crate) const REQUESTS_MAX: usize = 64;
 /// How many events may wait for a slow reader before progress is dropped and facts make the node wait.
 pub(crate) const REPLIES_MAX: usize = 1024;
 
-type Waiting = Arc<Mutex<HashMap<u64, mpsc::UnboundedSender<Event>>>>;
+/// The streams that wait for events; `None` once the node is gone, so that none is added that would wait for ever.
+type Waiting = Arc<Mutex<Option<HashMap<u64, mpsc::UnboundedSender<Event>>>>>;
 
 /// A handle on the node. Cheap to clone.
 #[derive(Clone)]
@@ -50,7 +51,7 @@ impl Client {
         mut replies: mpsc::Receiver<Reply>,
         node: Option<Node>,
     ) -> Self {
-        let waiting: Waiting = Arc::default();
+        let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
         let news = Arc::new(Mutex::new(Some(broadcast::channel(256).0)));
         let (routes, tidings) = (waiting.clone(), news.clone());
         tokio::spawn(async move {
@@ -63,6 +64,7 @@ impl Client {
                     continue;
                 }
                 let mut routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(routes) = routes.as_mut() else { break };
                 let last = event.is_final();
                 if let Some(route) = routes.get(&id) {
                     let _ = route.send(event);
@@ -73,7 +75,7 @@ impl Client {
             }
             // Senders dropped: every waiting stream ends, and so does the news.
             *tidings.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            routes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            *routes.lock().unwrap_or_else(PoisonError::into_inner) = None;
         });
         Self { requests, waiting, news, next: Arc::new(AtomicU64::new(1)), settings: Arc::new(settings), node }
     }
@@ -89,9 +91,14 @@ impl Client {
     async fn request(&self, op: Op, proof: Option<OwnerProof>) -> Result<Stream, Failure> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, events) = mpsc::unbounded_channel();
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        match self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(waiting) => waiting.insert(id, sender),
+            None => return Err(gone()),
+        };
         if self.requests.send(Request { id, op, proof }).await.is_err() {
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+                waiting.remove(&id);
+            }
             return Err(gone());
         }
         Ok(Stream { id, events, requests: self.requests.clone(), ended: false })
@@ -140,9 +147,13 @@ impl Client {
         self.node.is_none()
     }
 
-    /// Ends the connection; a node in this process is stopped cleanly.
+    /// Ends the connection; a node in this process is stopped cleanly. Where it served one command only, other commands
+    /// that attached to it meanwhile first get their answers.
     pub async fn close(self) {
         if let Some(node) = &self.node {
+            if node.settings.presence == Presence::Brief {
+                node.see_guests_off().await;
+            }
             node.stop().await;
         }
     }
@@ -185,8 +196,13 @@ impl Drop for Stream {
     fn drop(&mut self) {
         if !self.ended {
             let cancel = Request { id: u64::MAX, op: Op::Cancel { request: self.id }, proof: None };
-            // A full queue means the node is busy being told to stop already.
-            let _ = self.requests.try_send(cancel);
+            // A full queue takes it later; a closed one means that the node is gone, and the request with it.
+            if let Err(mpsc::error::TrySendError::Full(cancel)) = self.requests.try_send(cancel)
+                && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            {
+                let requests = self.requests.clone();
+                runtime.spawn(async move { requests.send(cancel).await });
+            }
         }
     }
 }

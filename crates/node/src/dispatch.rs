@@ -1,7 +1,9 @@
 //! From a request to its flow: the kill switch, the owner's proof, cancellation, then the flow's own file.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use hinet_consent::EntryKind;
 use tokio::sync::mpsc;
@@ -10,13 +12,15 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::NodeError;
 use crate::flows;
 use crate::handshake::{self, fresh_nonce};
-use crate::protocol::{ErrorKind, Event, Op, Progress, Reply, Request};
-use crate::state::{Node, now};
+use crate::protocol::{ErrorKind, Event, Failure, Op, Progress, Reply, Request};
+use crate::state::Node;
 
-/// How long a nonce for the owner's proof is good, in milliseconds.
-const NONCE_LIFE_MS: i64 = 60_000;
+/// How long a nonce for the owner's proof is good.
+const NONCE_LIFE: Duration = Duration::from_secs(60);
 /// How many nonces may be out at once.
 const NONCES_MAX: usize = 64;
+/// How many requests of one client may run at once.
+const RUNNING_MAX: usize = 64;
 
 /// Where a flow sends its events.
 #[derive(Clone)]
@@ -31,6 +35,15 @@ impl Sink {
         self.replies.send(Reply { id: self.id, event }).await.is_ok()
     }
 
+    /// Words of an answer: waits where the reader is slow, but not longer than the answer is wanted. False where there
+    /// is no reader or the answer was stopped.
+    pub(crate) async fn send_until(&self, event: Event, cancel: &CancellationToken) -> bool {
+        tokio::select! {
+            sent = self.send(event) => sent,
+            () = cancel.cancelled() => false,
+        }
+    }
+
     /// How far: dropped where the reader is slow.
     pub(crate) fn progress(&self, progress: Progress) {
         let _ = self.replies.try_send(Reply { id: self.id, event: Event::Progress { progress } });
@@ -40,8 +53,33 @@ impl Sink {
 /// The requests of one client that are running.
 type Running = Arc<Mutex<HashMap<u64, CancellationToken>>>;
 
-/// Serves one client until it goes away; what it left running is cancelled.
-pub(crate) fn serve(node: Node, mut inbox: mpsc::Receiver<Request>, replies: mpsc::Sender<Reply>) {
+/// Where a client sits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seat {
+    /// In this process.
+    Inside,
+    /// At the socket.
+    Guest,
+}
+
+/// A guest's request that is being answered.
+struct Busy(Node);
+
+impl Busy {
+    fn begin(node: &Node) -> Self {
+        node.guests_busy.fetch_add(1, Ordering::SeqCst);
+        Self(node.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.guests_busy.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Serves one client until it or the node goes away; what a client left running is cancelled.
+pub(crate) fn serve(node: Node, seat: Seat, mut inbox: mpsc::Receiver<Request>, replies: mpsc::Sender<Reply>) {
     let mut news = node.news.subscribe();
     let (tidings, ending) = (replies.clone(), node.ending.clone());
     tokio::spawn(async move {
@@ -64,30 +102,51 @@ pub(crate) fn serve(node: Node, mut inbox: mpsc::Receiver<Request>, replies: mps
     });
     tokio::spawn(async move {
         let running: Running = Arc::default();
-        while let Some(request) = inbox.recv().await {
+        loop {
+            let request = tokio::select! {
+                () = node.ending.cancelled() => break,
+                request = inbox.recv() => request,
+            };
+            let Some(request) = request else { break };
             if let Op::Cancel { request } = request.op {
                 if let Some(token) = running.lock().unwrap_or_else(PoisonError::into_inner).get(&request) {
                     token.cancel();
                 }
                 continue;
             }
-            let cancel = node.live();
-            running.lock().unwrap_or_else(PoisonError::into_inner).insert(request.id, cancel.clone());
             let sink = Sink { id: request.id, replies: replies.clone() };
-            let (node, running) = (node.clone(), running.clone());
-            let tasks = node.tasks.clone();
-            tasks.spawn(async move {
-                let id = request.id;
-                let event = match answer(&node, request, &sink, &cancel).await {
-                    Ok(event) => event,
-                    Err(failure) => Event::Failed { failure: failure.into() },
+            // The kill switch is for the moment when everything else is too busy.
+            if running.lock().unwrap_or_else(PoisonError::into_inner).len() >= RUNNING_MAX && request.op != Op::Kill {
+                sink.send(Event::Failed { failure: too_many() }).await;
+                continue;
+            }
+            let cancel = if matches!(request.op, Op::Chat { .. }) { node.live_answer() } else { node.live() };
+            running.lock().unwrap_or_else(PoisonError::into_inner).insert(request.id, cancel.clone());
+            let (busy, running) = ((seat == Seat::Guest).then(|| Busy::begin(&node)), running.clone());
+            let (id, worker, words) = (request.id, node.clone(), sink.clone());
+            // A task of its own, so that a fault in a flow is an answer too and nobody waits for ever.
+            let work = node.tasks.spawn(async move { answer(&worker, request, &words, &cancel).await });
+            node.tasks.spawn(async move {
+                let event = match work.await {
+                    Ok(Ok(event)) => event,
+                    Ok(Err(failure)) => Event::Failed { failure: failure.into() },
+                    Err(_) => Event::Failed { failure: crate::failure::unexpected("this request") },
                 };
                 running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
                 sink.send(event).await;
+                drop(busy);
             });
         }
         running.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(CancellationToken::cancel);
     });
+}
+
+fn too_many() -> Failure {
+    Failure::new(
+        ErrorKind::Failed,
+        format!("More than {RUNNING_MAX} requests are running for this client."),
+        "Wait until some of them are done.",
+    )
 }
 
 /// Whether an op may go on while the kill switch is on: looking, forgetting, revoking and lifting may.
@@ -118,7 +177,8 @@ async fn answer(node: &Node, request: Request, sink: &Sink, cancel: &Cancellatio
             return Ok(Event::Challenge { nonce: hand_out(node) });
         };
         if !proven(node, &op, &proof) {
-            node.record(EntryKind::Refused, "an approval was refused: the owner's proof was wrong")?;
+            let said = "an approval was refused: the owner's proof was wrong";
+            node.apart("the ledger", move |node| node.record(EntryKind::Refused, said)).await?;
             return Err(NodeError::said(
                 ErrorKind::Refused,
                 "That needs the owner's proof, and the proof given is wrong.",
@@ -132,53 +192,65 @@ async fn answer(node: &Node, request: Request, sink: &Sink, cancel: &Cancellatio
 fn hand_out(node: &Node) -> crate::protocol::Hash {
     let nonce = fresh_nonce();
     let mut nonces = node.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-    nonces.retain(|_, born| now() - *born < NONCE_LIFE_MS);
+    nonces.retain(|_, born| born.elapsed() < NONCE_LIFE);
     if nonces.len() >= NONCES_MAX
         && let Some(oldest) = nonces.iter().min_by_key(|(_, born)| **born).map(|(nonce, _)| *nonce)
     {
         nonces.remove(&oldest);
     }
-    nonces.insert(nonce, now());
+    nonces.insert(nonce, Instant::now());
     nonce
 }
 
 /// Whether the proof is right for this op; its nonce is used up either way.
 fn proven(node: &Node, op: &Op, proof: &crate::protocol::OwnerProof) -> bool {
     let born = node.nonces.lock().unwrap_or_else(PoisonError::into_inner).remove(&proof.nonce);
-    let fresh = born.is_some_and(|born| now() - born < NONCE_LIFE_MS);
+    let fresh = born.is_some_and(|born| born.elapsed() < NONCE_LIFE);
     fresh && handshake::proof_holds(&node.vault.attach_key(), &proof.nonce, op, proof)
 }
 
 async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> Result<Event, NodeError> {
     match op {
-        Op::Status => flows::status::status(node),
+        Op::Status => node.apart("the status", flows::status::status).await,
         Op::Chat { session, text, params } => flows::chat::chat(node, session, text, params, sink, cancel).await,
         Op::Cancel { .. } => Ok(Event::Done),
-        Op::Sessions => flows::memory::sessions(node),
-        Op::Messages { session } => flows::memory::messages(node, session),
+        Op::Sessions => node.apart("the conversations", flows::memory::sessions).await,
+        Op::Messages { session } => node.apart("the messages", move |node| flows::memory::messages(node, session)).await,
         Op::Ingest { paths } => flows::ingest::ingest(node, paths, sink, cancel).await,
-        Op::Sources => flows::sources::list(node),
+        Op::Sources => node.apart("the sources", flows::sources::list).await,
         Op::SourceAdd { path } => flows::sources::add(node, path, sink, cancel).await,
         Op::SourceSync { source } => flows::sources::sync(node, source, sink, cancel).await,
         Op::SourcePause { source, paused } => flows::sources::pause(node, source, paused).await,
         Op::Search { query, k } => flows::memory::search(node, query, k).await,
-        Op::Show { item } => flows::memory::show(node, item),
+        Op::Show { item } => node.apart("the item", move |node| flows::memory::show(node, item)).await,
         Op::Forget { target, dry_run } => flows::forget::forget(node, target, dry_run).await,
-        Op::Stats => flows::memory::stats(node),
-        Op::Grants => flows::consent::grants(node),
-        Op::Grant { draft } => flows::consent::grant(node, draft),
-        Op::Revoke { grant } => flows::consent::revoke(node, grant),
+        Op::Stats => node.apart("the counts", flows::memory::stats).await,
+        Op::Grants => node.apart("the grants", flows::consent::grants).await,
+        Op::Grant { draft } => node.apart("the grant", move |node| flows::consent::grant(node, draft)).await,
+        Op::Revoke { grant } => node.apart("the grant", move |node| flows::consent::revoke(node, grant)).await,
         Op::Pending => flows::consent::pending(node),
-        Op::Ledger { limit } => flows::consent::ledger(node, limit),
-        Op::Verify => flows::consent::verify(node).await,
-        Op::ExportLedger => flows::consent::export(node),
-        Op::Kill => flows::consent::kill(node).await,
-        Op::Lift => flows::consent::lift(node),
+        Op::Ledger { limit } => node.apart("the ledger", move |node| flows::consent::ledger(node, limit)).await,
+        Op::Verify => node.apart("the ledger", flows::consent::verify).await,
+        Op::ExportLedger => node.apart("the ledger", flows::consent::export).await,
+        Op::Kill => node.apart("the kill switch", flows::consent::kill).await,
+        Op::Lift => node.apart("the kill switch", flows::consent::lift).await,
         Op::Models => Ok(Event::Models { models: crate::models::list(&node.settings) }),
         Op::Doctor { rebuild_index } => flows::doctor::doctor(node, rebuild_index, sink).await,
-        Op::Shutdown => {
-            node.ending.cancel();
-            Ok(Event::Done)
-        }
+        Op::Shutdown => shutdown(node),
     }
 }
+
+fn shutdown(node: &Node) -> Result<Event, NodeError> {
+    if !node.detached {
+        return Err(NodeError::said(
+            ErrorKind::Failed,
+            "This node is part of another icore and ends with it.",
+            "Close the icore that has this home open.",
+        ));
+    }
+    node.ending.cancel();
+    Ok(Event::Done)
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,16 +5,18 @@
 #![allow(clippy::disallowed_types, reason = "the node's socket is one of the doors")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hinet_consent::EntryKind;
 use hinet_vault::Home;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::{Client, REPLIES_MAX, REQUESTS_MAX};
-use crate::dispatch;
-use crate::handshake::{self, AttachKey, Lanes};
+use crate::dispatch::{self, Seat};
+use crate::handshake::{self, AttachError, AttachKey, Lanes};
 use crate::protocol::{ErrorKind, Failure, Reply, Request};
 use crate::settings::{Settings, Unlock};
 use crate::state::Node;
@@ -26,6 +28,12 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const SOCKET_PATH_MAX: usize = 90;
 /// Refused attaches recorded in one run of the node; the rest are counted in one more entry at its end.
 const REFUSALS_RECORDED: usize = 100;
+/// Connections at once; more wait to be accepted.
+const GUESTS_MAX: usize = 128;
+/// How long a client that stopped reading has for its last answers.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How often a home that is just being opened or closed elsewhere is tried, a tenth of a second apart.
+const ATTEMPTS: usize = 20;
 
 /// Where the socket of a home is.
 fn socket_path(home: &Home) -> PathBuf {
@@ -43,30 +51,27 @@ fn socket_path(home: &Home) -> PathBuf {
 /// Where the home cannot be opened, or the running node refuses.
 pub async fn connect(settings: &Settings, unlock: &Unlock) -> Result<Client, Failure> {
     let home = Home::at(&settings.home);
-    for attempt in 0..20 {
-        if let Ok(stream) = UnixStream::connect(socket_path(&home)).await {
-            return attach(settings, unlock, stream).await;
-        }
-        match open_here(settings, unlock).await {
-            // Another icore is starting or ending: its socket appears, or its lock goes, within moments.
-            Err(failure) if failure.is_busy() && attempt < 19 => tokio::time::sleep(Duration::from_millis(100)).await,
-            Err(Opening::Failed(failure) | Opening::Busy(failure)) => return Err(failure),
+    let mut attempt = 1;
+    loop {
+        let opened = match UnixStream::connect(socket_path(&home)).await {
+            Ok(stream) => attach(settings, unlock, stream).await,
+            Err(_) => open_here(settings, unlock).await,
+        };
+        match opened {
             Ok(client) => return Ok(client),
+            // Another icore is starting or ending: its socket appears, or its lock goes, within moments.
+            Err(Opening::Busy(_)) if attempt < ATTEMPTS => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(Opening::Failed(failure) | Opening::Busy(failure)) => return Err(failure),
         }
+        attempt += 1;
     }
-    unreachable!("the last attempt returns")
 }
 
-/// Why a home could not be opened here.
+/// Why a home could not be opened.
 enum Opening {
+    /// Another process is just opening or closing it.
     Busy(Failure),
     Failed(Failure),
-}
-
-impl Opening {
-    fn is_busy(&self) -> bool {
-        matches!(self, Self::Busy(_))
-    }
 }
 
 async fn open_here(settings: &Settings, unlock: &Unlock) -> Result<Client, Opening> {
@@ -75,7 +80,7 @@ async fn open_here(settings: &Settings, unlock: &Unlock) -> Result<Client, Openi
     node.settle();
     let (requests, inbox) = mpsc::channel::<Request>(REQUESTS_MAX);
     let (outbox, replies) = mpsc::channel::<Reply>(REPLIES_MAX);
-    dispatch::serve(node.clone(), inbox, outbox);
+    dispatch::serve(node.clone(), Seat::Inside, inbox, outbox);
     Ok(Client::new(settings.clone(), requests, replies, Some(node)))
 }
 
@@ -91,16 +96,28 @@ async fn open(settings: &Settings, unlock: &Unlock, detached: bool) -> Result<No
     })
 }
 
-async fn attach(settings: &Settings, unlock: &Unlock, mut stream: UnixStream) -> Result<Client, Failure> {
-    let (home, secret) = (Home::at(&settings.home), unlock.secret()?);
+async fn attach(settings: &Settings, unlock: &Unlock, mut stream: UnixStream) -> Result<Client, Opening> {
+    if !is_own(&stream) {
+        return Err(Opening::Failed(Failure::new(
+            ErrorKind::Refused,
+            "What answers on this home's socket belongs to another user.",
+            format!("Look at who made {}.", socket_path(&Home::at(&settings.home)).display()),
+        )));
+    }
+    let (home, secret) = (Home::at(&settings.home), unlock.secret().map_err(Opening::Failed)?);
     let key = tokio::task::spawn_blocking(move || hinet_vault::attach_key(&home, &secret))
         .await
-        .map_err(|_| crate::failure::unexpected("the key"))?
-        .map_err(crate::failure::of)?;
+        .map_err(|_| Opening::Failed(crate::failure::unexpected("the key")))?
+        .map_err(|error| Opening::Failed(crate::failure::of(error)))?;
+    let silent = || Failure::new(ErrorKind::Failed, "The running node does not answer.", "Stop it and start it again.");
     let Lanes { mut to_node, mut to_client } =
-        tokio::time::timeout(HANDSHAKE, handshake::attach(&mut stream, &key)).await.map_err(|_| {
-            Failure::new(ErrorKind::Failed, "The running node does not answer.", "Stop it and start it again.")
-        })??;
+        match tokio::time::timeout(HANDSHAKE, handshake::attach(&mut stream, &key)).await {
+            Ok(Ok(lanes)) => lanes,
+            Ok(Err(AttachError::Refused(failure))) => return Err(Opening::Failed(failure)),
+            // It was just ending.
+            Ok(Err(lost @ AttachError::Lost(_))) => return Err(Opening::Busy(lost.into())),
+            Err(_) => return Err(Opening::Failed(silent())),
+        };
     let (requests, mut inbox) = mpsc::channel::<Request>(REQUESTS_MAX);
     let (outbox, replies) = mpsc::channel::<Reply>(REPLIES_MAX);
     let (mut reader, mut writer) = stream.into_split();
@@ -174,52 +191,74 @@ fn listen(node: &Node) -> Result<PathBuf, Failure> {
     let (node, at) = (node.clone(), path.clone());
     let tasks = node.tasks.clone();
     tasks.spawn(async move {
-        let mut refusals = 0usize;
+        let room = Arc::new(Semaphore::new(GUESTS_MAX));
+        let guest = async || (room.clone().acquire_owned().await, listener.accept().await);
         loop {
-            let accepted = tokio::select! {
+            let (place, accepted) = tokio::select! {
                 () = node.ending.cancelled() => break,
-                accepted = listener.accept() => accepted,
+                guest = guest() => guest,
             };
             let Ok((stream, _)) = accepted else {
                 // Out of file descriptors, most likely: let some close.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            let node = node.clone();
-            refusals += 1;
-            let recorded = refusals <= REFUSALS_RECORDED;
-            tokio::spawn(async move { admit(node, stream, recorded).await });
+            let guest = node.clone();
+            node.tasks.spawn(async move {
+                guest.guests.fetch_add(1, Ordering::SeqCst);
+                admit(&guest, stream).await;
+                guest.guests.fetch_sub(1, Ordering::SeqCst);
+                drop(place);
+            });
         }
         let _ = std::fs::remove_file(&at);
+        let more = node.refusals.load(Ordering::SeqCst).saturating_sub(REFUSALS_RECORDED);
+        if more > 0 {
+            let said = format!("{more} more attaches were refused");
+            // The node is ending: there is nobody left to tell that the disk is full.
+            let _ = node.apart("the ledger", move |node| node.record(EntryKind::AttachRefused, &said)).await;
+        }
     });
     Ok(path)
 }
 
+/// Whether the other end is a program of the same user.
+fn is_own(stream: &UnixStream) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
+}
+
 /// One client: peer uid, handshake, then its requests until it goes.
-async fn admit(node: Node, mut stream: UnixStream, record: bool) {
-    let refuse = |why: &str| {
-        if record {
-            let sentence = format!("an attach was refused: {why}");
-            if let Err(error) = node.record(EntryKind::AttachRefused, &sentence) {
-                node.notices.add(error.to_string());
-            }
-        }
-    };
-    let own = rustix::process::geteuid().as_raw();
-    match stream.peer_cred() {
-        Ok(peer) if peer.uid() == own => {}
-        _ => return refuse("it came from another user"),
+async fn admit(node: &Node, mut stream: UnixStream) {
+    if !is_own(&stream) {
+        return refused(node, "it came from another user").await;
     }
     let key: AttachKey = node.vault.attach_key();
-    let lanes = match tokio::time::timeout(HANDSHAKE, handshake::greet(&mut stream, &key)).await {
+    let greeted = tokio::select! {
+        () = node.ending.cancelled() => return,
+        greeted = tokio::time::timeout(HANDSHAKE, handshake::greet(&mut stream, &key)) => greeted,
+    };
+    let lanes = match greeted {
         Ok(Ok(Ok(lanes))) => lanes,
-        Ok(Ok(Err(why))) => return refuse(why),
+        Ok(Ok(Err(why))) => return refused(node, why).await,
         // Closed before it said anything: a probe, nothing was asked.
         Ok(Err(WireError::Closed)) => return,
-        Ok(Err(_)) => return refuse("the handshake broke off"),
-        Err(_) => return refuse("it did not finish the handshake in time"),
+        Ok(Err(_)) => return refused(node, "the handshake broke off").await,
+        Err(_) => return refused(node, "it did not finish the handshake in time").await,
     };
-    serve_attached(node, stream, lanes).await;
+    serve_attached(node.clone(), stream, lanes).await;
+}
+
+/// Writes a refused attach down.
+async fn refused(node: &Node, why: &'static str) {
+    if node.refusals.fetch_add(1, Ordering::SeqCst) >= REFUSALS_RECORDED {
+        return;
+    }
+    let written = node.apart("the ledger", move |node| {
+        node.record(EntryKind::AttachRefused, &format!("an attach was refused: {why}"))
+    });
+    if let Err(error) = written.await {
+        node.notices.add(error.to_string());
+    }
 }
 
 async fn serve_attached(node: Node, stream: UnixStream, lanes: Lanes) {
@@ -228,8 +267,8 @@ async fn serve_attached(node: Node, stream: UnixStream, lanes: Lanes) {
     let (requests, inbox) = mpsc::channel::<Request>(REQUESTS_MAX);
     let (outbox, mut replies) = mpsc::channel::<Reply>(REPLIES_MAX);
     let ending = node.ending.clone();
-    dispatch::serve(node, inbox, outbox);
-    let write = tokio::spawn(async move {
+    dispatch::serve(node, Seat::Guest, inbox, outbox);
+    let mut write = tokio::spawn(async move {
         while let Some(reply) = replies.recv().await {
             if send(&mut writer, Some(&mut to_client), &reply).await.is_err() {
                 break;
@@ -248,5 +287,8 @@ async fn serve_attached(node: Node, stream: UnixStream, lanes: Lanes) {
         }
     }
     drop(requests);
-    let _ = tokio::time::timeout(Duration::from_secs(2), write).await;
+    // A client that stopped reading must not keep answers, and with them the node, waiting.
+    if tokio::time::timeout(LAST_WORDS, &mut write).await.is_err() {
+        write.abort();
+    }
 }

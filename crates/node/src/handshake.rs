@@ -130,31 +130,54 @@ pub(crate) async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(Ok(lanes(key, &nonce, &attach.nonce)))
 }
 
+/// Why a client could not attach.
+#[derive(Debug)]
+pub(crate) enum AttachError {
+    /// The connection broke off before a verdict.
+    Lost(WireError),
+    /// The node refused, or it is not this home's.
+    Refused(Failure),
+}
+
+impl From<WireError> for AttachError {
+    fn from(error: WireError) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl From<AttachError> for Failure {
+    fn from(error: AttachError) -> Self {
+        match error {
+            AttachError::Lost(error) => {
+                let message = format!("The node could not be reached: {error}.");
+                Self::new(ErrorKind::Failed, message, "Try again, or `icore node --stop`.")
+            }
+            AttachError::Refused(failure) => failure,
+        }
+    }
+}
+
 /// The client's side.
 pub(crate) async fn attach<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     key: &AttachKey,
-) -> Result<Lanes, Failure> {
-    let lost = |error: WireError| {
-        Failure::new(
-            ErrorKind::Failed,
-            format!("The node could not be reached: {error}."),
-            "Try again, or `icore node --stop`.",
-        )
-    };
-    let hello: Hello = receive(stream, None, HELLO_MAX).await.map_err(lost)?;
+) -> Result<Lanes, AttachError> {
+    let hello: Hello = receive(stream, None, HELLO_MAX).await?;
     let nonce = fresh_nonce();
     let version = PROTOCOL_VERSION.to_le_bytes();
     let mac = tag(key, &[b"client", &version, &hello.nonce.0, &nonce.0]);
-    send(stream, None, &Attach { version: PROTOCOL_VERSION, nonce, mac }).await.map_err(lost)?;
-    match receive(stream, None, HELLO_MAX).await.map_err(lost)? {
-        Verdict::Refused { failure } => Err(failure),
+    send(stream, None, &Attach { version: PROTOCOL_VERSION, nonce, mac }).await?;
+    match receive(stream, None, HELLO_MAX).await? {
+        Verdict::Refused { failure } => Err(AttachError::Refused(failure)),
         Verdict::Welcome { mac } if holds(key, &[b"node", &version, &nonce.0, &hello.nonce.0], &mac) => {
             Ok(lanes(key, &hello.nonce, &nonce))
         }
-        Verdict::Welcome { .. } => Err(refused(
+        Verdict::Welcome { .. } => Err(AttachError::Refused(refused(
             "What answers on this home's socket is not this home's node.",
             "Another program may have taken the socket: stop it, then start icore again.",
-        )),
+        ))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! The KV cache of the last conversation stays warm, so that the next turn only reads what is new. `forget` empties
 //! it. Callers queue; a queued answer can be cancelled before it starts.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -142,8 +143,13 @@ impl Drop for Mind {
     }
 }
 
+/// An answer was stopped before its first word.
+pub(crate) fn not_begun() -> NodeError {
+    NodeError::said(ErrorKind::Cancelled, "The answer was stopped before it began.", "The question is kept.")
+}
+
 fn stopped() -> NodeError {
-    NodeError::said(ErrorKind::Failed, "The model's thread stopped.", "Start icore again.")
+    NodeError::said(ErrorKind::Failed, "The model stopped by a fault in icore.", "Ask again; it is loaded afresh.")
 }
 
 fn load(models: &std::path::Path) -> Result<Loaded, NodeError> {
@@ -163,49 +169,55 @@ fn load(models: &std::path::Path) -> Result<Loaded, NodeError> {
 
 fn run(models: &std::path::Path, queue: &mpsc::Receiver<Job>) {
     let mut loaded: Option<Loaded> = None;
-    let need = |slot: &mut Option<Loaded>| -> Result<(), NodeError> {
-        if slot.is_none() {
-            *slot = Some(load(models)?);
-        }
-        Ok(())
-    };
     while let Ok(job) = queue.recv() {
-        match job {
-            Job::Warm => {
-                // A failure is told to whoever asks first.
-                let _ = need(&mut loaded);
+        // A fault drops the job, whose caller hears of it, and the anchor with its caches, which are wiped.
+        let done = catch_unwind(AssertUnwindSafe(|| work(models, &mut loaded, job)));
+        if done.is_err() {
+            loaded = None;
+        }
+    }
+}
+
+/// The anchor, loaded where it is not yet.
+fn need<'a>(models: &std::path::Path, slot: &'a mut Option<Loaded>) -> Result<&'a mut Loaded, NodeError> {
+    match slot {
+        Some(mind) => Ok(mind),
+        None => Ok(slot.insert(load(models)?)),
+    }
+}
+
+fn work(models: &std::path::Path, loaded: &mut Option<Loaded>, job: Job) {
+    // Whoever asked and has gone meanwhile needs no answer.
+    match job {
+        Job::Warm => {
+            // A failure is told to whoever asks first.
+            let _ = need(models, loaded);
+        }
+        Job::About(done) => {
+            let about = need(models, loaded).map(|mind| About {
+                context: mind.session.context(),
+                passages: mind.passages,
+                sampling: mind.sampling.clone(),
+            });
+            let _ = done.send(about);
+        }
+        Job::Count(texts, done) => {
+            let count = |mind: &mut Loaded| texts.iter().map(|text| mind.anchor.encode(text, false).len()).collect();
+            let _ = done.send(need(models, loaded).map(count));
+        }
+        Job::Generate(job) => {
+            let outcome = if job.cancel.is_cancelled() {
+                Err(not_begun())
+            } else {
+                need(models, loaded).and_then(|mind| speak(mind, &job))
+            };
+            let _ = job.done.send(outcome);
+        }
+        Job::Clear(done) => {
+            if let Some(mind) = loaded {
+                mind.session.clear();
             }
-            Job::About(done) => {
-                let about = need(&mut loaded).map(|()| loaded.as_ref()).map(|mind| {
-                    let mind = mind.expect("need() returned Ok, so the anchor is loaded");
-                    About { context: mind.session.context(), passages: mind.passages, sampling: mind.sampling.clone() }
-                });
-                let _ = done.send(about);
-            }
-            Job::Count(texts, done) => {
-                let counts = need(&mut loaded).map(|()| {
-                    let mind = loaded.as_ref().expect("need() returned Ok, so the anchor is loaded");
-                    texts.iter().map(|text| mind.anchor.encode(text, false).len()).collect()
-                });
-                let _ = done.send(counts);
-            }
-            Job::Generate(job) => {
-                let outcome = if job.cancel.is_cancelled() {
-                    Err(NodeError::said(ErrorKind::Cancelled, "The answer was stopped.", ""))
-                } else {
-                    need(&mut loaded).and_then(|()| {
-                        let mind = loaded.as_mut().expect("need() returned Ok, so the anchor is loaded");
-                        speak(mind, &job)
-                    })
-                };
-                let _ = job.done.send(outcome);
-            }
-            Job::Clear(done) => {
-                if let Some(mind) = &mut loaded {
-                    mind.session.clear();
-                }
-                let _ = done.send(());
-            }
+            let _ = done.send(());
         }
     }
 }

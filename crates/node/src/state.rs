@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use hinet_connectors::{ReadLimits, Watch};
 use hinet_consent::Consent;
@@ -21,6 +22,11 @@ use crate::mind::Mind;
 use crate::notice::Notices;
 use crate::protocol::{ErrorKind, Event, Hash, Millis};
 use crate::settings::{Presence, Settings};
+
+/// A guest that has asked for nothing for so long does not keep one command's node open.
+const GUESTS_QUIET: Duration = Duration::from_millis(500);
+/// Between two looks at the guests.
+const GUESTS_LOOK: Duration = Duration::from_millis(50);
 
 /// A handle on an open home. Cheap to clone.
 #[derive(Clone)]
@@ -39,21 +45,44 @@ pub(crate) struct Inner {
     pub(crate) limits: ReadLimits,
     /// One import, sync or forget at a time: they rewrite the same rows.
     pub(crate) memory_work: tokio::sync::Mutex<()>,
+    /// Held shared by each answer from its question to its storing, and alone by forget: a text that goes must not come
+    /// back in an answer that was being made from it.
+    pub(crate) answering: tokio::sync::RwLock<()>,
+    /// One at a time makes vectors: two would make the same ones.
+    pub(crate) embedding: tokio::sync::Mutex<()>,
     pub(crate) news: broadcast::Sender<Event>,
     pub(crate) notices: Notices,
     pub(crate) embed_wake: Notify,
     /// Cancelled when the node stops.
     pub(crate) ending: CancellationToken,
-    /// Cancelled and replaced when the kill switch is thrown: every source, door and job hangs on it.
-    live: Mutex<CancellationToken>,
+    live: Mutex<Live>,
     pub(crate) tasks: TaskTracker,
-    pub(crate) nonces: Mutex<HashMap<Hash, Millis>>,
+    /// Nonces handed out for the owner's proof, and when.
+    pub(crate) nonces: Mutex<HashMap<Hash, Instant>>,
+    /// Attaches that were refused since this node began.
+    pub(crate) refusals: AtomicUsize,
+    /// Clients attached through the socket, and their requests that are being answered.
+    pub(crate) guests: AtomicUsize,
+    pub(crate) guests_busy: AtomicUsize,
     pub(crate) ledger_ok: AtomicBool,
     pub(crate) ledger_checked: AtomicU64,
     /// Whether this node is `icore node` rather than a part of a terminal.
     pub(crate) detached: bool,
     /// Held until the node is gone; last, so that it is dropped last.
     _lock: HomeLock,
+}
+
+/// What running work hangs on: every source, door and job, and among them the answers being made.
+struct Live {
+    work: CancellationToken,
+    answers: CancellationToken,
+}
+
+impl Live {
+    fn begin(ending: &CancellationToken) -> Self {
+        let work = ending.child_token();
+        Self { answers: work.child_token(), work }
+    }
 }
 
 impl Deref for Node {
@@ -92,6 +121,7 @@ impl Node {
             notices.add(format!("The ledger is broken at entry {seq}: {why}"));
         }
         let (news, _) = broadcast::channel(256);
+        let ending = CancellationToken::new();
         let node = Self(Arc::new(Inner {
             mind: Mind::start(settings.models.clone()),
             settings: settings.clone(),
@@ -103,13 +133,18 @@ impl Node {
             watch: Mutex::new(None),
             limits: ReadLimits::default(),
             memory_work: tokio::sync::Mutex::new(()),
+            answering: tokio::sync::RwLock::new(()),
+            embedding: tokio::sync::Mutex::new(()),
             news,
             notices,
             embed_wake: Notify::new(),
-            ending: CancellationToken::new(),
-            live: Mutex::new(CancellationToken::new()),
+            live: Mutex::new(Live::begin(&ending)),
+            ending,
             tasks: TaskTracker::new(),
             nonces: Mutex::default(),
+            refusals: AtomicUsize::new(0),
+            guests: AtomicUsize::new(0),
+            guests_busy: AtomicUsize::new(0),
             ledger_ok: AtomicBool::new(report.ok),
             ledger_checked: AtomicU64::new(report.entries),
             detached,
@@ -130,6 +165,17 @@ impl Node {
         let note = hinet_consent::Note { item: None, body: body.to_owned() };
         self.vault.write(|tx| self.consent.record(tx, kind, vec![note], now()))?;
         Ok(())
+    }
+
+    /// Runs work that touches the disk away from the async threads.
+    pub(crate) async fn apart<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce(&Self) -> Result<T, NodeError> + Send + 'static,
+    ) -> Result<T, NodeError> {
+        let node = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&node)).await;
+        done.map_err(|_| crate::failure::unexpected(what))?
     }
 
     /// Starts what a lasting node does by itself.
@@ -171,14 +217,26 @@ impl Node {
 
     /// A token for new work; cancelled by the kill switch and by the end of the node.
     pub(crate) fn live(&self) -> CancellationToken {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).child_token()
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).work.child_token()
+    }
+
+    /// A token for a new answer; cancelled by what [`Self::live`] is cancelled by, and by [`Self::hush`].
+    pub(crate) fn live_answer(&self) -> CancellationToken {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).answers.child_token()
     }
 
     /// Cancels everything that is live; new work gets a new token.
     pub(crate) fn cut(&self) {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.cancel();
-        *live = CancellationToken::new();
+        live.work.cancel();
+        *live = Live::begin(&self.ending);
+    }
+
+    /// Stops the answers that are being made; new ones get a new token.
+    pub(crate) fn hush(&self) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.answers.cancel();
+        live.answers = live.work.child_token();
     }
 
     /// The folders no source may read: the home itself and the model cache.
@@ -186,10 +244,19 @@ impl Node {
         vec![self.settings.home.clone(), self.settings.models.clone()]
     }
 
+    /// Waits until the clients at the socket have their answers: until they are gone, or have asked for nothing for a
+    /// while.
+    pub(crate) async fn see_guests_off(&self) {
+        let mut quiet = Duration::ZERO;
+        while quiet < GUESTS_QUIET && self.guests.load(Ordering::SeqCst) > 0 && !self.ending.is_cancelled() {
+            tokio::time::sleep(GUESTS_LOOK).await;
+            quiet = if self.guests_busy.load(Ordering::SeqCst) > 0 { Duration::ZERO } else { quiet + GUESTS_LOOK };
+        }
+    }
+
     /// Stops cleanly: jobs are cancelled, the socket goes away, the vault is checkpointed when the last handle drops.
     pub(crate) async fn stop(&self) {
         self.ending.cancel();
-        self.cut();
         *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.tasks.close();
         self.tasks.wait().await;

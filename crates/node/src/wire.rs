@@ -108,3 +108,6 @@ pub(crate) async fn receive<T: DeserializeOwned>(
     }
     Ok(serde_json::from_slice(&body)?)
 }
+
+#[cfg(test)]
+mod tests;

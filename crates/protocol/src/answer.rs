@@ -106,7 +106,7 @@ pub struct Answer {
     /// Hashes of the deltas that answered; empty for the bare anchor.
     pub deltas: Vec<Hash>,
     /// How the answer came about: `generated`, `quoted` (the passage itself, because the model's words could not be
-    /// grounded in it), `not_in_memory` or `stopped`.
+    /// grounded in it), `not_in_memory`, `about` (icore on itself, in fixed words) or `stopped`.
     pub how: String,
     /// The session the turn was stored in.
     pub session: SessionId,

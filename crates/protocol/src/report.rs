@@ -150,7 +150,7 @@ pub enum Role {
 /// How an assistant message was made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MessageStats {
-    /// `generated`, `quoted`, `not_in_memory`, `stopped`.
+    /// `generated`, `quoted`, `not_in_memory`, `about`, `stopped`.
     pub how: String,
     /// Token counts.
     pub tokens: TokenCounts,

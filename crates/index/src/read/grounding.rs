@@ -21,7 +21,7 @@ pub enum Grounding {
 /// Least share of the answer's content words that must come from the passage or the question.
 const SUPPORT_MIN: f32 = 0.75;
 
-/// An answer with so many content words is a whole sentence: it repeats what was asked, where the passage says it.
+/// An answer with so many content words, numbers aside, is a whole sentence: it repeats what was asked, where the passage says it.
 const SENTENCE: usize = 5;
 
 const SHRUGS: &[&str] = &[
@@ -56,7 +56,7 @@ pub fn ground(answer: &str, title: &str, passage: &str, question: &str) -> Groun
     let passage_stems: HashSet<String> = stems(passage).into_iter().collect();
     let title_stems: HashSet<String> = stems(title).into_iter().collect();
     let question_stems: HashSet<String> = stems(question).into_iter().collect();
-    let (mut content, mut supported) = (0usize, 0usize);
+    let (mut content, mut supported, mut spelled) = (0usize, 0usize, 0usize);
     let mut news = HashSet::new();
     let mut sentence_start = true;
     let mut last_end = 0;
@@ -82,6 +82,7 @@ pub fn ground(answer: &str, title: &str, passage: &str, question: &str) -> Groun
             return Grounding::Invented(word.to_owned());
         }
         content += 1;
+        spelled += usize::from(!number);
         supported += usize::from(known || asked);
         if known && !asked {
             news.insert(stem);
@@ -93,7 +94,7 @@ pub fn ground(answer: &str, title: &str, passage: &str, question: &str) -> Groun
     }
     let said: HashSet<String> = stems(answer).into_iter().collect();
     let dropped = |stem: &String| !is_stop(stem) && passage_stems.contains(stem) && !said.contains(stem);
-    if content >= SENTENCE && question_stems.iter().any(dropped) {
+    if spelled >= SENTENCE && question_stems.iter().any(dropped) {
         return Grounding::Astray;
     }
     if speaks_of_the_question(&news, passage, &question_stems) { Grounding::Grounded } else { Grounding::Astray }

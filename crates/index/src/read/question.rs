@@ -7,8 +7,12 @@ use super::words::{is_stop, stems};
 pub enum Intent {
     /// The answer must come from the memory, or be refused.
     Recall,
-    /// Talk, writing, changing a given text: the model may answer from its weights, and says so.
+    /// Writing, changing a given text: the model may answer from its weights, and says so.
     Converse,
+    /// A greeting or thanks: what was said before does not matter.
+    Greet,
+    /// A question about icore itself.
+    About,
 }
 
 /// The sort of thing that answers a question.
@@ -93,6 +97,20 @@ const TALK: &[&str] = &[
     "yes",
 ];
 
+/// What asks about icore itself, where nothing else is asked.
+const ABOUT: &[&str] = &[
+    "who are you",
+    "what are you",
+    "can you do",
+    "do you do",
+    "do you work",
+    "about you",
+    "about yourself",
+    "your name",
+    "help me",
+    "icore",
+];
+
 impl Question {
     /// Reads a message.
     #[must_use]
@@ -108,8 +126,16 @@ impl Question {
         let first = lower.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty()).unwrap_or_default();
         let asks = lower.ends_with('?');
         let making = MAKING.contains(&first) && !asks;
+        // "What is my name?" has no content word left either, and yet asks the memory.
+        let bare = terms.is_empty() && lower.ends_with('?') && !lower.contains("how are you");
         let talk = terms.iter().all(|term| TALK.binary_search(&term.as_str()).is_ok());
-        let intent = if making || talk { Intent::Converse } else { Intent::Recall };
+        let about = ABOUT.iter().any(|phrase| lower.contains(phrase));
+        let intent = match (making, talk, talk && about) {
+            (true, ..) => Intent::Converse,
+            (_, _, true) => Intent::About,
+            (_, true, _) if !bare => Intent::Greet,
+            _ => Intent::Recall,
+        };
         let counted = all.windows(3).find(|w| w[0] == "how" && w[1] == "mani" && !is_stop(&w[2])).map(|w| w[2].clone());
         Self { intent, wanted: wanted(&lower), terms, counted }
     }
@@ -170,10 +196,13 @@ mod tests {
     #[test]
     fn messages_are_read_as_meant() {
         let cases = [
-            ("hi", Intent::Converse, Wanted::Thing),
-            ("Hello, how are you today?", Intent::Converse, Wanted::Thing),
-            ("thanks!", Intent::Converse, Wanted::Thing),
-            ("what can you do?", Intent::Converse, Wanted::Thing),
+            ("hi", Intent::Greet, Wanted::Thing),
+            ("Hello, how are you today?", Intent::Greet, Wanted::Thing),
+            ("thanks!", Intent::Greet, Wanted::Thing),
+            ("What is my name?", Intent::Recall, Wanted::Thing),
+            ("What is your name?", Intent::About, Wanted::Thing),
+            ("how are you?", Intent::Greet, Wanted::Thing),
+            ("what can you do?", Intent::About, Wanted::Thing),
             ("Write a short mail to Ana that I am late", Intent::Converse, Wanted::Thing),
             ("When does my train to Porto leave?", Intent::Recall, Wanted::When),
             ("who repairs the boiler", Intent::Recall, Wanted::Name),

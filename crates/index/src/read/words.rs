@@ -21,10 +21,10 @@ const STOP: &[&str] = &[
     "can", "could", "did", "do", "doe", "does", "ever", "exact", "find", "for", "from", "get", "give", "go", "had",
     "has", "have", "he", "her", "here", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just",
     "know", "let", "ll", "long", "m", "mani", "may", "me", "mine", "more", "most", "much", "my", "name", "need", "no",
-    "not", "of", "off", "on", "or", "our", "out", "over", "own", "pleas", "re", "remind", "s", "say", "said", "she",
+    "not", "of", "off", "on", "or", "our", "out", "over", "own", "pleas", "re", "remind", "s", "said", "say", "she",
     "should", "so", "some", "t", "tell", "than", "that", "the", "their", "them", "then", "there", "these", "they",
     "this", "those", "to", "too", "up", "us", "ve", "veri", "was", "we", "were", "what", "whatev", "when", "where",
-    "which", "who", "whom", "whose", "whi", "will", "with", "would", "you", "your",
+    "whi", "which", "who", "whom", "whose", "will", "with", "would", "you", "your",
 ];
 
 /// Past forms that no stemmer brings home, with the stem of their verb; sorted.

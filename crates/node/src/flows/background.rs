@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hinet_connectors::Watch;
+use hinet_index::IndexError;
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
 use crate::flows::{ingest, status};
-use crate::protocol::{Event, Progress, SourceId, SourceKind, SourceState, Unit};
+use crate::protocol::{Event, IngestReport, Progress, SourceId, SourceKind, SourceState, Unit};
 use crate::state::Node;
 
 /// Changes of one file within this time are one change.
@@ -21,8 +23,7 @@ const EMBED_BATCH: usize = 256;
 
 /// Runs until the node ends.
 pub(crate) async fn run(node: Node) {
-    start_watching(&node);
-    catch_up(&node).await;
+    resume(node.clone()).await;
     loop {
         tokio::select! {
             () = node.ending.cancelled() => return,
@@ -39,26 +40,54 @@ pub(crate) async fn run(node: Node) {
     }
 }
 
+/// Watches, and reads what changed before: at the start, and when the kill switch is lifted.
+pub(crate) async fn resume(node: Node) {
+    let watched = node
+        .apart("the watched folders", |node| {
+            start_watching(node);
+            Ok(())
+        })
+        .await;
+    if let Err(failure) = watched {
+        node.notices.add(failure.to_string());
+    }
+    catch_up(&node).await;
+}
+
 /// Reads what changed in the watched folders while nobody was looking.
 async fn catch_up(node: &Node) {
     if node.consent.is_killed() {
         return;
     }
-    let sources = node.vault.read(|r| r.sources()).unwrap_or_default();
+    let cancel = node.live();
+    let sources = node.apart("the sources", |node| Ok(node.vault.read(|r| r.sources())?)).await.unwrap_or_default();
     for source in sources.iter().filter(|s| s.kind == SourceKind::Folder && s.state == SourceState::Active) {
-        if node.ending.is_cancelled() || !Path::new(&source.path).exists() {
-            continue;
+        if cancel.is_cancelled() {
+            return;
         }
-        let pass = ingest::Pass { root: PathBuf::from(&source.path), forced: false };
-        match ingest::run(node, source.id, pass, None, &node.live()).await {
-            Ok(report) if report.new + report.updated > 0 => {
-                let _ = node.news.send(Event::Indexed { report });
-            }
-            Ok(_) => {}
-            Err(failure) => node.notices.add(failure.to_string()),
+        if Path::new(&source.path).exists() {
+            read_again(node, source.id, &source.path, &cancel).await;
         }
     }
     node.embed_wake.notify_one();
+}
+
+/// Reads one source again, nobody having asked.
+pub(crate) async fn read_again(node: &Node, source: SourceId, path: &str, cancel: &CancellationToken) {
+    let pass = ingest::Pass { root: PathBuf::from(path), forced: false };
+    match ingest::run(node, source, pass, None, cancel).await {
+        Ok(report) => tell_changes(node, report),
+        // The kill switch is no fault.
+        Err(_) if cancel.is_cancelled() => {}
+        Err(failure) => node.notices.add(failure.to_string()),
+    }
+}
+
+fn tell_changes(node: &Node, report: IngestReport) {
+    if report.new + report.updated > 0 {
+        // Nobody listening is fine.
+        let _ = node.news.send(Event::Indexed { report });
+    }
 }
 
 /// Starts the watcher on every active folder.
@@ -82,7 +111,14 @@ pub(crate) fn start_watching(node: &Node) {
         Err(error) => return node.notices.add(error.to_string()),
     };
     watch.notices().into_iter().for_each(|sentence| node.notices.add(sentence));
-    *node.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch);
+    {
+        let mut slot = node.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        // Thrown while the folders were walked: what this made goes as well.
+        if node.consent.is_killed() || node.ending.is_cancelled() {
+            return;
+        }
+        *slot = Some(watch);
+    }
     let node = node.clone();
     let tasks = node.tasks.clone();
     tasks.spawn(async move {
@@ -102,15 +138,12 @@ async fn changed(node: &Node, source: SourceId, paths: Vec<PathBuf>) {
         return;
     }
     let _alone = node.memory_work.lock().await;
-    let reader = node.clone();
-    let read = tokio::task::spawn_blocking(move || ingest::read_changes(&reader, source, &paths)).await;
+    let read = node.apart("a change in a watched folder", move |node| ingest::read_changes(node, source, &paths)).await;
     match read {
-        Ok(Ok(report)) if report.new + report.updated > 0 => {
-            let _ = node.news.send(Event::Indexed { report });
-        }
-        Ok(Ok(_)) => {}
-        Ok(Err(failure)) => node.notices.add(failure.to_string()),
-        Err(_) => node.notices.add("Reading a change in a watched folder stopped by a fault.".into()),
+        Ok(report) => tell_changes(node, report),
+        // Stopped in the middle; the next start or the lifting of the switch reads it.
+        Err(_) if node.consent.is_killed() => {}
+        Err(failure) => node.notices.add(failure.to_string()),
     }
 }
 
@@ -134,11 +167,19 @@ pub(crate) fn unwatch(node: &Node, source: SourceId, root: &Path) {
 
 /// Makes the vectors that are missing. Cancelled, it leaves the rest for the next time.
 pub(crate) async fn embed_all(node: &Node, sink: Option<&Sink>, cancel: &CancellationToken) -> Result<(), NodeError> {
-    let stop = ingest::flag(cancel);
-    let (node, sink) = (node.clone(), sink.cloned());
-    tokio::task::spawn_blocking(move || embed_blocking(&node, sink.as_ref(), &stop))
-        .await
-        .map_err(|_| crate::failure::unexpected("embedding"))?
+    let _alone = tokio::select! {
+        () = cancel.cancelled() => return Ok(()),
+        alone = node.embedding.lock() => alone,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let (told, sink) = (stop.clone(), sink.cloned());
+    let work = node.apart("embedding", move |node| embed_blocking(node, sink.as_ref(), &told));
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = cancel.cancelled() => stop.store(true, Ordering::Relaxed),
+    }
+    work.await
 }
 
 fn embed_blocking(node: &Node, sink: Option<&Sink>, stop: &AtomicBool) -> Result<(), NodeError> {
@@ -150,11 +191,11 @@ fn embed_blocking(node: &Node, sink: Option<&Sink>, stop: &AtomicBool) -> Result
     let embedder = node.embedder()?;
     let index = node.index();
     let mut done = 0u64;
-    while !stop.load(std::sync::atomic::Ordering::Relaxed) && !node.ending.is_cancelled() {
-        let made = index.embed_pending(&node.vault, &embedder, EMBED_BATCH, stop, &mut |_, _| {})?;
-        if made == 0 {
-            break;
-        }
+    while !stop.load(Ordering::Relaxed) {
+        let made = match index.embed_pending(&node.vault, &embedder, EMBED_BATCH, stop, &mut |_, _| {}) {
+            Err(IndexError::Cancelled) | Ok(0) => break,
+            made => made?,
+        };
         done += made as u64;
         if let Some(sink) = sink {
             let what = "learning the meaning".to_owned();

@@ -40,11 +40,8 @@ pub(crate) fn ledger(node: &Node, limit: usize) -> Result<Event, NodeError> {
 }
 
 /// [`crate::protocol::Op::Verify`].
-pub(crate) async fn verify(node: &Node) -> Result<Event, NodeError> {
-    let looked = node.clone();
-    let report = tokio::task::spawn_blocking(move || looked.consent.verify())
-        .await
-        .map_err(|_| crate::failure::unexpected("the ledger"))??;
+pub(crate) fn verify(node: &Node) -> Result<Event, NodeError> {
+    let report = node.consent.verify()?;
     node.ledger_ok.store(report.ok, Ordering::Relaxed);
     node.ledger_checked.store(report.entries, Ordering::Relaxed);
     Ok(Event::Verified { report })
@@ -55,12 +52,13 @@ pub(crate) fn export(node: &Node) -> Result<Event, NodeError> {
     Ok(Event::Exported { json: node.consent.export(now())? })
 }
 
-/// [`crate::protocol::Op::Kill`]: written down first, then everything is cut.
-pub(crate) async fn kill(node: &Node) -> Result<Event, NodeError> {
-    node.consent.kill(now())?;
+/// [`crate::protocol::Op::Kill`]: everything is cut, also where the disk is too full to write it down.
+pub(crate) fn kill(node: &Node) -> Result<Event, NodeError> {
+    let written = node.consent.kill(now());
     node.cut();
-    *node.watch.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    node.watch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     status::tell(node);
+    written?;
     Ok(Event::Done)
 }
 
@@ -68,8 +66,8 @@ pub(crate) async fn kill(node: &Node) -> Result<Event, NodeError> {
 pub(crate) fn lift(node: &Node) -> Result<Event, NodeError> {
     node.consent.lift(now())?;
     if node.settings.presence == crate::settings::Presence::Lasting {
-        background::start_watching(node);
-        node.embed_wake.notify_one();
+        let watcher = node.clone();
+        node.tasks.spawn(async move { background::resume(watcher).await });
     }
     status::tell(node);
     Ok(Event::Done)

@@ -5,6 +5,7 @@
 //! pages. A kill in between leaves the work marked, and the next start finishes it before anything is answered.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use hinet_consent::{EntryKind, Note};
 use hinet_vault::records::SourceRow;
@@ -18,6 +19,8 @@ use crate::state::{Node, now};
 const UNFINISHED: &str = "forget/unfinished";
 /// Shortest sentence whose reappearance in a stored message counts as a quotation, in bytes.
 const QUOTE_MIN: usize = 24;
+/// How long answers have to stop before they are told again.
+const SILENCE: Duration = Duration::from_millis(200);
 
 /// What a target comes to.
 struct Affected {
@@ -30,22 +33,33 @@ struct Affected {
 /// [`crate::protocol::Op::Forget`].
 pub(crate) async fn forget(node: &Node, target: ForgetTarget, dry_run: bool) -> Result<Event, NodeError> {
     let _alone = node.memory_work.lock().await;
-    let worker = node.clone();
-    let report = tokio::task::spawn_blocking(move || {
-        let affected = resolve(&worker, &target)?;
-        if dry_run { preview(&worker, &affected) } else { erase(&worker, &affected) }
-    })
-    .await
-    .map_err(|_| crate::failure::unexpected("the forgetting"))??;
-    if report.done {
-        node.mind.clear().await;
-        let worker = node.clone();
-        tokio::task::spawn_blocking(move || finish(&worker))
-            .await
-            .map_err(|_| crate::failure::unexpected("the forgetting"))??;
-        status::tell(node);
+    if dry_run {
+        let look = node.apart("the forgetting", move |node| preview(node, &resolve(node, &target)?));
+        return Ok(Event::Forgotten { report: look.await? });
     }
+    let _silence = silence(node).await;
+    let erased = node.apart("the forgetting", move |node| {
+        // An earlier one that could not be finished, because the disk was full for instance, comes first.
+        finish_interrupted(node)?;
+        erase(node, &resolve(node, &target)?)
+    });
+    let report = erased.await?;
+    node.mind.clear().await;
+    node.apart("the forgetting", finish).await?;
+    status::tell(node);
     Ok(Event::Forgotten { report })
+}
+
+/// Stops the answers that are being made, which may have the text before them, and keeps new ones waiting. What they
+/// have said so far is stored by then, so that it is erased with the rest.
+async fn silence(node: &Node) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+    loop {
+        node.hush();
+        // An answer may have begun between the two; it is stopped the next time round.
+        if let Ok(alone) = tokio::time::timeout(SILENCE, node.answering.write()).await {
+            return alone;
+        }
+    }
 }
 
 fn resolve(node: &Node, target: &ForgetTarget) -> Result<Affected, NodeError> {
@@ -118,7 +132,6 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
     let mut mentions = keys.clone();
     if let Some(source) = &affected.source {
         mentions.push(source.path.clone());
-        background::unwatch(node, source.id, std::path::Path::new(&source.path));
     }
     let mut report = ForgetReport { items: affected.items.len() as u64, done: true, ..ForgetReport::default() };
     node.vault.write(|tx| {
@@ -155,6 +168,9 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
         }
         Ok::<_, NodeError>(())
     })?;
+    if let Some(source) = &affected.source {
+        background::unwatch(node, source.id, std::path::Path::new(&source.path));
+    }
     Ok(report)
 }
 

@@ -5,10 +5,9 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use hinet_connectors::{Document, FileRef};
-use hinet_consent::{EntryKind, Note, Reading};
+use hinet_consent::{ConsentError, EntryKind, Note, Reading};
 use hinet_vault::records::{ItemRow, SourceRow};
 use tokio_util::sync::CancellationToken;
 
@@ -36,34 +35,49 @@ pub(crate) async fn ingest(
 ) -> Result<Event, NodeError> {
     let mut report = IngestReport::default();
     for path in paths {
-        let root = match std::fs::canonicalize(&path) {
-            Ok(root) => root,
-            Err(error) => {
-                report.seen += 1;
-                report.skipped.push(Skipped { what: path, why: format!("it cannot be opened: {error}") });
-                continue;
+        if cancel.is_cancelled() {
+            break;
+        }
+        let found = node.apart("the import", move |node| {
+            Ok(match std::fs::canonicalize(&path) {
+                Ok(root) => Ok((source_for(node, &root)?, root)),
+                Err(error) => Err(Skipped { what: path, why: format!("it cannot be opened: {error}") }),
+            })
+        });
+        match found.await? {
+            Ok((source, root)) => {
+                add(&mut report, run(node, source, Pass { root, forced: true }, Some(sink), cancel).await?);
             }
-        };
-        let source = source_for(node, &root)?;
-        let part = run(node, source, Pass { root, forced: true }, Some(sink), cancel).await?;
-        add(&mut report, part);
+            Err(skipped) => {
+                report.seen += 1;
+                report.skipped.push(skipped);
+            }
+        }
     }
-    if !cancel.is_cancelled() {
-        background::embed_all(node, Some(sink), cancel).await?;
-    }
-    status::tell(node);
-    if cancel.is_cancelled() {
-        return Err(stopped(&report));
-    }
-    Ok(Event::Indexed { report })
+    close(node, report, sink, cancel).await
 }
 
-fn stopped(report: &IngestReport) -> NodeError {
-    NodeError::said(
-        ErrorKind::Cancelled,
-        format!("Stopped after {} files; what was read is kept.", report.seen),
-        "Run it again to go on: nothing is read twice.",
-    )
+/// The end of every import: the vectors, the top line, and what it came to.
+pub(crate) async fn close(
+    node: &Node,
+    report: IngestReport,
+    sink: &Sink,
+    cancel: &CancellationToken,
+) -> Result<Event, NodeError> {
+    background::embed_all(node, Some(sink), cancel).await?;
+    status::tell(node);
+    if cancel.is_cancelled() {
+        let files = match report.seen {
+            1 => "one file".to_owned(),
+            n => format!("{n} files"),
+        };
+        return Err(NodeError::said(
+            ErrorKind::Cancelled,
+            format!("Stopped after {files}; what was read is kept."),
+            "Run it again to go on: nothing is read twice.",
+        ));
+    }
+    Ok(Event::Indexed { report })
 }
 
 pub(crate) fn add(report: &mut IngestReport, part: IngestReport) {
@@ -76,12 +90,15 @@ pub(crate) fn add(report: &mut IngestReport, part: IngestReport) {
 
 /// The source that covers `root`, made (with its grant) where none does: handing a path over is the owner's consent.
 fn source_for(node: &Node, root: &Path) -> Result<SourceId, NodeError> {
-    let sources = node.vault.read(|r| r.sources())?;
-    let covering = sources.iter().filter(|s| root.starts_with(&s.path)).max_by_key(|s| s.path.len());
-    match covering {
-        Some(source) => Ok(source.id),
-        None => sources::open(node, root, SourceKind::Import),
-    }
+    // In one transaction, so that two imports of the same folder at once do not make two sources.
+    node.vault.write(|tx| {
+        let sources = tx.sources()?;
+        let covering = sources.iter().filter(|s| root.starts_with(&s.path)).max_by_key(|s| s.path.len());
+        match covering {
+            Some(source) => Ok(source.id),
+            None => sources::open_in(&node.consent, tx, root, SourceKind::Import),
+        }
+    })
 }
 
 /// One pass over a source: all of its root, or a part of it.
@@ -101,10 +118,8 @@ pub(crate) async fn run(
     cancel: &CancellationToken,
 ) -> Result<IngestReport, NodeError> {
     let _alone = node.memory_work.lock().await;
-    let (node, sink, cancel) = (node.clone(), sink.cloned(), cancel.clone());
-    tokio::task::spawn_blocking(move || read_source(&node, source, &pass, sink.as_ref(), &cancel))
-        .await
-        .map_err(|_| crate::failure::unexpected("the import"))?
+    let (sink, cancel) = (sink.cloned(), cancel.clone());
+    node.apart("the import", move |node| read_source(node, source, &pass, sink.as_ref(), &cancel)).await
 }
 
 fn read_source(
@@ -140,24 +155,28 @@ fn read_source(
             sink.progress(Progress { what, done: importer.report.seen, total: None, unit: Unit::Files });
         }
     }
-    importer.flush()?;
+    let stored = importer.flush();
     let report = importer.report;
+    // What earlier batches stored is to be found, also where the last one was refused.
+    node.index().apply(&node.vault)?;
+    stored?;
     // A pass that was cut short says nothing about what is gone, nor does a root that is not there.
     if !cancel.is_cancelled() && reading.is_live() && Path::new(&row.path).exists() {
         remove_vanished(node, &row, &pass.root, &here)?;
         node.vault.write(|tx| tx.set_source_synced(source, now()))?;
+        node.index().apply(&node.vault)?;
     }
-    node.index().apply(&node.vault)?;
     node.embed_wake.notify_one();
     Ok(report)
 }
 
 /// Changed paths of a watched folder, as the watcher tells them.
 pub(crate) fn read_changes(node: &Node, source: SourceId, paths: &[PathBuf]) -> Result<IngestReport, NodeError> {
-    let row = sources::row(node, source)?;
-    if row.state != SourceState::Active {
-        return Ok(IngestReport::default());
-    }
+    // A source that was forgotten or paused while its watcher was about to speak has nothing to say.
+    let row = match node.vault.read(|r| r.source(source))? {
+        Some(row) if row.state == SourceState::Active => row,
+        _ => return Ok(IngestReport::default()),
+    };
     let reading = node.consent.admit(source, Path::new(&row.path), now())?.without(&node.excluded());
     let mut importer = Importer::new(node, &reading, row.clone(), false);
     let (there, gone): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|path| path.exists());
@@ -276,6 +295,8 @@ impl<'a> Importer<'a> {
         let notes: Vec<Note> = notes.collect();
         let chunked: Vec<_> = self.pending.iter().map(|(row, _)| hinet_index::chunk(&row.text, &row.kind)).collect();
         node.vault.write(|tx| {
+            // Looked at inside the transaction: once a kill is written, nothing that was read before it comes after it.
+            self.reading.check().map_err(ConsentError::from)?;
             for ((row, _), chunks) in self.pending.iter().zip(&chunked) {
                 tx.put_item(row, chunks)?;
                 if forced {
@@ -315,15 +336,4 @@ pub(crate) fn forgotten_key(node: &Node, key: &str) -> String {
 fn is_forgotten(node: &Node, key: &str) -> Result<bool, NodeError> {
     let mark = node.vault.read(|r| r.meta(&forgotten_key(node, key)))?;
     Ok(mark.is_some_and(|mark| !mark.is_empty()))
-}
-
-/// A flag for code that takes one, set when the token is cancelled.
-pub(crate) fn flag(cancel: &CancellationToken) -> std::sync::Arc<AtomicBool> {
-    let flag = std::sync::Arc::new(AtomicBool::new(false));
-    let (set, cancel) = (flag.clone(), cancel.clone());
-    tokio::spawn(async move {
-        cancel.cancelled().await;
-        set.store(true, Ordering::Relaxed);
-    });
-    flag
 }

@@ -1,6 +1,6 @@
 //! Sources: each a folder or an import, each under its own consent grant.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hinet_consent::{Consent, EntryKind, Note};
 use hinet_vault::Tx;
@@ -14,6 +14,7 @@ use crate::protocol::{
     Asker, Capability, ErrorKind, Event, Filter, GrantDraft, IngestReport, Limits, Scope, SourceId, SourceKind,
     SourceLine, SourceState,
 };
+use crate::settings::Presence;
 use crate::state::{Node, now};
 
 /// A source's row, or a sentence that there is none.
@@ -23,12 +24,7 @@ pub(crate) fn row(node: &Node, id: SourceId) -> Result<SourceRow, NodeError> {
     })
 }
 
-/// Opens a source: the row, its grant and the ledger entries, in one transaction.
-pub(crate) fn open(node: &Node, root: &Path, kind: SourceKind) -> Result<SourceId, NodeError> {
-    node.vault.write(|tx| open_in(&node.consent, tx, root, kind))
-}
-
-/// [`open`] inside the caller's transaction.
+/// Opens a source: the row, its grant and the ledger entries, in the caller's transaction.
 pub(crate) fn open_in(consent: &Consent, tx: &Tx<'_>, root: &Path, kind: SourceKind) -> Result<SourceId, NodeError> {
     let path = root.to_string_lossy().into_owned();
     let id = SourceId::new();
@@ -70,7 +66,14 @@ pub(crate) async fn add(
     sink: &Sink,
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
-    let root = std::fs::canonicalize(&path).map_err(|error| {
+    let (id, root) = node.apart("the source", move |node| open_folder(node, &path)).await?;
+    let report = ingest::run(node, id, ingest::Pass { root, forced: true }, Some(sink), cancel).await?;
+    ingest::close(node, report, sink, cancel).await
+}
+
+/// The source of a folder, made where there is none, and watched.
+fn open_folder(node: &Node, path: &str) -> Result<(SourceId, PathBuf), NodeError> {
+    let root = std::fs::canonicalize(path).map_err(|error| {
         NodeError::said(
             ErrorKind::Failed,
             format!("{path} cannot be opened: {error}."),
@@ -91,20 +94,21 @@ pub(crate) async fn add(
             "Choose a folder that neither holds the home nor lies in it.",
         ));
     }
-    let known = node.vault.read(|r| r.sources())?.into_iter().find(|s| Path::new(&s.path) == root);
-    let id = match known {
-        Some(source) if source.kind == SourceKind::Folder => source.id,
-        Some(source) => {
-            node.vault.write(|tx| tx.put_source(&SourceRow { kind: SourceKind::Folder, ..source.clone() }))?;
-            source.id
+    let id = node.vault.write(|tx| {
+        let known = tx.sources()?.into_iter().find(|s| Path::new(&s.path) == root);
+        match known {
+            Some(source) => {
+                let id = source.id;
+                if source.kind != SourceKind::Folder {
+                    tx.put_source(&SourceRow { kind: SourceKind::Folder, ..source })?;
+                }
+                Ok(id)
+            }
+            None => open_in(&node.consent, tx, &root, SourceKind::Folder),
         }
-        None => open(node, &root, SourceKind::Folder)?,
-    };
+    })?;
     background::watch(node, id, &root);
-    let report = ingest::run(node, id, ingest::Pass { root, forced: true }, Some(sink), cancel).await?;
-    background::embed_all(node, Some(sink), cancel).await?;
-    status::tell(node);
-    Ok(Event::Indexed { report })
+    Ok((id, root))
 }
 
 /// [`crate::protocol::Op::SourceSync`].
@@ -114,12 +118,20 @@ pub(crate) async fn sync(
     sink: &Sink,
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
-    let chosen = match source {
-        Some(id) => vec![row(node, id)?],
-        None => node.vault.read(|r| r.sources())?.into_iter().filter(|s| s.state == SourceState::Active).collect(),
-    };
+    let chosen = node
+        .apart("the sources", move |node| match source {
+            Some(id) => Ok(vec![row(node, id)?]),
+            None => {
+                let sources = node.vault.read(|r| r.sources())?;
+                Ok(sources.into_iter().filter(|s| s.state == SourceState::Active).collect())
+            }
+        })
+        .await?;
     let mut report = IngestReport::default();
     for source in chosen {
+        if cancel.is_cancelled() {
+            break;
+        }
         if source.state == SourceState::Paused {
             return Err(NodeError::said(
                 ErrorKind::Refused,
@@ -130,13 +142,24 @@ pub(crate) async fn sync(
         let pass = ingest::Pass { root: source.path.clone().into(), forced: false };
         ingest::add(&mut report, ingest::run(node, source.id, pass, Some(sink), cancel).await?);
     }
-    background::embed_all(node, Some(sink), cancel).await?;
-    status::tell(node);
-    Ok(Event::Indexed { report })
+    ingest::close(node, report, sink, cancel).await
 }
 
 /// [`crate::protocol::Op::SourcePause`].
 pub(crate) async fn pause(node: &Node, source: SourceId, paused: bool) -> Result<Event, NodeError> {
+    let row = node.apart("the source", move |node| set_paused(node, source, paused)).await?;
+    // What changed during the pause was not watched.
+    if !paused && row.kind == SourceKind::Folder && node.settings.presence == Presence::Lasting {
+        let reader = node.clone();
+        node.tasks.spawn(async move {
+            background::read_again(&reader, source, &row.path, &reader.live()).await;
+        });
+    }
+    status::tell(node);
+    Ok(Event::Done)
+}
+
+fn set_paused(node: &Node, source: SourceId, paused: bool) -> Result<SourceRow, NodeError> {
     let row = row(node, source)?;
     let (state, kind, verb) = if paused {
         (SourceState::Paused, EntryKind::SourcePaused, "paused")
@@ -154,6 +177,5 @@ pub(crate) async fn pause(node: &Node, source: SourceId, paused: bool) -> Result
     } else if row.kind == SourceKind::Folder {
         background::watch(node, source, Path::new(&row.path));
     }
-    status::tell(node);
-    Ok(Event::Done)
+    Ok(row)
 }

@@ -28,10 +28,13 @@ pub(crate) fn status(node: &Node) -> Result<Event, NodeError> {
     Ok(Event::Status { status: read(node)? })
 }
 
-/// Tells every client that the top line changed.
+/// Tells every client that the top line changed, as soon as it has been read.
 pub(crate) fn tell(node: &Node) {
-    if let Ok(event) = status(node) {
-        // Nobody listening is fine.
-        let _ = node.news.send(event);
-    }
+    let teller = node.clone();
+    node.tasks.spawn_blocking(move || {
+        if let Ok(event) = status(&teller) {
+            // Nobody listening is fine.
+            let _ = teller.news.send(event);
+        }
+    });
 }

@@ -54,9 +54,12 @@ pub struct PathField {
     pub count: Option<Count>,
 }
 
+/// Stands in the field before anything is typed.
+const SUGGESTED: &str = "~/";
+
 impl Default for PathField {
     fn default() -> Self {
-        Self { field: Field::with("~/"), found: Vec::new(), selected: None, count: None }
+        Self { field: Field::with(SUGGESTED), found: Vec::new(), selected: None, count: None }
     }
 }
 
@@ -89,6 +92,13 @@ impl PathField {
             KeyCode::Tab => {
                 let Some(done) = self.completion() else { return vec![] };
                 self.put(&done, home)
+            }
+            // A path typed from its root, over the suggestion that stands there.
+            KeyCode::Char('/' | '~') if self.field.text() == SUGGESTED => {
+                self.field.clear();
+                self.field.key(key);
+                self.changed();
+                vec![]
             }
             _ if self.field.key(key) => {
                 self.changed();

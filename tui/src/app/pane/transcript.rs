@@ -184,6 +184,7 @@ fn footer(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
     let first = match how.as_str() {
         "quoted" => format!("quoted from {}", sources.first().map_or("your memory", String::as_str)),
         "not_in_memory" => "not in your memory".to_owned(),
+        "about" => "icore, on itself".to_owned(),
         "stopped" if sources.is_empty() => format!("stopped by you · own{speed}"),
         "stopped" => format!("stopped by you · own{stood}{speed}"),
         _ => format!("own{stood}{speed}"),

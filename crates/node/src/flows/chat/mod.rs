@@ -47,13 +47,16 @@ pub(crate) async fn chat(
             "Ask something, or hand a long text over with `icore ingest`.",
         ));
     }
-    let (session, history) = begin(node, session, &text)?;
+    // Until the answer is stored no forget begins; one that wants to cancels this.
+    let _answering = node.answering.read().await;
+    let words = text.clone();
+    let (session, history) = node.apart("the chat", move |node| begin(node, session, &words)).await?;
     let recalled = recall::recall(node, &text, &history).await?;
-    sink.send(Event::Recalled { session, hits: recalled.hits.clone() }).await;
+    sink.send_until(Event::Recalled { session, hits: recalled.shown() }, cancel).await;
     let reply = speak::answer(node, &text, &history, &recalled, &params, sink, cancel).await?;
-    let answer = match store(node, session, reply) {
+    let answer = match node.apart("the chat", move |node| store(node, session, reply)).await {
         Err(failure) => {
-            // It may have been read from something that is forgotten by now.
+            // It may have been read from a file that is gone by now, and its item with it.
             node.mind.clear().await;
             return Err(failure);
         }
@@ -117,12 +120,12 @@ fn store(node: &Node, session: SessionId, reply: Reply) -> Result<Answer, NodeEr
         stats: Some(MessageStats { how: how.to_owned(), tokens, tokens_per_s }),
     };
     node.vault.write(|tx| {
-        // What was forgotten while this was being said must not come back with it.
+        // What left the memory while this was being said must not come back with it.
         for citation in &message.citations {
             if tx.chunks_of(citation.item)?.is_empty() {
                 return Err(NodeError::said(
                     ErrorKind::Failed,
-                    "What this answer was read from has been forgotten meanwhile; the answer was not kept.",
+                    "What this answer was read from has left the memory meanwhile; the answer was not kept.",
                     "Ask again.",
                 ));
             }

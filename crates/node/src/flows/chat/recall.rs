@@ -31,9 +31,9 @@ impl Recalled {
         self.hits.iter().zip(&self.evidence).filter(|(_, evidence)| evidence.is_enough()).map(|(hit, _)| hit)
     }
 
-    /// Whether the memory is to be asked at all.
-    pub(super) fn is_recall(&self) -> bool {
-        self.question.intent == Intent::Recall
+    /// What to show beside the answer: nothing, where nothing found is evidence.
+    pub(super) fn shown(&self) -> Vec<Hit> {
+        if self.passages().next().is_some() { self.hits.clone() } else { Vec::new() }
     }
 }
 
@@ -55,8 +55,9 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message]) -> Resu
     if !history.is_empty() && text.contains('?') && leans(text, &question) {
         question.intent = Intent::Recall;
     }
-    if question.intent == Intent::Converse {
-        return Ok(Recalled { question, hits: Vec::new(), evidence: Vec::new(), follows: !history.is_empty() });
+    if question.intent != Intent::Recall {
+        let follows = question.intent == Intent::Converse && !history.is_empty();
+        return Ok(Recalled { question, hits: Vec::new(), evidence: Vec::new(), follows });
     }
     let earlier = history.iter().rev().find(|message| message.role == Role::User).map(|message| message.text.as_str());
     let mut query = text.to_owned();

@@ -1,7 +1,7 @@
 //! Saying it: the model reads one passage at a time, as many as it can be trusted with; what it says is held against
 //! the passage, and the passage is quoted where the words cannot be grounded.
 
-use hinet_index::read::{Grounding, ground, quote};
+use hinet_index::read::{Grounding, Intent, ground, quote};
 use hinet_model::registry::SamplingDefaults;
 use hinet_model::{Sampling, StopReason};
 use tokio::sync::mpsc;
@@ -18,6 +18,8 @@ const ANSWER_TOKENS: usize = 96;
 /// Readings, of as many passages as the anchor reads at once, before the best passage is quoted.
 const TRIES: usize = 2;
 
+/// What icore says of itself: true whatever model answers.
+const ABOUT: &str = include_str!("../../../../../prompts/about.md");
 const NOT_IN_MEMORY: &str = "That is not in your memory.";
 
 /// An answer before it is stored.
@@ -54,13 +56,23 @@ pub(super) async fn answer(
     // A small reader is led astray by earlier turns it does not need.
     let history = if recalled.follows { history } else { &[] };
     let turn = Turn { node, text, history, params, sink, cancel };
-    if !recalled.is_recall() {
-        return talk(&turn).await;
+    match recalled.question.intent {
+        Intent::Recall => {}
+        Intent::Converse | Intent::Greet => return talk(&turn).await,
+        Intent::About => {
+            sink.send(Event::ChatDelta { text: ABOUT.trim().into() }).await;
+            return Ok(said(ABOUT.trim().into(), "about"));
+        }
     }
-    let width = turn.node.mind.about().await?.passages.max(1);
+    let about = tokio::select! {
+        about = turn.node.mind.about() => about?,
+        // Another answer is being made, and this one is no longer wanted.
+        () = cancel.cancelled() => return Err(crate::mind::not_begun()),
+    };
+    let width = about.passages.max(1);
     let passages: Vec<&Hit> = recalled.passages().take(TRIES * width).collect();
     let Some(best) = passages.first() else {
-        sink.send(Event::ChatDelta { text: NOT_IN_MEMORY.into() }).await;
+        sink.send_until(Event::ChatDelta { text: NOT_IN_MEMORY.into() }, cancel).await;
         return Ok(said(NOT_IN_MEMORY.into(), "not_in_memory"));
     };
     let mut read = Vec::new();
@@ -75,19 +87,19 @@ pub(super) async fn answer(
             reply.how = if stopped { "stopped" } else { "generated" };
             if let Some(n) = support.filter(|_| !stopped) {
                 let mark = format!(" [{}]", n + 1);
-                sink.send(Event::ChatDelta { text: mark.clone() }).await;
+                sink.send_until(Event::ChatDelta { text: mark.clone() }, cancel).await;
                 reply.text.push_str(&mark);
             }
             reply.citations = group.iter().map(|hit| cite(hit)).collect();
             return Ok(reply);
         }
-        sink.send(Event::ChatReset).await;
+        sink.send_until(Event::ChatReset, cancel).await;
         last = Some(reply);
     }
     let range = quote(&recalled.question, &best.title, &best.text);
     let words = best.text[range].trim();
     let text = format!("“{words}” [1]");
-    sink.send(Event::ChatDelta { text: text.clone() }).await;
+    sink.send_until(Event::ChatDelta { text: text.clone() }, cancel).await;
     let citations = read.into_iter().map(cite).collect();
     let tried = last.expect("at least one passage was read, or this would have been refused above");
     Ok(Reply { text, how: "quoted", citations, ..tried })
@@ -150,14 +162,16 @@ fn sampling(params: &ChatParams, defaults: &SamplingDefaults, from_memory: bool)
 /// One generation, streamed.
 async fn say(turn: &Turn<'_>, passages: &[&Hit]) -> Result<(Spoken, Vec<Cut>), NodeError> {
     let about = turn.node.mind.about().await?;
-    let sampling = sampling(turn.params, &about.sampling, !passages.is_empty());
+    let mut sampling = sampling(turn.params, &about.sampling, !passages.is_empty());
+    // An answer may take half of what can be held; the rest is for what it is made from.
+    sampling.max_tokens = sampling.max_tokens.min(about.context / 2);
     let reserved = sampling.max_tokens + 64;
     let built = prompt::build(turn.node, turn.text, passages, turn.history, about.context, reserved).await?;
     let (words, mut heard) = mpsc::channel::<String>(64);
-    let sink = turn.sink.clone();
+    let (sink, cancel) = (turn.sink.clone(), turn.cancel.clone());
     let streaming = tokio::spawn(async move {
         while let Some(text) = heard.recv().await {
-            if !sink.send(Event::ChatDelta { text }).await {
+            if !sink.send_until(Event::ChatDelta { text }, &cancel).await {
                 break;
             }
         }

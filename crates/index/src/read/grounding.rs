@@ -22,7 +22,7 @@ pub enum Grounding {
 const SUPPORT_MIN: f32 = 0.75;
 
 /// An answer with so many content words, numbers aside, is a whole sentence: it repeats what was asked, where the passage says it.
-const SENTENCE: usize = 5;
+const SENTENCE: usize = 4;
 
 const SHRUGS: &[&str] = &[
     "i'm sorry",

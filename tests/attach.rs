@@ -23,6 +23,7 @@ use hinet_vault::{Home, Secret};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use support::process::{self, Face};
 use support::{PASSPHRASE, Person, text};
 use zeroize::Zeroizing;
 
@@ -343,7 +344,7 @@ fn a_frame_put_in_after_the_handshake_is_cut_off() {
 
 #[test]
 fn another_user_is_refused() {
-    if !support::is_root() {
+    if !process::is_root() {
         eprintln!("skipped: only root can become another user");
         return;
     }
@@ -456,7 +457,7 @@ fn a_flood_of_strangers_does_not_fill_the_ledger() {
     person.json(["memory", "stats"]);
     drop(silent);
     person.icore(["node", "--stop"]);
-    assert!(support::ends(&mut node.child, PATIENCE), "the node stops");
+    assert!(process::ended(&mut node.child).success(), "the node stops");
     let log = person.json(["audit", "log", "-n", "5000"]);
     let counted = log["entries"].as_array().unwrap().iter().any(|line| {
         line["kind"] == "attach_refused" && line["text"].as_str().unwrap().contains("200 more attaches were refused")
@@ -477,11 +478,13 @@ fn a_second_icore_attaches_to_the_node_and_to_the_terminal() {
     assert_eq!(entries(&person, "unlock", ""), unlocks, "the home was not opened a second time");
     drop(node);
 
-    let mut face = support::Face::open(&person);
-    face.wait_until(|_| UnixStream::connect(person.home().join("node.sock")).is_ok(), "the terminal's own socket");
+    let face = Face::open(&person);
+    let socket = person.home().join("node.sock");
+    process::eventually("the terminal's own socket", || UnixStream::connect(&socket).is_ok());
     let unlocks = entries(&person, "unlock", "");
     let hits = person.json(["memory", "search", "pilot boat"]);
     assert!(hits["hits"][0]["text"].as_str().unwrap().contains("half past six"), "{hits}");
     assert_eq!(entries(&person, "unlock", ""), unlocks, "the home was not opened a second time");
-    face.close();
+    assert_eq!(face.leave(), 0);
+    assert!(!socket.exists(), "the socket goes with the terminal");
 }

@@ -105,7 +105,6 @@ impl Trial {
             let path = self.person.file(&format!("{}/note-{n}.md", folder.file_name().unwrap().display()), &body);
             notes.insert(std::fs::canonicalize(path).unwrap(), body);
         }
-        // The second time over the same folder, changed files are what is taken in.
         let (done, said) = self.strike("ingest", &["ingest", folder.to_str().unwrap(), "--json"], span);
         if done {
             let report: serde_json::Value = serde_json::from_str(&said).unwrap();
@@ -122,8 +121,8 @@ impl Trial {
         }
     }
 
-    /// Takes in a secret, and is killed while forgetting it.
-    fn forget(&mut self, span: Duration) {
+    /// Takes in a secret; gives it and its item.
+    fn secret(&mut self) -> (String, String) {
         self.next += 1;
         let secret = format!("quagga{}", self.next);
         let path =
@@ -131,7 +130,12 @@ impl Trial {
         self.person.json(["ingest", path.to_str().unwrap()]);
         let hits = self.person.json(["memory", "search", &secret, "-k", "1"]);
         assert!(hits["hits"][0]["text"].as_str().unwrap().contains(&secret), "{hits}");
-        let item = hits["hits"][0]["item"].as_str().unwrap().to_owned();
+        (secret, hits["hits"][0]["item"].as_str().unwrap().to_owned())
+    }
+
+    /// Killed while forgetting a secret.
+    fn forget(&mut self, span: Duration) {
+        let (secret, item) = self.secret();
         let (done, _) = self.strike("forget", &["memory", "forget", "--item", &item, "--yes"], span);
         // A start, whatever it starts for, finishes what was begun. Then it is there whole, or gone for good.
         self.person.json(["memory", "stats"]);
@@ -261,13 +265,14 @@ fn nothing_acknowledged_is_lost() {
     let span = |arguments: &[&str]| span_of(trial.command(arguments));
     let ingest = span(&["ingest", keepers.to_str().unwrap()]);
     let (unlock, chat) = (span(&["memory", "stats"]), span(&["ask", QUESTION]));
-    println!("undisturbed: unlock {unlock:?}, ingest {ingest:?}, chat {chat:?}");
+    let (_, item) = trial.secret();
+    let forget = span_of(trial.command(&["memory", "forget", "--item", &item, "--yes"]));
+    println!("undisturbed: unlock {unlock:?}, ingest {ingest:?}, chat {chat:?}, forget {forget:?}");
     for n in 0..points - inits {
         match n % 4 {
             0 => trial.ingest(ingest),
             1 => trial.chat(chat),
-            // A forget is an unlock and about as much again.
-            2 => trial.forget(unlock * 2),
+            2 => trial.forget(forget),
             _ => trial.unlock(unlock),
         }
         trial.check(&format!("point {n} of seed {seed}"));

@@ -3,6 +3,7 @@
 
 pub mod corpus;
 pub mod office;
+pub mod process;
 
 use std::ffi::OsStr;
 use std::io::Read;

@@ -6,7 +6,7 @@
 //! - New files reach the disk (`fsync`) before the `meta.json` that names them, except between
 //!   [`SealedDirectory::defer`] and [`SealedDirectory::make_durable`]: there a commit can be read at once and becomes
 //!   durable a moment later; power lost in between leaves files that do not authenticate, and a rebuild.
-//!   `.managed.json` is not waited for: it only lists files, and what it does not know is swept at the next start.
+//!   `.managed.json` only lists files: it reaches the disk with the commit after it.
 //! - Locks are in RAM: the home lock keeps other processes out, and a killed process leaves none behind.
 
 use hinet_vault::sealed::{self, SealKey, SealedReader};
@@ -235,7 +235,7 @@ impl Directory for SealedDirectory {
     fn atomic_write(&self, name: &Path, data: &[u8]) -> io::Result<()> {
         let deferred = self.0.deferred.load(Ordering::SeqCst);
         self.write_whole(name, data, name != Path::new(MANAGED) && !deferred)?;
-        if deferred && name == Path::new(META) {
+        if name == Path::new(MANAGED) || (deferred && name == Path::new(META)) {
             lock(&self.0.unsynced).insert(name.to_owned());
         }
         if name == Path::new(META) {

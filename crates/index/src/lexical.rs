@@ -18,6 +18,7 @@ use tantivy::{
     collector::TopDocs,
     columnar::Column,
     fieldnorm::FieldNormReader,
+    index::SegmentComponent,
     indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy},
     query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery},
     schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions},
@@ -104,7 +105,7 @@ impl Lexical {
 
     /// The index the directory holds, after every block of every file was opened. Nothing where there is none.
     pub(crate) fn open(directory: SealedDirectory) -> Result<Option<Self>, IndexError> {
-        use tantivy::directory::{Directory as _, error::OpenReadError};
+        use tantivy::directory::Directory as _;
         let exists = directory.exists(META.as_ref()).map_err(tantivy::TantivyError::from)?;
         if !exists {
             return Ok(None);
@@ -116,11 +117,12 @@ impl Lexical {
         }
         let mut living = files(&index)?;
         for name in &living {
-            // Optional parts of a segment may never have been written; a part that is needed fails to open below.
-            match directory.verify(name) {
-                Ok(()) | Err(OpenReadError::FileDoesNotExist(_)) => {}
-                Err(error) => return Err(tantivy::TantivyError::from(error).into()),
-            }
+            directory.verify(name).map_err(tantivy::TantivyError::from)?;
+        }
+        let listed = directory.atomic_read(MANAGED.as_ref()).map_err(tantivy::TantivyError::from)?;
+        let listed: HashSet<PathBuf> = serde_json::from_slice(&listed).unwrap_or_default();
+        if !living.is_subset(&listed) {
+            return Err(tantivy::TantivyError::SystemError("the list of files is an old one".into()).into());
         }
         living.insert(MANAGED.into());
         directory.sweep(&living)?;
@@ -230,15 +232,12 @@ impl Lexical {
 
     /// Opens every block of every file; the names of those that do not open, with the reason.
     pub(crate) fn verify(&self) -> Result<Vec<String>, IndexError> {
-        use tantivy::directory::error::OpenReadError;
-        let mut bad = Vec::new();
-        for name in files(&self.index)? {
-            match self.directory.verify(&name) {
-                Ok(()) | Err(OpenReadError::FileDoesNotExist(_)) => {}
-                Err(error) => bad.push(format!("{}: {error}", name.display())),
-            }
-        }
-        Ok(bad)
+        let names = files(&self.index)?.into_iter().chain([MANAGED.into()]);
+        let bad = names.filter_map(|name| {
+            let error = self.directory.verify(&name).err()?;
+            Some(format!("{}: {error}", name.display()))
+        });
+        Ok(bad.collect())
     }
 
     /// How many bytes the files take.
@@ -263,9 +262,15 @@ fn merge_policy() -> LogMergePolicy {
     policy
 }
 
-/// The files of the last commit.
+/// The files of the last commit, each of which must be there: a segment has all its parts, if only as empty files, but
+/// for the store that is there while it is sorted, and the deletions where it has none.
 fn files(index: &Index) -> Result<HashSet<PathBuf>, IndexError> {
-    let mut names = index.load_metas()?.list_segment_files();
+    let metas = index.load_metas()?;
+    let mut names = metas.list_segment_files();
+    names.retain(|name| name.extension().is_none_or(|part| part != "temp"));
+    for segment in metas.segments.iter().filter(|segment| !segment.has_deletes()) {
+        names.remove(&segment.relative_path(SegmentComponent::Delete));
+    }
     names.insert(META.into());
     Ok(names)
 }

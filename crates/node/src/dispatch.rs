@@ -82,10 +82,14 @@ impl Drop for Busy {
 pub(crate) fn serve(node: Node, seat: Seat, mut inbox: mpsc::Receiver<Request>, replies: mpsc::Sender<Reply>) {
     let mut news = node.news.subscribe();
     let (tidings, ending) = (replies.clone(), node.ending.clone());
+    // Cancelled when the client has gone: the news must not keep its connection open.
+    let gone = CancellationToken::new();
+    let left = gone.clone().drop_guard();
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 () = ending.cancelled() => break,
+                () = gone.cancelled() => break,
                 () = tidings.closed() => break,
                 event = news.recv() => match event {
                     Ok(event) => {
@@ -102,12 +106,16 @@ pub(crate) fn serve(node: Node, seat: Seat, mut inbox: mpsc::Receiver<Request>, 
     });
     tokio::spawn(async move {
         let running: Running = Arc::default();
+        let mut unproven = 0usize;
         loop {
             let request = tokio::select! {
                 () = node.ending.cancelled() => break,
                 request = inbox.recv() => request,
             };
             let Some(request) = request else { break };
+            if request.op.needs_proof() {
+                unproven = if request.proof.is_none() { unproven + 1 } else { unproven.saturating_sub(1) };
+            }
             if let Op::Cancel { request } = request.op {
                 if let Some(token) = running.lock().unwrap_or_else(PoisonError::into_inner).get(&request) {
                     token.cancel();
@@ -138,6 +146,13 @@ pub(crate) fn serve(node: Node, seat: Seat, mut inbox: mpsc::Receiver<Request>, 
             });
         }
         running.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(CancellationToken::cancel);
+        drop(left);
+        if seat == Seat::Guest && unproven > 0 {
+            let said = "an approval was asked for and no owner's proof came";
+            if let Err(error) = node.apart("the ledger", move |node| node.record(EntryKind::Refused, said)).await {
+                node.notices.add(error.to_string());
+            }
+        }
     });
 }
 

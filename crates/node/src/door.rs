@@ -214,9 +214,10 @@ fn listen(node: &Node) -> Result<PathBuf, Failure> {
         let _ = std::fs::remove_file(&at);
         let more = node.refusals.load(Ordering::SeqCst).saturating_sub(REFUSALS_RECORDED);
         if more > 0 {
-            let said = format!("{more} more attaches were refused");
+            let said = format!("{more} more attaches were refused or cut off");
             // The node is ending: there is nobody left to tell that the disk is full.
-            let _ = node.apart("the ledger", move |node| node.record(EntryKind::AttachRefused, &said)).await;
+            let r = node.apart("the ledger", move |node| node.record(EntryKind::AttachRefused, &said)).await;
+            eprintln!("DEBUG {r:?} {more}");
         }
     });
     Ok(path)
@@ -230,7 +231,7 @@ fn is_own(stream: &UnixStream) -> bool {
 /// One client: peer uid, handshake, then its requests until it goes.
 async fn admit(node: &Node, mut stream: UnixStream) {
     if !is_own(&stream) {
-        return refused(node, "it came from another user").await;
+        return refused(node, "an attach was refused: it came from another user").await;
     }
     let key: AttachKey = node.vault.attach_key();
     let greeted = tokio::select! {
@@ -239,29 +240,31 @@ async fn admit(node: &Node, mut stream: UnixStream) {
     };
     let lanes = match greeted {
         Ok(Ok(Ok(lanes))) => lanes,
-        Ok(Ok(Err(why))) => return refused(node, why).await,
+        Ok(Ok(Err(why))) => return refused(node, &format!("an attach was refused: {why}")).await,
         // Closed before it said anything: a probe, nothing was asked.
         Ok(Err(WireError::Closed)) => return,
-        Ok(Err(_)) => return refused(node, "the handshake broke off").await,
-        Err(_) => return refused(node, "it did not finish the handshake in time").await,
+        Ok(Err(_)) => return refused(node, "an attach was refused: the handshake broke off").await,
+        Err(_) => return refused(node, "an attach was refused: it did not finish the handshake in time").await,
     };
-    serve_attached(node.clone(), stream, lanes).await;
+    if let Some(error) = serve_attached(node.clone(), stream, lanes).await {
+        refused(node, &format!("an attached connection was cut off: {error}")).await;
+    }
 }
 
-/// Writes a refused attach down.
-async fn refused(node: &Node, why: &'static str) {
+/// Writes a refused attach, or one that was cut off, down.
+async fn refused(node: &Node, said: &str) {
     if node.refusals.fetch_add(1, Ordering::SeqCst) >= REFUSALS_RECORDED {
         return;
     }
-    let written = node.apart("the ledger", move |node| {
-        node.record(EntryKind::AttachRefused, &format!("an attach was refused: {why}"))
-    });
+    let said = said.to_owned();
+    let written = node.apart("the ledger", move |node| node.record(EntryKind::AttachRefused, &said));
     if let Err(error) = written.await {
         node.notices.add(error.to_string());
     }
 }
 
-async fn serve_attached(node: Node, stream: UnixStream, lanes: Lanes) {
+/// Serves an attached client until it goes. Gives what was wrong with the frame that ended it, where one did.
+async fn serve_attached(node: Node, stream: UnixStream, lanes: Lanes) -> Option<WireError> {
     let Lanes { mut to_node, mut to_client } = lanes;
     let (mut reader, mut writer) = stream.into_split();
     let (requests, inbox) = mpsc::channel::<Request>(REQUESTS_MAX);
@@ -275,20 +278,26 @@ async fn serve_attached(node: Node, stream: UnixStream, lanes: Lanes) {
             }
         }
     });
-    loop {
+    let wrong = loop {
         let request = tokio::select! {
-            () = ending.cancelled() => break,
+            () = ending.cancelled() => break None,
             request = receive::<Request>(&mut reader, Some(&mut to_node), FRAME_MAX) => request,
         };
-        // A forged, malformed or oversized frame ends the connection: nothing after it can be trusted.
-        let Ok(request) = request else { break };
-        if requests.send(request).await.is_err() {
-            break;
+        match request {
+            Ok(request) => {
+                if requests.send(request).await.is_err() {
+                    break None;
+                }
+            }
+            Err(WireError::Closed | WireError::Io(_)) => break None,
+            // A forged, malformed or oversized frame ends the connection: nothing after it can be trusted.
+            Err(wrong) => break Some(wrong),
         }
-    }
+    };
     drop(requests);
     // A client that stopped reading must not keep answers, and with them the node, waiting.
     if tokio::time::timeout(LAST_WORDS, &mut write).await.is_err() {
         write.abort();
     }
+    wrong
 }

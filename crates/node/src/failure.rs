@@ -94,7 +94,9 @@ fn of_vault(error: VaultError) -> Failure {
             (ErrorKind::Failed, "Try again; the 24 recovery words unlock it too.")
         }
         E::NoSlot { .. } => (ErrorKind::Failed, "Unlock it the way it was set up, or with the recovery words."),
-        E::Keychain { .. } => (ErrorKind::Failed, "Unlock with the passphrase instead."),
+        E::Keychain { .. } | E::NoKeychain { .. } | E::KeychainSilent => {
+            (ErrorKind::Failed, "Use a passphrase instead.")
+        }
         E::EmptyPassphrase => (ErrorKind::Usage, "Choose a sentence that only you would say."),
         E::Damaged { .. } | E::Tampered { .. } => (
             ErrorKind::Damaged,

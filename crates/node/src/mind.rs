@@ -14,6 +14,7 @@ use hinet_model::{
 };
 use tokio::sync::{mpsc as channel, oneshot};
 use tokio_util::sync::CancellationToken;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::NodeError;
 use crate::protocol::ErrorKind;
@@ -38,7 +39,13 @@ struct Generation {
     sampling: Sampling,
     words: channel::Sender<String>,
     cancel: CancellationToken,
-    done: oneshot::Sender<Result<Spoken, NodeError>>,
+    done: Option<oneshot::Sender<Result<Spoken, NodeError>>>,
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        self.turns.iter_mut().for_each(|(_, content)| content.zeroize());
+    }
 }
 
 /// What the loaded anchor is.
@@ -122,7 +129,7 @@ impl Mind {
         cancel: CancellationToken,
     ) -> Result<Spoken, NodeError> {
         let (done, answer) = oneshot::channel();
-        self.post(Job::Generate(Box::new(Generation { turns, sampling, words, cancel, done })));
+        self.post(Job::Generate(Box::new(Generation { turns, sampling, words, cancel, done: Some(done) })));
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
@@ -205,13 +212,15 @@ fn work(models: &std::path::Path, loaded: &mut Option<Loaded>, job: Job) {
             let count = |mind: &mut Loaded| texts.iter().map(|text| mind.anchor.encode(text, false).len()).collect();
             let _ = done.send(need(models, loaded).map(count));
         }
-        Job::Generate(job) => {
+        Job::Generate(mut job) => {
             let outcome = if job.cancel.is_cancelled() {
                 Err(not_begun())
             } else {
                 need(models, loaded).and_then(|mind| speak(mind, &job))
             };
-            let _ = job.done.send(outcome);
+            if let Some(done) = job.done.take() {
+                let _ = done.send(outcome);
+            }
         }
         Job::Clear(done) => {
             if let Some(mind) = loaded {
@@ -224,7 +233,9 @@ fn work(models: &std::path::Path, loaded: &mut Option<Loaded>, job: Job) {
 
 fn speak(mind: &mut Loaded, job: &Generation) -> Result<Spoken, NodeError> {
     let turns: Vec<Turn<'_>> = job.turns.iter().map(|(role, content)| Turn { role, content }).collect();
-    let prompt = mind.anchor.encode(&mind.anchor.render(&turns, true)?, true);
+    // Wiped when the answer is made: what the caches hold is what forget empties.
+    let rendered = Zeroizing::new(mind.anchor.render(&turns, true)?);
+    let prompt = Zeroizing::new(mind.anchor.encode(&rendered, true));
     let context = mind.session.context();
     let generated = mind.session.generate(&prompt, &job.sampling, &mut |text| {
         let listening = text.is_empty() || job.words.blocking_send(text.to_owned()).is_ok();

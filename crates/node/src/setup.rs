@@ -125,11 +125,7 @@ fn make(settings: &Settings, name: &str, options: &InitOptions, folders: &[PathB
         ));
     }
     let staged = Home::at(staging(home.dir()));
-    // What an onboarding that was killed left behind.
-    match std::fs::remove_dir_all(staged.dir()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unwritable(home.dir(), &error)),
-        _ => {}
-    }
+    clear_staging(&home, &staged)?;
     let mut secrets = Vec::new();
     secrets.extend(options.passphrase.clone().map(Secret::Passphrase));
     if options.keychain {
@@ -148,7 +144,33 @@ fn make(settings: &Settings, name: &str, options: &InitOptions, folders: &[PathB
     drop(consent);
     drop(vault);
     std::fs::rename(staged.dir(), home.dir()).map_err(|error| unwritable(home.dir(), &error))?;
+    // Everything in it is on disk; its name follows now, or with the file system's own next commit.
+    if let Some(folder) = std::fs::canonicalize(home.dir()).ok().as_deref().and_then(Path::parent) {
+        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    }
     Ok(done)
+}
+
+/// Removes what an onboarding that was killed left behind, and nothing that an onboarding would not have made.
+fn clear_staging(home: &Home, staged: &Home) -> Result<(), NodeError> {
+    let found = match std::fs::read_dir(staged.dir()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        found => found.and_then(|entries| entries.collect::<Result<Vec<_>, _>>()),
+    };
+    let found = found.map_err(|error| unwritable(home.dir(), &error))?;
+    let made = ["vault.db", "keyslots", "ledger.head", "home.lock", "index", ".creating"];
+    let strange = found.iter().find(|entry| {
+        let name = entry.file_name();
+        !made.iter().any(|made| name.to_string_lossy().starts_with(made))
+    });
+    if let Some(strange) = strange {
+        return Err(NodeError::said(
+            ErrorKind::Failed,
+            format!("{} is in the way of making the home; it was left as it is.", strange.path().display()),
+            "Move that folder away, or use another --home.",
+        ));
+    }
+    std::fs::remove_dir_all(staged.dir()).map_err(|error| unwritable(home.dir(), &error))
 }
 
 /// Where a home is made before it appears.

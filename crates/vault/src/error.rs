@@ -171,6 +171,16 @@ pub enum VaultError {
     /// A passphrase must have at least one character.
     #[error("an empty passphrase protects nothing")]
     EmptyPassphrase,
+    /// There is no keychain on this system, or none for this session.
+    #[error("there is no OS keychain here, or it is not running ({source})")]
+    NoKeychain {
+        /// What was met when it was looked for.
+        #[source]
+        source: &'static keyring::Error,
+    },
+    /// The keychain asks somebody something, and nobody answers.
+    #[error("the OS keychain gave no answer")]
+    KeychainSilent,
     /// The keychain did not work.
     #[error("the OS keychain cannot be used: {source}")]
     Keychain {

@@ -2,9 +2,13 @@
 
 use crate::VaultError;
 use crate::keys::Key;
+use std::sync::mpsc;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 const SERVICE: &str = "hinet-icore";
+/// How long a keychain that asks its owner something is waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A place outside the home that keeps one 32-byte key per home.
 pub trait Keychain: Send + Sync {
@@ -29,16 +33,38 @@ pub trait Keychain: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsKeychain;
 
-/// The Secret Service client brings its own event loop, which must not start inside somebody's async runtime.
-fn apart<T: Send>(work: impl FnOnce() -> Result<T, keyring::Error> + Send) -> Result<T, VaultError> {
-    std::thread::scope(|scope| scope.spawn(work).join())
-        .unwrap_or(Err(keyring::Error::NoDefaultStore))
-        .map_err(|source| VaultError::Keychain { source: Box::new(source) })
+/// The first call finds this system's store and makes it the one that entries are looked up in. It stays what it was
+/// found to be: a keychain that appears later is seen by the next start.
+fn entry(home: &str) -> Result<keyring::Entry, VaultError> {
+    // An entry without a store says only that there is none; the store's own status says why.
+    if let Err(source) = keyring::Entry::store_status() {
+        return Err(VaultError::NoKeychain { source });
+    }
+    keyring::Entry::new(SERVICE, home).map_err(failed)
+}
+
+fn failed(source: keyring::Error) -> VaultError {
+    VaultError::Keychain { source: Box::new(source) }
+}
+
+/// Runs `work` on a thread of its own: the Secret Service client brings its own event loop, which must not start inside
+/// somebody's async runtime, and a locked keychain asks the person, who may be sitting at another screen.
+fn apart<T: Send + 'static>(
+    home: &str,
+    work: impl FnOnce(keyring::Entry) -> Result<T, keyring::Error> + Send + 'static,
+) -> Result<T, VaultError> {
+    let (done, outcome) = mpsc::channel();
+    let home = home.to_owned();
+    std::thread::spawn(move || {
+        // Where nobody waits any more, nobody is to be told.
+        let _ = done.send(entry(&home).and_then(|entry| work(entry).map_err(failed)));
+    });
+    outcome.recv_timeout(PATIENCE).unwrap_or(Err(VaultError::KeychainSilent))
 }
 
 impl Keychain for OsKeychain {
     fn get(&self, home: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
-        apart(|| match keyring::Entry::new(SERVICE, home)?.get_secret() {
+        apart(home, |entry| match entry.get_secret() {
             Ok(secret) => Ok(Some(Zeroizing::new(secret))),
             Err(keyring::Error::NoEntry) => Ok(None),
             Err(error) => Err(error),
@@ -46,11 +72,12 @@ impl Keychain for OsKeychain {
     }
 
     fn set(&self, home: &str, key: &[u8]) -> Result<(), VaultError> {
-        apart(|| keyring::Entry::new(SERVICE, home)?.set_secret(key))
+        let key = Zeroizing::new(key.to_vec());
+        apart(home, move |entry| entry.set_secret(&key))
     }
 
     fn delete(&self, home: &str) -> Result<(), VaultError> {
-        apart(|| match keyring::Entry::new(SERVICE, home)?.delete_credential() {
+        apart(home, |entry| match entry.delete_credential() {
             Err(keyring::Error::NoEntry) => Ok(()),
             other => other,
         })

@@ -51,7 +51,9 @@ pub fn weigh(question: &Question, hit: &Hit, rarity: &dyn Fn(&str) -> f32) -> Ev
     let meaning = hit.parts.vector.clamp(0.0, 1.0);
     // "How many employees" is not answered by a passage that counts something else.
     let counts = question.counted.as_ref().is_none_or(|counted| presence(counted, &there) > 0.0);
-    let fits = holds_wanted(question.wanted, &hit.text) && counts;
+    // Nor is a question about Priya answered by what is known of Clara.
+    let named = question.names.iter().all(|name| presence(name, &there) > 0.0);
+    let fits = holds_wanted(question.wanted, &hit.text) && counts && named;
     let strength = (0.62 * coverage + 0.55 * meaning - if fits { 0.0 } else { MISFIT }).clamp(0.0, 1.0);
     Evidence { coverage, meaning, fits, strength }
 }

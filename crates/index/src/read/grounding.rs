@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use super::numbers::{holds_number, misread_unit, number_at};
 use super::words::{is_stop, sentences, stems, stems_at};
 
 /// What became of an answer when it was held against its passage.
@@ -67,9 +68,13 @@ pub fn ground(answer: &str, title: &str, passage: &str, question: &str) -> Groun
         let first = std::mem::replace(&mut sentence_start, false);
         let number = word.bytes().any(|b| b.is_ascii_digit());
         if number {
-            let whole = number_at(answer, at.start);
+            let range = number_at(answer, at.start);
+            let whole = &answer[range.clone()];
             if !holds_number(passage, whole) && !holds_number(question, whole) && !holds_number(title, whole) {
                 return Grounding::Invented(whole.to_owned());
+            }
+            if let Some(misread) = misread_unit(answer, range, passage) {
+                return Grounding::Invented(misread);
             }
         }
         if is_stop(&stem) && !number {
@@ -98,25 +103,6 @@ pub fn ground(answer: &str, title: &str, passage: &str, question: &str) -> Groun
         return Grounding::Astray;
     }
     if speaks_of_the_question(&news, passage, &question_stems) { Grounding::Grounded } else { Grounding::Astray }
-}
-
-/// The whole number expression around a digit: `14:39`, `48,000`, `2.85`, without punctuation at its ends.
-fn number_at(text: &str, at: usize) -> &str {
-    let part = |c: char| c.is_alphanumeric() || matches!(c, ':' | '.' | ',' | '-' | '/');
-    let start = text[..at].char_indices().rev().take_while(|(_, c)| part(*c)).last().map_or(at, |(i, _)| i);
-    let end = text[at..].find(|c: char| !part(c)).map_or(text.len(), |n| at + n);
-    text[start..end].trim_matches(|c: char| !c.is_alphanumeric())
-}
-
-/// Whether a text holds this very number, not merely its digits inside another one.
-fn holds_number(text: &str, number: &str) -> bool {
-    text.match_indices(number).any(|(at, _)| number_at(text, at) == number)
-        || text.match_indices(number).any(|(at, found)| {
-            let before = text[..at].chars().next_back();
-            let after = text[at + found.len()..].chars().next();
-            !before.is_some_and(|c| c.is_alphanumeric() || matches!(c, ':' | '.' | ','))
-                && !after.is_some_and(|c| c.is_alphanumeric() || c == ':')
-        })
 }
 
 /// Whether what the answer adds stands where the passage speaks of the question: "the concert is on 20 December" does
@@ -155,6 +141,10 @@ mod tests {
             ground("It leaves from Lisbon at 14:39.", "", passage, question),
             Grounding::Invented("Lisbon".into())
         );
+        let dog = "Bolota weighs 17 kilos. Her chip ends in 7731.";
+        let misread = ground("Bolota is 7731 kilos.", "", dog, "How heavy is Bolota?");
+        assert_eq!(misread, Grounding::Invented("7731 kilo".into()));
+        assert_eq!(ground("Bolota weighs 17 kilos.", "", dog, "How heavy is Bolota?"), Grounding::Grounded);
         for astray in
             ["", "I'm sorry, I don't know.", "Your train to Porto leaves.", "Trains are a wonderful means of travel."]
         {

@@ -6,6 +6,7 @@
 
 mod evidence;
 mod grounding;
+mod numbers;
 mod question;
 mod quote;
 mod words;

@@ -1,6 +1,6 @@
 //! What a message is after: something from the memory, or just talk; and what sort of thing would answer it.
 
-use super::words::{is_stop, stems};
+use super::words::{is_stop, stems, stems_at};
 
 /// Whether the memory is to be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Question {
     pub wanted: Wanted,
     /// Stems of its content words, in order, each once.
     pub terms: Vec<String>,
+    /// Stems of the names in it: words with a capital that do not begin the message.
+    pub names: Vec<String>,
     /// The stem of what is counted, where the question is "how many …".
     pub counted: Option<String>,
 }
@@ -137,8 +139,18 @@ impl Question {
             _ => Intent::Recall,
         };
         let counted = all.windows(3).find(|w| w[0] == "how" && w[1] == "mani" && !is_stop(&w[2])).map(|w| w[2].clone());
-        Self { intent, wanted: wanted(&lower), terms, counted }
+        Self { intent, wanted: wanted(&lower), terms, names: names(text), counted }
     }
+}
+
+fn names(text: &str) -> Vec<String> {
+    let capital = |at: usize| text[at..].chars().next().is_some_and(char::is_uppercase);
+    stems_at(text)
+        .into_iter()
+        .skip(1)
+        .filter(|(stem, at)| !is_stop(stem) && capital(at.start))
+        .map(|(stem, _)| stem)
+        .collect()
 }
 
 fn wanted(lower: &str) -> Wanted {

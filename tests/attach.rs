@@ -2,6 +2,7 @@
 //! replaying a recorded session, with a frame put in after a genuine handshake, with an oversized frame, and an approval
 //! without the owner's proof or with a used one are each refused and written down; a flood of them does not fill the
 //! ledger. The client in here speaks the wire format by itself, so that it can say what a real one never would.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
 #![allow(clippy::disallowed_types, reason = "this test is the stranger at the node's door")]
 
 mod support;
@@ -459,10 +460,11 @@ fn a_flood_of_strangers_does_not_fill_the_ledger() {
     person.icore(["node", "--stop"]);
     assert!(process::ended(&mut node.child).success(), "the node stops");
     let log = person.json(["audit", "log", "-n", "5000"]);
-    let counted = log["entries"].as_array().unwrap().iter().any(|line| {
-        line["kind"] == "attach_refused" && line["text"].as_str().unwrap().contains("200 more attaches were refused")
+    // The silent ones may count, where the node was just speaking when they left.
+    let counted = log["entries"].as_array().unwrap().iter().filter_map(|line| line["text"].as_str()).find_map(|said| {
+        said.strip_suffix(" more attaches were refused or cut off")?.parse::<u64>().ok()
     });
-    assert!(counted, "the rest are counted: {}", log["entries"][0]);
+    assert!(counted.is_some_and(|more| (200..=260).contains(&more)), "the rest are counted: {counted:?}");
 }
 
 /// Another `icore` works through whatever has the home open: the node, or the terminal's own.

@@ -1,5 +1,7 @@
 //! The ordinary life with an iCore, command by command as a person types them: make one, read, ask, watch, forget, stop
 //! everything, change the keys, restore, check the ledger elsewhere, and end the node.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+#![allow(clippy::disallowed_types, reason = "the test starts programs as a person would")]
 
 mod support;
 
@@ -202,7 +204,10 @@ fn items_sources_and_times_are_forgotten() {
     assert_eq!(done["items"], 1, "{done}");
     assert!(!finds(&person, "lighthouse keeper") && finds(&person, "climbing roses"));
     fails(&person, &["memory", "forget", "--from", "2021-01-01", "--to", "2020-01-01", "--yes"], 2);
+    // Nobody is there to be asked, and nobody said yes.
+    let item = hits(&person, "climbing roses")[0]["item"].as_str().unwrap().to_owned();
     fails(&person, &["memory", "forget", "--item", &item], 2);
+    assert!(finds(&person, "climbing roses"));
 
     // By source.
     let source = sources(&person)[0]["id"].as_str().unwrap().to_owned();

@@ -3,6 +3,8 @@
 //!
 //! `ICORE_KILL_POINTS=200 cargo test --release --test kill -- --nocapture` is the long trial; the default is a small
 //! one. `ICORE_KILL_SEED` repeats one (as far as the machine's timing lets it).
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+#![allow(clippy::disallowed_types, reason = "the test starts programs as a person would")]
 
 mod support;
 

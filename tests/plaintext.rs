@@ -2,6 +2,7 @@
 //!
 //! The second half decrypts everything there is: each page of the database, each file of the index (its term
 //! dictionaries walked word by word), and it holds the write-ahead log to be empty when the command returns.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
 
 mod support;
 

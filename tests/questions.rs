@@ -1,4 +1,5 @@
 //! Twenty questions about a folder of 300 mixed documents, and ten that nothing in it answers, with the embedded anchor.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
 
 mod support;
 

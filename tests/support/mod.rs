@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: a made-up owner's home, and the built `icore` run as a person would run it.
 #![allow(dead_code, reason = "each test target uses a part of it")]
+#![allow(clippy::disallowed_types, reason = "the tests start the built icore and knock at its door")]
 
 pub mod corpus;
 pub mod office;

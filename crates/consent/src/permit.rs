@@ -14,7 +14,7 @@ use crate::{Refusal, live::Lease};
 /// Only `Consent::permit` builds one; a look-alike does not compile:
 ///
 /// ```compile_fail,E0451
-/// let forged = hinet_consent::Permit { asker: todo!(), digest: todo!(), len: 0, entry: 0, lease: todo!() };
+/// let forged = hinet_consent::Permit { asker: unreachable!(), digest: unreachable!(), len: 0, entry: 0, lease: unreachable!() };
 /// ```
 ///
 /// It cannot be kept and used twice:
@@ -79,7 +79,7 @@ impl fmt::Debug for Permit {
 /// Bytes that may leave now. A door that sends takes this and nothing else.
 ///
 /// ```compile_fail,E0451
-/// let forged = hinet_consent::Cleared { to: todo!(), bytes: b"secret", entry: 0, grant: todo!() };
+/// let forged = hinet_consent::Cleared { to: unreachable!(), bytes: b"secret", entry: 0, grant: unreachable!() };
 /// ```
 pub struct Cleared<'a> {
     to: Asker,
@@ -125,7 +125,7 @@ impl fmt::Debug for Cleared<'_> {
 /// Only `Consent::release` builds one, and it is not `Clone`:
 ///
 /// ```compile_fail,E0451
-/// let forged = hinet_consent::Released { value: "secret", entry: 0, lease: todo!() };
+/// let forged = hinet_consent::Released { value: "secret", entry: 0, lease: unreachable!() };
 /// ```
 ///
 /// ```compile_fail,E0277

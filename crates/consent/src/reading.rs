@@ -12,7 +12,7 @@ use crate::{Refusal, live::Lease};
 /// Only `Consent::admit` builds one:
 ///
 /// ```compile_fail,E0451
-/// let forged = hinet_consent::Reading { source: todo!(), roots: vec![], excluded: vec![], lease: todo!() };
+/// let forged = hinet_consent::Reading { source: unreachable!(), roots: vec![], excluded: vec![], lease: unreachable!() };
 /// ```
 ///
 /// Clones share its life: when the grant is revoked, every clone is dead.

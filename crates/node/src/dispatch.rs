@@ -230,7 +230,9 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::Chat { session, text, params } => flows::chat::chat(node, session, text, params, sink, cancel).await,
         Op::Cancel { .. } => Ok(Event::Done),
         Op::Sessions => node.apart("the conversations", flows::memory::sessions).await,
-        Op::Messages { session } => node.apart("the messages", move |node| flows::memory::messages(node, session)).await,
+        Op::Messages { session } => {
+            node.apart("the messages", move |node| flows::memory::messages(node, session)).await
+        }
         Op::Ingest { paths } => flows::ingest::ingest(node, paths, sink, cancel).await,
         Op::Sources => node.apart("the sources", flows::sources::list).await,
         Op::SourceAdd { path } => flows::sources::add(node, path, sink, cancel).await,

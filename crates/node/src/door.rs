@@ -216,8 +216,7 @@ fn listen(node: &Node) -> Result<PathBuf, Failure> {
         if more > 0 {
             let said = format!("{more} more attaches were refused or cut off");
             // The node is ending: there is nobody left to tell that the disk is full.
-            let r = node.apart("the ledger", move |node| node.record(EntryKind::AttachRefused, &said)).await;
-            eprintln!("DEBUG {r:?} {more}");
+            let _ = node.apart("the ledger", move |node| node.record(EntryKind::AttachRefused, &said)).await;
         }
     });
     Ok(path)

@@ -171,7 +171,7 @@ fn load(models: &std::path::Path) -> Result<Loaded, NodeError> {
     })?;
     let anchor = Anchor::load(&paths)?;
     let context = anchor.context().min(CONTEXT_MAX);
-    Ok(Loaded { session: anchor.session(context), anchor, passages: entry.passages, sampling: entry.sampling.clone() })
+    Ok(Loaded { session: anchor.session(context), anchor, passages: entry.passages, sampling: entry.sampling })
 }
 
 fn run(models: &std::path::Path, queue: &mpsc::Receiver<Job>) {
@@ -204,7 +204,7 @@ fn work(models: &std::path::Path, loaded: &mut Option<Loaded>, job: Job) {
             let about = need(models, loaded).map(|mind| About {
                 context: mind.session.context(),
                 passages: mind.passages,
-                sampling: mind.sampling.clone(),
+                sampling: mind.sampling,
             });
             let _ = done.send(about);
         }

@@ -1,4 +1,5 @@
 //! Two clients of one home: the second attaches to the first one's node, and neither is left hanging.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
 
 use std::path::Path;
 

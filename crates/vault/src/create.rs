@@ -39,7 +39,8 @@ impl Vault {
         now: Millis,
         options: Options,
     ) -> Result<Self, VaultError> {
-        if home.exists() {
+        let slots = home.keyslots().exists() || home.keyslots_copy().exists();
+        if home.exists() && slots && home.db().exists() {
             return Err(VaultError::AlreadyThere { path: home.dir().to_owned() });
         }
         clear_unfinished(home)?;

@@ -80,11 +80,12 @@ impl Home {
         self.dir.join(".creating")
     }
 
-    /// Whether a whole home is here: keyslots (or their copy) and the database.
+    /// Whether a home is here, or what is left of one: opening it says what is missing. What a creation that was
+    /// killed left behind is none.
     #[must_use]
     pub fn exists(&self) -> bool {
-        let slots = self.keyslots().exists() || (self.keyslots_copy().exists() && !self.cradle().exists());
-        slots && self.db().exists()
+        let left = || self.keyslots_copy().exists() || self.db().exists();
+        self.keyslots().exists() || (!self.cradle().exists() && left())
     }
 }
 

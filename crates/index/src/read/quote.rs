@@ -15,10 +15,7 @@ const HEADING: f32 = 2.5;
 #[must_use]
 pub fn quote(question: &Question, title: &str, passage: &str) -> Range<usize> {
     let parts = sentences(passage);
-    let is_heading = |part: usize| {
-        let line = &passage[parts[part].clone()];
-        line == title || (line.starts_with('#') && !line.ends_with('.'))
-    };
+    let is_heading = |part: usize| looks_like_heading(passage, parts[part].clone(), title);
     let rate = |part: usize| {
         let heading = if is_heading(part) { HEADING } else { 0.0 };
         rate(question, &passage[parts[part].clone()]) - heading
@@ -43,6 +40,14 @@ pub fn quote(question: &Question, title: &str, passage: &str) -> Range<usize> {
     }
     let range = parts[first].start..parts[last].end;
     if range.len() <= QUOTE_MAX { range } else { cut(passage, range) }
+}
+
+/// A Markdown heading, the title, or a short line of its own before a blank one.
+fn looks_like_heading(passage: &str, range: Range<usize>, title: &str) -> bool {
+    let after = &passage[range.end..];
+    let line = &passage[range];
+    let ended = line.ends_with(['.', '!', '?', ':', ';', ',']);
+    line == title || !ended && (line.starts_with('#') || (line.len() <= 60 && after.starts_with("\n\n")))
 }
 
 fn rate(question: &Question, sentence: &str) -> f32 {

@@ -177,8 +177,7 @@ async fn a_forget_stops_answers_and_waits_for_them() {
     let mut desk = Desk::open().await;
     let (answering, answer, work) = (desk.node.clone(), desk.node.live_answer(), desk.node.live());
     let guard = answering.answering.read().await;
-    let forget =
-        desk.ask(Op::Forget { target: ForgetTarget::Time { from: 0, to: 1 }, dry_run: false }, None).await;
+    let forget = desk.ask(Op::Forget { target: ForgetTarget::Time { from: 0, to: 1 }, dry_run: false }, None).await;
     answer.cancelled().await;
     assert!(!work.is_cancelled(), "only answers are stopped");
     // An answer that began since then is told too, for as long as the forget waits.

@@ -1,8 +1,8 @@
 //! What a lasting node does by itself: catch up with its folders, watch them, make the vectors that are missing.
 
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 use std::sync::Arc;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 

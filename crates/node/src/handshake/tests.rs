@@ -83,11 +83,7 @@ async fn the_nodes_own_proof_is_no_answer() {
     let nonce = fresh_nonce();
     let (verdict, why) = stranger(&secret, |hello| {
         let version = PROTOCOL_VERSION.to_le_bytes();
-        Attach {
-            version: PROTOCOL_VERSION,
-            nonce,
-            mac: tag(&secret, &[b"node", &version, &nonce.0, &hello.nonce.0]),
-        }
+        Attach { version: PROTOCOL_VERSION, nonce, mac: tag(&secret, &[b"node", &version, &nonce.0, &hello.nonce.0]) }
     })
     .await;
     assert_ne!(message(&verdict), "welcome");

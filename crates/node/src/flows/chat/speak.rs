@@ -21,6 +21,9 @@ const TRIES: usize = 2;
 /// What icore says of itself: true whatever model answers.
 const ABOUT: &str = include_str!("../../../../../prompts/about.md");
 const NOT_IN_MEMORY: &str = "That is not in your memory.";
+/// The same, where there is no memory yet.
+const NOTHING_READ: &str = "That is not in your memory: nothing has been read yet. Open a folder first, in the \
+     sources pane or with `icore sources add FOLDER`.";
 
 /// An answer before it is stored.
 pub(super) struct Reply {
@@ -72,8 +75,10 @@ pub(super) async fn answer(
     let width = about.passages.max(1);
     let passages: Vec<&Hit> = recalled.passages().take(TRIES * width).collect();
     let Some(best) = passages.first() else {
-        sink.send_until(Event::ChatDelta { text: NOT_IN_MEMORY.into() }, cancel).await;
-        return Ok(said(NOT_IN_MEMORY.into(), "not_in_memory"));
+        let empty = node.vault.read(|r| r.counts())?.items == 0;
+        let text = if empty { NOTHING_READ } else { NOT_IN_MEMORY };
+        sink.send_until(Event::ChatDelta { text: text.into() }, cancel).await;
+        return Ok(said(text.into(), "not_in_memory"));
     };
     let mut read = Vec::new();
     let mut last = None;

@@ -153,7 +153,9 @@ fn a_watched_folder_is_followed() {
     took("a deleted file is gone after", &mut || !finds(&person, "heron1 on the weir"));
     fs::rename(person.files().join("new2.md"), person.files().join("garden/moved.md")).unwrap();
     took("a renamed file has its new name after", &mut || {
-        hits(&person, "heron2 on the weir").iter().any(|hit| hit["source"].as_str().unwrap().ends_with("garden/moved.md"))
+        hits(&person, "heron2 on the weir")
+            .iter()
+            .any(|hit| hit["source"].as_str().unwrap().ends_with("garden/moved.md"))
     });
     let names: Vec<_> = hits(&person, "heron2 weir").iter().map(|h| h["source"].as_str().unwrap().to_owned()).collect();
     assert!(!names.iter().any(|name| name.ends_with("new2.md")), "the old name is gone: {names:?}");
@@ -353,9 +355,15 @@ fn an_exported_ledger_verifies_anywhere_and_a_changed_byte_is_named() {
     assert_eq!(code, Some(0), "{said} {error}");
     let report: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(report["ok"], true, "{report}");
-    assert_eq!(report["head"], person.json(["audit", "log", "-n", "50"])["entries"].as_array().unwrap().iter().find(|e| {
-        e["seq"].as_u64().unwrap() + 1 == report["entries"].as_u64().unwrap()
-    }).unwrap()["hash"]);
+    assert_eq!(
+        report["head"],
+        person.json(["audit", "log", "-n", "50"])["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|e| { e["seq"].as_u64().unwrap() + 1 == report["entries"].as_u64().unwrap() })
+            .unwrap()["hash"]
+    );
     let (code, ..) = verify(&file, &"0".repeat(64));
     assert_eq!(code, Some(1), "signed by somebody else");
 

@@ -13,36 +13,46 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hinet_vault::{Home, Secret, Vault, VaultError};
-use support::{Dice, PASSPHRASE, Person, setting, text};
-use zeroize::Zeroizing;
+use hinet_vault::{Home, VaultError};
+use support::opened::{holds, index_files, index_terms, open, pages};
+use support::{Dice, Person, setting, text};
 
 const QUESTION: &str = "How many gulls does the lighthouse keeper count?";
 /// Notes written for one ingest.
 const BATCH: usize = 12;
 
-fn finish(child: Child) -> (bool, String) {
-    let output = child.wait_with_output().unwrap();
-    (output.status.success(), text(&output.stdout))
+/// What came of a command that was to be killed.
+struct Struck {
+    /// Whether it said that it was done.
+    done: bool,
+    /// What it printed.
+    said: String,
+    /// How long it took, where it ended before it was killed.
+    took: Option<Duration>,
 }
 
-/// Starts a command and kills `victim` (or, where there is none, the command) after `after`. Gives whether the command
-/// said it was done, and what it printed.
-fn run_and_kill(mut command: Command, victim: Option<&mut Child>, after: Duration) -> (bool, String) {
+/// Starts a command and kills `victim` (or, where there is none, the command) after `after`.
+fn run_and_kill(mut command: Command, victim: Option<&mut Child>, after: Duration) -> Struck {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let began = Instant::now();
-    while began.elapsed() < after {
-        if child.try_wait().unwrap().is_some() {
-            break;
-        }
+    let mut took = None;
+    while began.elapsed() < after && took.is_none() {
         std::thread::sleep(Duration::from_millis(1));
+        took = child.try_wait().unwrap().map(|_| began.elapsed());
     }
     match victim {
         Some(victim) => victim.kill().unwrap(),
         // It may have ended just now.
         None => drop(child.kill()),
     }
-    finish(child)
+    let output = child.wait_with_output().unwrap();
+    Struck { done: output.status.success(), said: text(&output.stdout), took }
+}
+
+/// What is believed of how long a command takes, after one more: as long as it took, or longer where it was cut short
+/// near the end. So the kills reach the end of it, too.
+fn learnt(span: Duration, after: Duration, struck: &Struck) -> Duration {
+    struck.took.unwrap_or(if after > span.mul_f64(0.9) { span.mul_f64(1.15) } else { span })
 }
 
 /// How long a command takes when nothing kills it, so that the kills fall inside it.
@@ -68,8 +78,10 @@ struct Trial {
     person: Person,
     dice: Dice,
     told: Acknowledged,
-    /// Kills that fell before the command was done.
+    /// Kills, and those that fell before the command was done.
     cut: BTreeMap<&'static str, (u64, u64)>,
+    /// How long a command takes, alone and through a node, as it was seen last.
+    spans: BTreeMap<(&'static str, bool), Duration>,
     next: u64,
 }
 
@@ -80,25 +92,21 @@ impl Trial {
         command
     }
 
-    /// A random moment within a span, or a little after it.
-    fn moment(&mut self, span: Duration) -> Duration {
-        span.mul_f64(self.dice.roll(1150) as f64 / 1000.0)
-    }
-
     /// Runs a command to be killed; every third time a node does the work, and it is the node that is killed.
-    fn strike(&mut self, what: &'static str, arguments: &[&str], span: Duration) -> (bool, String) {
-        let after = self.moment(span);
+    fn strike(&mut self, what: &'static str, arguments: &[&str]) -> Struck {
         let through_node = what != "unlock" && self.dice.roll(3) == 0;
         let mut node = through_node.then(|| self.person.node());
-        let command = self.command(arguments);
-        let (done, said) = run_and_kill(command, node.as_mut().map(|node| &mut node.child), after);
+        let span = self.spans[&(what, through_node)];
+        let after = span.mul_f64(self.dice.roll(1100) as f64 / 1000.0);
+        let struck = run_and_kill(self.command(arguments), node.as_mut().map(|node| &mut node.child), after);
+        self.spans.insert((what, through_node), learnt(span, after, &struck));
         let count = self.cut.entry(what).or_default();
         count.0 += 1;
-        count.1 += u64::from(!done);
-        (done, said)
+        count.1 += u64::from(!struck.done);
+        struck
     }
 
-    fn ingest(&mut self, span: Duration) {
+    fn ingest(&mut self) {
         let folder = self.person.files().join(format!("batch-{}", self.next));
         let mut notes = BTreeMap::new();
         for n in 0..BATCH {
@@ -107,7 +115,7 @@ impl Trial {
             let path = self.person.file(&format!("{}/note-{n}.md", folder.file_name().unwrap().display()), &body);
             notes.insert(std::fs::canonicalize(path).unwrap(), body);
         }
-        let (done, said) = self.strike("ingest", &["ingest", folder.to_str().unwrap(), "--json"], span);
+        let Struck { done, said, .. } = self.strike("ingest", &["ingest", folder.to_str().unwrap(), "--json"]);
         if done {
             let report: serde_json::Value = serde_json::from_str(&said).unwrap();
             assert_eq!(report["new"], BATCH, "{said}");
@@ -115,8 +123,8 @@ impl Trial {
         }
     }
 
-    fn chat(&mut self, span: Duration) {
-        let (done, said) = self.strike("chat", &["ask", QUESTION, "--json"], span);
+    fn chat(&mut self) {
+        let Struck { done, said, .. } = self.strike("chat", &["ask", QUESTION, "--json"]);
         if done {
             let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
             self.told.answers.push(answer["answer"].as_str().unwrap().to_owned());
@@ -136,14 +144,17 @@ impl Trial {
     }
 
     /// Killed while forgetting a secret.
-    fn forget(&mut self, span: Duration) {
+    fn forget(&mut self) {
         let (secret, item) = self.secret();
-        let (done, _) = self.strike("forget", &["memory", "forget", "--item", &item, "--yes"], span);
+        let Struck { done, .. } = self.strike("forget", &["memory", "forget", "--item", &item, "--yes"]);
         // A start, whatever it starts for, finishes what was begun. Then it is there whole, or gone for good.
         self.person.json(["memory", "stats"]);
-        let pages = pages(&self.open());
-        let needle = secret.as_bytes();
-        let there = pages.windows(needle.len()).any(|window| window == needle);
+        let vault = open(&self.person);
+        let there = holds(&pages(&vault), secret.as_bytes());
+        let (words, _, deleted) = index_terms(&index_files(&vault, &Home::at(self.person.home()).index_dir()));
+        assert_eq!(words.contains(&secret), there, "{secret}: the index and the vault disagree");
+        assert!(there || deleted == 0, "{secret}: {deleted} deleted passages are still in the index");
+        drop(vault);
         let shown = self.command(&["memory", "show", &item]).output().unwrap();
         assert_eq!(shown.status.success(), there, "{secret}: forgotten by half: {}", text(&shown.stderr));
         assert!(!(done && there), "{secret}: it was said to be forgotten, and it is there");
@@ -153,12 +164,8 @@ impl Trial {
         self.told.forgotten.insert(secret);
     }
 
-    fn unlock(&mut self, span: Duration) {
-        self.strike("unlock", &["memory", "stats"], span);
-    }
-
-    fn open(&self) -> Vault {
-        Vault::open(&Home::at(self.person.home()), &Secret::Passphrase(Zeroizing::new(PASSPHRASE.into()))).unwrap()
+    fn unlock(&mut self) {
+        self.strike("unlock", &["memory", "stats"]);
     }
 
     /// The next start, and then what is really in the vault.
@@ -168,7 +175,7 @@ impl Trial {
         let entries = report["entries"].as_u64().unwrap();
         assert!(entries >= self.told.ledger, "{point}: the ledger had {} entries: {report}", self.told.ledger);
         self.told.ledger = entries;
-        let vault = self.open();
+        let vault = open(&self.person);
         let (items, said) = vault
             .read(|r| {
                 let mut items = BTreeMap::new();
@@ -200,12 +207,6 @@ impl Trial {
     }
 }
 
-fn pages(vault: &Vault) -> Vec<u8> {
-    let mut all = Vec::new();
-    vault.for_each_page(&mut |page| all.extend_from_slice(page)).unwrap();
-    all
-}
-
 fn init(person: &Person) -> Command {
     let mut command = person.command();
     command.args(["init", "--name", "Maya", "--root", "general", "--passphrase-file"]).arg(person.path("passphrase"));
@@ -215,14 +216,16 @@ fn init(person: &Person) -> Command {
 
 /// Whole or not at all: either there is no home and init starts again, or there is one and its words are kept.
 fn kill_init(points: u64, dice: &mut Dice) -> u64 {
-    let whole = span_of(init(&Person::new()));
+    let mut whole = span_of(init(&Person::new()));
     let mut cut = 0;
     for n in 0..points {
         let person = Person::new();
-        let after = whole.mul_f64(dice.roll(1150) as f64 / 1000.0);
-        let (done, _) = run_and_kill(init(&person), None, after);
+        let after = whole.mul_f64(dice.roll(1100) as f64 / 1000.0);
+        let struck = run_and_kill(init(&person), None, after);
+        whole = learnt(whole, after, &struck);
+        let done = struck.done;
         cut += u64::from(!done);
-        let point = format!("init {n}, killed after {after:?} of {whole:?}");
+        let point = format!("init {n}, killed after {after:?}");
         if !done {
             // The same command again: it makes the home, or says that it is there and brings its words.
             let again = init(&person).output().unwrap();
@@ -257,6 +260,7 @@ fn nothing_acknowledged_is_lost() {
         dice,
         told: Acknowledged::default(),
         cut: BTreeMap::from([("init", (inits, cut))]),
+        spans: BTreeMap::new(),
         next: 0,
     };
     for n in 0..8 {
@@ -264,18 +268,24 @@ fn nothing_acknowledged_is_lost() {
         trial.person.file(&format!("keepers/keeper-{n}.md"), body);
     }
     let keepers = trial.person.files().join("keepers");
-    let span = |arguments: &[&str]| span_of(trial.command(arguments));
-    let ingest = span(&["ingest", keepers.to_str().unwrap()]);
-    let (unlock, chat) = (span(&["memory", "stats"]), span(&["ask", QUESTION]));
     let (_, item) = trial.secret();
-    let forget = span_of(trial.command(&["memory", "forget", "--item", &item, "--yes"]));
-    println!("undisturbed: unlock {unlock:?}, ingest {ingest:?}, chat {chat:?}, forget {forget:?}");
+    let undisturbed: [(&'static str, &[&str]); 4] = [
+        ("unlock", &["memory", "stats"]),
+        ("ingest", &["ingest", keepers.to_str().unwrap()]),
+        ("chat", &["ask", QUESTION]),
+        ("forget", &["memory", "forget", "--item", &item, "--yes"]),
+    ];
+    for (what, arguments) in undisturbed {
+        let span = span_of(trial.command(arguments));
+        trial.spans.extend([((what, false), span), ((what, true), span)]);
+    }
+    println!("undisturbed: {:?}", trial.spans);
     for n in 0..points - inits {
         match n % 4 {
-            0 => trial.ingest(ingest),
-            1 => trial.chat(chat),
-            2 => trial.forget(forget),
-            _ => trial.unlock(unlock),
+            0 => trial.ingest(),
+            1 => trial.chat(),
+            2 => trial.forget(),
+            _ => trial.unlock(),
         }
         trial.check(&format!("point {n} of seed {seed}"));
     }

@@ -6,14 +6,13 @@
 
 mod support;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hinet_vault::{Home, Secret, Vault, sealed};
+use hinet_vault::Home;
 use serde_json::Value;
-use support::{PASSPHRASE, Person, files_below, text};
-use tantivy::directory::{Directory, RamDirectory};
-use zeroize::Zeroizing;
+use support::opened::{holds, index_files, index_terms, open, pages};
+use support::{Person, files_below, text};
 
 /// Planted in a document, and asked about in other words.
 const PLANTED: &str = "The heron quietly swallowed eleven marzipan violins behind Clara's observatory";
@@ -54,19 +53,6 @@ fn spellings(sentence: &str) -> Vec<(&'static str, Vec<u8>)> {
         }
     }
     all
-}
-
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    assert!(needle.len() >= 4, "a needle so short is found anywhere");
-    let (first, rest) = needle.split_first().unwrap();
-    let mut from = 0;
-    while let Some(at) = haystack[from..].iter().position(|byte| byte == first) {
-        from += at + 1;
-        if haystack[from..].starts_with(rest) {
-            return true;
-        }
-    }
-    false
 }
 
 /// Names every file in which a piece of a sentence shows, and how.
@@ -144,10 +130,6 @@ struct Known {
     hash: String,
 }
 
-fn open(person: &Person) -> Vault {
-    Vault::open(&Home::at(person.home()), &Secret::Passphrase(Zeroizing::new(PASSPHRASE.into()))).unwrap()
-}
-
 /// Looks an item up, and shows that the search that must not find it later finds it now.
 fn known(person: &Person, file: &Path) -> Known {
     let known = look_up(person, file);
@@ -184,57 +166,6 @@ fn look_up(person: &Person, file: &Path) -> Known {
             })
         })
         .unwrap()
-}
-
-/// Every page of the database, decrypted; the pages of the write-ahead log are among them.
-fn pages(vault: &Vault) -> Vec<u8> {
-    let mut all = Vec::new();
-    vault.for_each_page(&mut |page| all.extend_from_slice(page)).unwrap();
-    all
-}
-
-/// Every file of the index, decrypted, by the name tantivy knows it under. Nothing lies there that is not among them.
-fn index_files(vault: &Vault, dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let (key, names) = (vault.seal_key("index"), vault.derive_key("index names"));
-    let place = |name: &str| dir.join(&blake3::keyed_hash(&names, name.as_bytes()).to_hex()[..40]);
-    let unsealed = |name: &str| {
-        let bytes = std::fs::read(place(name)).ok()?;
-        Some(sealed::unseal(&key, &format!("index/{name}"), &bytes).unwrap())
-    };
-    let listed: Vec<String> = serde_json::from_slice(&unsealed(".managed.json").unwrap()).unwrap();
-    let all = listed.iter().map(String::as_str).chain(["meta.json", ".managed.json"]).collect::<BTreeSet<_>>();
-    let found: Vec<_> = all.into_iter().filter_map(|name| Some((PathBuf::from(name), unsealed(name)?))).collect();
-    let here: HashSet<PathBuf> = files_below(dir).into_iter().collect();
-    let opened: HashSet<PathBuf> = found.iter().map(|(name, _)| place(name.to_str().unwrap())).collect();
-    assert_eq!(here, opened, "every file of the index was opened");
-    found
-}
-
-/// Every word of every dictionary of the index, and every chunk it holds, deleted or not, and how many were deleted.
-fn index_terms(files: &[(PathBuf, Vec<u8>)]) -> (HashSet<String>, HashSet<i64>, u32) {
-    let memory = RamDirectory::create();
-    for (name, bytes) in files {
-        memory.atomic_write(name, bytes).unwrap();
-    }
-    let index = tantivy::Index::open(memory).unwrap();
-    let searcher = index.reader().unwrap().searcher();
-    let (mut words, mut chunks, mut deleted) = (HashSet::new(), HashSet::new(), 0);
-    for segment in searcher.segment_readers() {
-        deleted += segment.num_deleted_docs();
-        for (field, entry) in index.schema().fields() {
-            if !matches!(entry.field_type(), tantivy::schema::FieldType::Str(_)) {
-                continue;
-            }
-            let inverted = segment.inverted_index(field).unwrap();
-            let mut terms = inverted.terms().stream().unwrap();
-            while terms.advance() {
-                words.insert(String::from_utf8(terms.key().to_vec()).unwrap());
-            }
-        }
-        let column = segment.fast_fields().i64("chunk").unwrap();
-        chunks.extend((0..segment.max_doc()).flat_map(|doc| column.values_for_doc(doc)));
-    }
-    (words, chunks, deleted)
 }
 
 /// The sentence as the anchor reads it; four ids of it in a row are found nowhere by chance.

@@ -4,6 +4,7 @@
 
 pub mod corpus;
 pub mod office;
+pub mod opened;
 pub mod process;
 
 use std::ffi::OsStr;

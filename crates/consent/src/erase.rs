@@ -13,8 +13,19 @@ const FORGOTTEN: &str = "(forgotten)";
 /// Entries read at a time.
 const BATCH: usize = 512;
 
+/// Whether `name` stands in `body` as a whole name. In doubt (a space may be part of a longer one) it does.
+fn mentions(body: &str, name: &str) -> bool {
+    body.match_indices(name).any(|(at, _)| {
+        let rest = &body[at + name.len()..];
+        // A full stop ends a sentence or begins a file's ending.
+        let rest = rest.strip_prefix('.').filter(|rest| rest.is_empty() || rest.starts_with(' ')).unwrap_or(rest);
+        name.ends_with('/') || !rest.starts_with(|c: char| c.is_alphanumeric() || "-_.~+#@".contains(c))
+    })
+}
+
 impl Consent {
-    /// Erases every note whose words hold one of `needles`, inside the caller's transaction. Gives how many.
+    /// Erases every note that names one of `needles`, or something below it, inside the caller's transaction. Gives
+    /// how many. What merely begins alike (`notes-2` beside `notes`) keeps its note.
     ///
     /// # Errors
     /// When the vault cannot be read or written.
@@ -29,7 +40,7 @@ impl Consent {
             let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok(erased) };
             for entry in &entries {
                 for leaf in tx.ledger_leaves(entry.seq)? {
-                    if leaf.body.is_some_and(|body| needles.iter().any(|needle| body.contains(needle.as_str()))) {
+                    if leaf.body.is_some_and(|body| needles.iter().any(|needle| mentions(&body, needle))) {
                         tx.erase_leaf(entry.seq, leaf.index)?;
                         erased += 1;
                     }
@@ -63,5 +74,29 @@ impl Consent {
         }
         self.flag(id).store(true, Ordering::SeqCst);
         put(tx, &standing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mentions;
+
+    #[test]
+    fn a_name_is_found_whole_and_not_within_a_longer_one() {
+        let cases = [
+            ("remembered /a/notes/x.md (ab12)", "/a/notes/x.md", true),
+            ("remembered /a/notes/x.md (ab12)", "/a/notes", true),
+            ("paused /a/notes", "/a/notes", true),
+            ("/a/notes was paused, then /a/notes.", "/a/notes", true),
+            ("\"/a/notes\"", "/a/notes", true),
+            ("paused /a/notes and more", "/a/notes", true),
+            ("paused /a/notes-2", "/a/notes", false),
+            ("paused /a/notes2/deep", "/a/notes", false),
+            ("remembered /a/notes.md (ab12)", "/a/notes", false),
+            ("paused /a/notes-2, resumed /a/notes", "/a/notes", true),
+        ];
+        for (body, name, found) in cases {
+            assert_eq!(mentions(body, name), found, "{name} in {body}");
+        }
     }
 }

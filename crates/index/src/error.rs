@@ -17,6 +17,9 @@ pub enum IndexError {
         /// What the search engine or the seal said.
         source: tantivy::TantivyError,
     },
+    /// The disk is full.
+    #[error("there is no space left on the disk for the search index; what is remembered is safe")]
+    Full,
     /// The search engine failed without damage being the reason.
     #[error("the search index could not be used: {source}")]
     Engine {
@@ -56,7 +59,13 @@ pub enum IndexError {
 impl From<tantivy::TantivyError> for IndexError {
     fn from(source: tantivy::TantivyError) -> Self {
         use tantivy::TantivyError as T;
+        use tantivy::directory::error::OpenWriteError;
         match source {
+            T::IoError(ref io) | T::OpenWriteError(OpenWriteError::IoError { io_error: ref io, .. })
+                if io.kind() == std::io::ErrorKind::StorageFull =>
+            {
+                Self::Full
+            }
             T::DataCorruption(_) | T::OpenReadError(_) | T::IncompatibleIndex(_) | T::SchemaError(_) => {
                 Self::Damaged { source }
             }

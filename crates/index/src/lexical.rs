@@ -151,6 +151,12 @@ impl Lexical {
         Ok(self.writer.as_mut().expect("the writer was made just above"))
     }
 
+    /// Lets go of a writer that failed, with all that is not committed: it may never write again, and what it was given
+    /// is in the queue still. The next use makes a new one.
+    pub(crate) fn give_up(&mut self) {
+        self.writer = None;
+    }
+
     /// The queue entry the index is at, where its rules are those of this version.
     pub(crate) fn seq(&self) -> Result<Option<i64>, IndexError> {
         let payload = self.index.load_metas()?.payload;

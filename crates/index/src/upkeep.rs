@@ -30,6 +30,14 @@ impl Index {
     }
 
     pub(crate) fn apply_locked(&self, vault: &Vault, lexical: &mut Lexical) -> Result<usize, IndexError> {
+        let applied = self.apply_rows(vault, lexical);
+        if applied.is_err() {
+            lexical.give_up();
+        }
+        applied
+    }
+
+    fn apply_rows(&self, vault: &Vault, lexical: &mut Lexical) -> Result<usize, IndexError> {
         let (mut total, mut pending) = (0, 0);
         let mut after = applied(vault)?;
         loop {

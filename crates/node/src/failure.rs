@@ -72,6 +72,8 @@ pub(crate) fn is_busy(failure: &Failure) -> bool {
 
 const BUSY_HINT: &str = "Close the other icore, or use the `icore node` that is running.";
 
+const FULL_HINT: &str = "Make room on the disk and try again.";
+
 fn sentence(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     if !text.ends_with(['.', '!', '?']) {
@@ -103,7 +105,7 @@ fn of_vault(error: VaultError) -> Failure {
             "Run `icore doctor`; where you have a copy of the whole home folder, put all of it back.",
         ),
         E::Newer { .. } => (ErrorKind::Failed, "Use the newer icore."),
-        E::Full => (ErrorKind::Failed, "Make room on the disk and try again."),
+        E::Full => (ErrorKind::Failed, FULL_HINT),
         E::ReadOnly => (ErrorKind::Failed, "Give your user the right to write there, or use another --home."),
         E::Missing { .. } => (ErrorKind::Failed, "It may have been forgotten in the meantime."),
         _ => (ErrorKind::Failed, "Run `icore doctor`, then try again."),
@@ -140,6 +142,7 @@ fn of_model(error: ModelError) -> Failure {
 fn of_index(error: IndexError) -> Failure {
     match error {
         IndexError::Vault(error) => of_vault(error),
+        error @ IndexError::Full => Failure::new(ErrorKind::Failed, sentence(&error), FULL_HINT),
         error => Failure::new(
             ErrorKind::Damaged,
             sentence(&error),

@@ -116,3 +116,61 @@ async fn a_dropped_stream_leaves_the_node_well() {
     client.one(Op::Verify).await.unwrap();
     client.close().await;
 }
+
+/// Where `icore` keeps models, if they are there.
+fn models() -> Option<std::path::PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(std::path::PathBuf::from);
+    let cache = cache.or_else(|| Some(std::path::PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    let folder = std::env::var_os("ICORE_MODELS").map_or(cache.join("hinet").join("models"), Into::into);
+    let here = Settings { models: folder.clone(), ..settings(&folder, Presence::Brief) };
+    hinet_node::models::missing(&here).is_empty().then_some(folder)
+}
+
+/// The first item that a search finds.
+async fn first(client: &Client, query: &str) -> Option<hinet_node::protocol::ItemId> {
+    let Event::Hits { hits } = client.one(Op::Search { query: query.into(), k: 3 }).await.unwrap() else {
+        panic!("hits")
+    };
+    hits.into_iter().find(|hit| hit.text.contains("Cais do Sodre")).map(|hit| hit.item)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_forgotten_while_it_is_being_said_does_not_come_back() {
+    let Some(models) = models() else {
+        eprintln!("skipped: the models are not on this machine");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { models, ..settings(dir.path(), Presence::Brief) };
+    make(&settings);
+    let files = dir.path().join("files");
+    std::fs::create_dir(&files).unwrap();
+    let client = connect(&settings, &unlock(PASSPHRASE)).await.unwrap();
+    // The forget comes ever later in the making of the answer: before the search, in the reading, between the words.
+    for round in 0..6u64 {
+        let note = format!("# Ferry {round}\n\nThe ferry to Almada leaves from Cais do Sodre every twenty minutes.\n");
+        let file = files.join(format!("ferry-{round}.md"));
+        std::fs::write(&file, note).unwrap();
+        client.one(Op::Ingest { paths: vec![file.to_string_lossy().into_owned()] }).await.unwrap();
+        let item = first(&client, "ferry to Almada").await.expect("it was just read");
+        let text = "How often does the ferry to Almada leave?".to_owned();
+        let chat = client.call(Op::Chat { session: None, text, params: Default::default() }).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(round * 60)).await;
+        let forget = Op::Forget { target: ForgetTarget::Item { item }, dry_run: false };
+        let (answered, forgotten) = tokio::join!(chat.last(), client.one(forget));
+        assert!(matches!(forgotten.unwrap(), Event::Forgotten { .. }));
+        drop(answered);
+        assert_eq!(first(&client, "ferry to Almada").await, None);
+        let Event::Sessions { sessions } = client.one(Op::Sessions).await.unwrap() else { panic!("sessions") };
+        for session in sessions {
+            let Event::Messages { messages } = client.one(Op::Messages { session: session.id }).await.unwrap() else {
+                panic!("messages")
+            };
+            for message in messages {
+                assert!(message.citations.is_empty(), "round {round}: {message:?}");
+                assert!(!message.text.contains("twenty minutes"), "round {round}: {message:?}");
+            }
+        }
+    }
+    client.close().await;
+}

@@ -309,6 +309,10 @@ impl From<rusqlite::Error> for VaultError {
             | rusqlite::Error::Utf8Error(..) => return Self::row("a value"),
             _ => {}
         }
+        // The log's shared memory is a file of its own, and only a full disk keeps it from growing.
+        if source.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+            return Self::Full;
+        }
         match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged { part: Part::Database },
             Some(ErrorCode::DiskFull) => Self::Full,

@@ -131,3 +131,41 @@ fn an_older_version_of_an_item_is_scrubbed_too() {
     vault.scrub().unwrap();
     assert_eq!(in_pages(&vault), Vec::<&str>::new());
 }
+
+#[test]
+fn answers_that_may_repeat_a_forgotten_one_go_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let source = source();
+    let (gone, kept) = (item(source.id, "/gone", "gone"), item(source.id, "/kept", "kept"));
+    let (one, other) = (SessionId::new(), SessionId::new());
+    // (conversation, who, text, what is cited, whether it stays)
+    let said = [
+        (one, Role::Assistant, "before", None, true),
+        (one, Role::User, "a question", None, true),
+        (one, Role::Assistant, "read from it", Some(gone.id), false),
+        (one, Role::User, "again?", None, true),
+        (one, Role::Assistant, "said again from what was said", None, false),
+        (one, Role::Assistant, "read from something else", Some(kept.id), true),
+        (other, Role::Assistant, "elsewhere", None, true),
+    ];
+    vault
+        .write(|tx| -> Outcome {
+            tx.put_source(&source)?;
+            tx.put_item(&gone, &testkit::whole("gone"))?;
+            tx.put_item(&kept, &testkit::whole("kept"))?;
+            tx.put_session(one, "one", 1)?;
+            tx.put_session(other, "other", 1)?;
+            for (at, (session, role, text, cites, _)) in said.iter().enumerate() {
+                tx.put_message(*session, &message(*role, text, at as i64, *cites))?;
+            }
+            assert_eq!(tx.delete_answers_citing(gone.id)?, 2);
+            let mut left = tx.messages(one)?;
+            left.extend(tx.messages(other)?);
+            let left: Vec<&str> = left.iter().map(|message| message.text.as_str()).collect();
+            let stays: Vec<&str> = said.iter().filter(|line| line.4).map(|line| line.2).collect();
+            assert_eq!(left, stays);
+            Ok(())
+        })
+        .unwrap();
+}

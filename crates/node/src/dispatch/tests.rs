@@ -17,6 +17,8 @@ struct Desk {
     requests: mpsc::Sender<Request>,
     replies: mpsc::Receiver<Reply>,
     next: u64,
+    /// Final events that nobody has asked for yet.
+    answers: HashMap<u64, Event>,
     dir: tempfile::TempDir,
 }
 
@@ -42,7 +44,7 @@ impl Desk {
         let (requests, inbox) = mpsc::channel(128);
         let (outbox, replies) = mpsc::channel(1024);
         serve(node.clone(), Seat::Inside, inbox, outbox);
-        Self { node, requests, replies, next: 1, dir }
+        Self { node, requests, replies, next: 1, answers: HashMap::new(), dir }
     }
 
     async fn ask(&mut self, op: Op, proof: Option<OwnerProof>) -> u64 {
@@ -54,9 +56,12 @@ impl Desk {
 
     async fn answer(&mut self, id: u64) -> Event {
         loop {
+            if let Some(event) = self.answers.remove(&id) {
+                return event;
+            }
             let reply = self.replies.recv().await.unwrap();
-            if reply.id == id && reply.event.is_final() {
-                return reply.event;
+            if reply.event.is_final() {
+                self.answers.insert(reply.id, reply.event);
             }
         }
     }

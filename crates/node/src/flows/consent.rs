@@ -54,6 +54,8 @@ pub(crate) fn export(node: &Node) -> Result<Event, NodeError> {
 
 /// [`crate::protocol::Op::Kill`]: everything is cut, also where the disk is too full to write it down.
 pub(crate) fn kill(node: &Node) -> Result<Event, NodeError> {
+    // Before, so that nothing goes on while the disk is waited for; after, for what began before the switch was thrown.
+    node.cut();
     let written = node.consent.kill(now());
     node.cut();
     node.watch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();

@@ -11,8 +11,8 @@ use crate::dispatch::Sink;
 use crate::failure::NodeError;
 use crate::flows::{background, ingest, status};
 use crate::protocol::{
-    Asker, Capability, ErrorKind, Event, Filter, GrantDraft, IngestReport, Limits, Scope, SourceId, SourceKind,
-    SourceLine, SourceState,
+    Asker, Capability, ErrorKind, Event, Filter, GrantDraft, IngestReport, Limits, Scope, Skipped, SourceId,
+    SourceKind, SourceLine, SourceState,
 };
 use crate::settings::Presence;
 use crate::state::{Node, now};
@@ -114,12 +114,12 @@ fn open_folder(node: &Node, path: &str) -> Result<(SourceId, PathBuf), NodeError
 /// [`crate::protocol::Op::SourceSync`].
 pub(crate) async fn sync(
     node: &Node,
-    source: Option<SourceId>,
+    asked: Option<SourceId>,
     sink: &Sink,
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
     let chosen = node
-        .apart("the sources", move |node| match source {
+        .apart("the sources", move |node| match asked {
             Some(id) => Ok(vec![row(node, id)?]),
             None => {
                 let sources = node.vault.read(|r| r.sources())?;
@@ -139,10 +139,27 @@ pub(crate) async fn sync(
                 format!("`icore sources resume {}` starts it again.", source.id),
             ));
         }
+        // A drive that is not plugged in stops neither the others nor anything that is remembered.
+        if let Err(error) = std::fs::symlink_metadata(&source.path) {
+            if asked.is_some() {
+                return Err(absent(&source.path, &error));
+            }
+            let why = format!("it is not there now; what was read from it is kept: {error}");
+            report.skipped.push(Skipped { what: source.path, why });
+            continue;
+        }
         let pass = ingest::Pass { root: source.path.clone().into(), forced: false };
         ingest::add(&mut report, ingest::run(node, source.id, pass, Some(sink), cancel).await?);
     }
     ingest::close(node, report, sink, cancel).await
+}
+
+fn absent(path: &str, error: &std::io::Error) -> NodeError {
+    NodeError::said(
+        ErrorKind::Failed,
+        format!("{path} is not there now: {error}; what was read from it is kept."),
+        "Put the folder back and try again, or forget it with `icore sources remove`.",
+    )
 }
 
 /// [`crate::protocol::Op::SourcePause`].

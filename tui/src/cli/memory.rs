@@ -173,7 +173,8 @@ async fn forgotten(line: &Line<'_>, target: ForgetTarget, dry_run: bool) -> Resu
 
 fn amounts(report: &ForgetReport) -> String {
     let (items, chunks) = (count(report.items, "item"), count(report.chunks, "chunk"));
-    format!("{items}, {chunks}, {} that quote them", count(report.answers, "stored answer"))
+    let verb = if report.answers == 1 { "quotes" } else { "quote" };
+    format!("{items}, {chunks}, {} that {verb} them", count(report.answers, "stored answer"))
 }
 
 fn report(out: &Output, what: &str, report: &ForgetReport) -> Result<(), End> {

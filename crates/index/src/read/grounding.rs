@@ -20,7 +20,7 @@ pub enum Grounding {
 }
 
 /// Least share of the answer's content words that must come from the passage or the question.
-const SUPPORT_MIN: f32 = 0.75;
+const SUPPORT_MIN: f32 = 0.85;
 
 /// An answer with so many content words, numbers aside, is a whole sentence: it repeats what was asked, where the passage says it.
 const SENTENCE: usize = 4;

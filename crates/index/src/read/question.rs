@@ -1,5 +1,6 @@
 //! What a message is after: something from the memory, or just talk; and what sort of thing would answer it.
 
+use super::evidence::is_calendar_word;
 use super::words::{is_stop, stems, stems_at};
 
 /// Whether the memory is to be asked.
@@ -24,6 +25,10 @@ pub enum Wanted {
     Number,
     /// A person or another name.
     Name,
+    /// A telephone number.
+    Phone,
+    /// A mail address.
+    Email,
     /// Anything.
     Thing,
 }
@@ -148,14 +153,18 @@ fn names(text: &str) -> Vec<String> {
     stems_at(text)
         .into_iter()
         .skip(1)
-        .filter(|(stem, at)| !is_stop(stem) && capital(at.start))
+        .filter(|(stem, at)| !is_stop(stem) && !is_calendar_word(stem) && capital(at.start))
         .map(|(stem, _)| stem)
         .collect()
 }
 
 fn wanted(lower: &str) -> Wanted {
     let has = |phrases: &[&str]| phrases.iter().any(|phrase| lower.contains(phrase));
-    if has(&[
+    if has(&["phone number", "telephone number", "mobile number"]) {
+        Wanted::Phone
+    } else if has(&["email address", "e-mail address", "mail address"]) {
+        Wanted::Email
+    } else if has(&[
         "what time",
         "when ",
         "when's",
@@ -189,7 +198,7 @@ fn wanted(lower: &str) -> Wanted {
         "how heavy",
     ]) {
         Wanted::Number
-    } else if has(&["who ", "whom ", "whose ", "who's"]) {
+    } else if has(&["who ", "whom ", "whose ", "who's", "the name of"]) {
         Wanted::Name
     } else {
         Wanted::Thing

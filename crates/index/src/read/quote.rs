@@ -7,18 +7,28 @@ use super::question::{Question, Wanted};
 use super::words::{sentences, stems};
 
 /// Longest quotation, in bytes; a single longer sentence is cut at a word.
-const QUOTE_MAX: usize = 240;
+const QUOTE_MAX: usize = 320;
+/// What nearness in meaning counts beside one shared word.
+const NEAR: f32 = 4.0;
+/// What having the sort of thing that is wanted counts beside one shared word.
+const FITS: f32 = 1.5;
+/// Fewer words than this are a fragment, and count so much less.
+const FRAGMENT: usize = 5;
+const FRAGMENT_LESS: f32 = 1.5;
 /// What a heading is worth less than a sentence with the same words: it names the matter and says nothing of it.
 const HEADING: f32 = 2.5;
 
-/// The byte range of `passage` (of the document called `title`) to quote: the best sentence, widened by its neighbours while it stays short.
+/// The byte range of `passage` (of the document called `title`) to quote: the best sentence, widened by its neighbours
+/// while it stays short. `meaning` has, for each of [`sentences`]`(passage)`, its nearness to the question; empty where
+/// nobody measured it.
 #[must_use]
-pub fn quote(question: &Question, title: &str, passage: &str) -> Range<usize> {
+pub fn quote(question: &Question, title: &str, passage: &str, meaning: &[f32]) -> Range<usize> {
     let parts = sentences(passage);
     let is_heading = |part: usize| looks_like_heading(passage, parts[part].clone(), title);
     let rate = |part: usize| {
         let heading = if is_heading(part) { HEADING } else { 0.0 };
-        rate(question, &passage[parts[part].clone()]) - heading
+        let near = meaning.get(part).copied().unwrap_or(0.0);
+        rate(question, &passage[parts[part].clone()]) + NEAR * near - heading
     };
     let Some(best) = (0..parts.len()).max_by(|&a, &b| {
         // The earlier of two equals.
@@ -54,7 +64,7 @@ fn rate(question: &Question, sentence: &str) -> f32 {
     let there = stems(sentence);
     let found = question.terms.iter().filter(|term| there.contains(term)).count() as f32;
     let fits = question.wanted != Wanted::Thing && holds_wanted(question.wanted, sentence);
-    found + if fits { 0.75 } else { 0.0 } - if there.len() < 3 { 0.5 } else { 0.0 }
+    found + if fits { FITS } else { 0.0 } - if there.len() < FRAGMENT { FRAGMENT_LESS } else { 0.0 }
 }
 
 fn cut(passage: &str, range: Range<usize>) -> Range<usize> {

@@ -17,14 +17,15 @@ thread_local! {
 
 /// Words that say nothing about what a question is after, stemmed as [`stems`] stems them.
 const STOP: &[&str] = &[
-    "a", "about", "all", "also", "am", "an", "and", "ani", "answer", "are", "as", "at", "be", "been", "but", "by",
-    "can", "could", "did", "do", "doe", "does", "ever", "exact", "find", "for", "from", "get", "give", "go", "had",
-    "has", "have", "he", "her", "here", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just",
-    "know", "let", "ll", "long", "m", "mani", "may", "me", "mine", "more", "most", "much", "my", "name", "need", "no",
-    "not", "of", "off", "on", "or", "our", "out", "over", "own", "pleas", "re", "remind", "s", "said", "say", "she",
-    "should", "so", "some", "t", "tell", "than", "that", "the", "their", "them", "then", "there", "these", "they",
-    "this", "those", "to", "too", "up", "us", "ve", "veri", "was", "we", "were", "what", "whatev", "when", "where",
-    "whi", "which", "who", "whom", "whose", "will", "with", "would", "you", "your",
+    "a", "about", "actual", "again", "all", "also", "am", "an", "and", "ani", "answer", "are", "as", "at", "be",
+    "becaus", "been", "but", "by", "can", "could", "current", "did", "do", "doe", "does", "ever", "exact", "exactli",
+    "find", "first", "for", "from", "get", "give", "go", "had", "has", "have", "he", "her", "here", "him", "his",
+    "how", "i", "if", "in", "into", "is", "it", "its", "just", "know", "let", "ll", "long", "m", "mani", "may", "me",
+    "mine", "more", "most", "much", "my", "name", "need", "no", "not", "of", "off", "on", "or", "our", "out", "over",
+    "own", "pleas", "re", "realli", "remind", "s", "said", "say", "she", "should", "sinc", "so", "some", "still", "t",
+    "tell", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "too",
+    "up", "us", "ve", "veri", "was", "we", "were", "what", "whatev", "when", "where", "whi", "which", "who", "whom",
+    "whose", "will", "with", "would", "you", "your",
 ];
 
 /// Past forms that no stemmer brings home, with the stem of their verb; sorted.

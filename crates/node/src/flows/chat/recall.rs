@@ -1,6 +1,6 @@
 //! What a turn recalls: hits of the memory, weighed as evidence for the question.
 
-use hinet_index::read::{Evidence, Intent, Question, weigh};
+use hinet_index::read::{Evidence, Intent, Question, sentences, weigh};
 
 use super::{Node, memory};
 use crate::failure::NodeError;
@@ -10,6 +10,10 @@ use crate::protocol::{Hit, Message, Role};
 const LOOKED_AT: usize = 12;
 /// Hits shown beside the answer.
 const SHOWN: usize = 6;
+/// Sentences of fewer words are fragments: a signature, a list mark.
+const WORDS_MIN: usize = 4;
+/// Sentences measured for one question, at most.
+const SENTENCES_MAX: usize = 96;
 /// A question with fewer content words than this may lean on the one before.
 const TERMS_MIN: usize = 3;
 
@@ -21,6 +25,8 @@ pub(super) struct Recalled {
     pub(super) hits: Vec<Hit>,
     /// One for each hit.
     pub(super) evidence: Vec<Evidence>,
+    /// How near each sentence of the best hit is to the question in meaning.
+    pub(super) near: Vec<f32>,
     /// Whether the question leaned on an earlier turn.
     pub(super) follows: bool,
 }
@@ -57,7 +63,7 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message]) -> Resu
     }
     if question.intent != Intent::Recall {
         let follows = question.intent == Intent::Converse && !history.is_empty();
-        return Ok(Recalled { question, hits: Vec::new(), evidence: Vec::new(), follows });
+        return Ok(Recalled { question, hits: Vec::new(), evidence: Vec::new(), near: Vec::new(), follows });
     }
     let earlier = history.iter().rev().find(|message| message.role == Role::User).map(|message| message.text.as_str());
     let mut query = text.to_owned();
@@ -73,19 +79,49 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message]) -> Resu
         }
         _ => false,
     };
-    let hits = memory::find(node, query, LOOKED_AT).await?;
+    let hits = memory::find(node, query.clone(), LOOKED_AT).await?;
+    let near = nearness(node, query, &hits).await;
     let index = node.index();
     let rarity = |stem: &str| index.rarity(stem);
-    let mut weighed: Vec<(Hit, Evidence)> = hits
+    let mut weighed: Vec<(Hit, Evidence, Vec<f32>)> = hits
         .into_iter()
-        .map(|hit| {
-            let evidence = weigh(&question, &hit, &rarity);
-            (hit, evidence)
+        .zip(near)
+        .map(|(hit, near)| {
+            let evidence = weigh(&question, &hit, near.iter().copied().fold(0.0, f32::max), &rarity);
+            (hit, evidence, near)
         })
         .collect();
     // Stable: equal evidence keeps the search's order.
     weighed.sort_by(|a, b| b.1.strength.total_cmp(&a.1.strength));
     weighed.truncate(SHOWN);
-    let (hits, evidence) = weighed.into_iter().unzip();
-    Ok(Recalled { question, hits, evidence, follows })
+    let near = weighed.first().map(|(.., near)| near.clone()).unwrap_or_default();
+    let (hits, evidence) = weighed.into_iter().map(|(hit, evidence, _)| (hit, evidence)).unzip();
+    Ok(Recalled { question, hits, evidence, near, follows })
+}
+
+/// How near each sentence of each hit is to the question in meaning; 0 for fragments, and for all where the embedder is
+/// not here. A chunk's own vector drowns the one sentence that matters.
+async fn nearness(node: &Node, question: String, hits: &[Hit]) -> Vec<Vec<f32>> {
+    let texts: Vec<String> = hits.iter().map(|hit| hit.text.clone()).collect();
+    let silent: Vec<Vec<f32>> = texts.iter().map(|text| vec![0.0; sentences(text).len()]).collect();
+    let mut near = silent.clone();
+    let measured = node.apart("the evidence", move |node| {
+        let parts = texts.iter().enumerate().flat_map(|(hit, text)| {
+            sentences(text).into_iter().enumerate().map(move |(n, range)| (hit, n, &text[range]))
+        });
+        let parts: Vec<(usize, usize, &str)> = parts
+            .filter(|(.., part)| part.split_whitespace().nth(WORDS_MIN - 1).is_some())
+            .take(SENTENCES_MAX)
+            .collect();
+        let mut batch = vec![question.as_str()];
+        batch.extend(parts.iter().map(|(.., part)| *part));
+        let vectors = node.embedder()?.embed(&batch)?;
+        if let Some((asked, rest)) = vectors.split_first() {
+            for ((hit, n, _), vector) in parts.iter().zip(rest) {
+                near[*hit][*n] = vector.iter().zip(asked).map(|(a, b)| a * b).sum::<f32>().max(0.0);
+            }
+        }
+        Ok(near)
+    });
+    measured.await.unwrap_or(silent)
 }

@@ -101,7 +101,7 @@ pub(super) async fn answer(
         sink.send_until(Event::ChatReset, cancel).await;
         last = Some(reply);
     }
-    let range = quote(&recalled.question, &best.title, &best.text);
+    let range = quote(&recalled.question, &best.title, &best.text, &recalled.near);
     let words = best.text[range].trim();
     let text = format!("“{words}” [1]");
     sink.send_until(Event::ChatDelta { text: text.clone() }, cancel).await;

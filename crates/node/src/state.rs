@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -65,7 +65,6 @@ pub(crate) struct Inner {
     pub(crate) guests: AtomicUsize,
     pub(crate) guests_busy: AtomicUsize,
     pub(crate) ledger_ok: AtomicBool,
-    pub(crate) ledger_checked: AtomicU64,
     /// Whether this node is `icore node` rather than a part of a terminal.
     pub(crate) detached: bool,
     /// Held until the node is gone; last, so that it is dropped last.
@@ -146,7 +145,6 @@ impl Node {
             guests: AtomicUsize::new(0),
             guests_busy: AtomicUsize::new(0),
             ledger_ok: AtomicBool::new(report.ok),
-            ledger_checked: AtomicU64::new(report.entries),
             detached,
             _lock: lock,
         }));

@@ -41,7 +41,8 @@ impl Evidence {
     }
 }
 
-/// Weighs a hit against a question. `sentence` is the nearness of the hit's nearest sentence, 0 where nobody measured it. `rarity` gives a stem's weight (its inverse document frequency).
+/// Weighs a hit against a question. `sentence` is the nearness of the hit's nearest sentence, 0 where nobody measured
+/// it; `rarity` gives a stem's weight (its inverse document frequency).
 #[must_use]
 pub fn weigh(question: &Question, hit: &Hit, sentence: f32, rarity: &dyn Fn(&str) -> f32) -> Evidence {
     let mut there: Vec<String> = stems(&hit.text);

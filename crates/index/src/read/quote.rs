@@ -30,9 +30,10 @@ pub fn quote(question: &Question, title: &str, passage: &str, meaning: &[f32]) -
         let near = meaning.get(part).copied().unwrap_or(0.0);
         rate(question, &passage[parts[part].clone()]) + NEAR * near - heading
     };
+    let ratings: Vec<f32> = (0..parts.len()).map(rate).collect();
     let Some(best) = (0..parts.len()).max_by(|&a, &b| {
         // The earlier of two equals.
-        rate(a).total_cmp(&rate(b)).then(b.cmp(&a))
+        ratings[a].total_cmp(&ratings[b]).then(b.cmp(&a))
     }) else {
         return 0..0;
     };

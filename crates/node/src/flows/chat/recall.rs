@@ -58,7 +58,8 @@ fn leans(text: &str, question: &Question) -> bool {
 pub(super) async fn recall(node: &Node, text: &str, history: &[Message]) -> Result<Recalled, NodeError> {
     let mut question = Question::read(text);
     // "And when is it back?" has no word of its own to search for, and yet asks the memory.
-    if !history.is_empty() && text.contains('?') && leans(text, &question) {
+    let leaning = leans(text, &question);
+    if !history.is_empty() && text.contains('?') && leaning {
         question.intent = Intent::Recall;
     }
     if question.intent != Intent::Recall {
@@ -68,7 +69,7 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message]) -> Resu
     let earlier = history.iter().rev().find(|message| message.role == Role::User).map(|message| message.text.as_str());
     let mut query = text.to_owned();
     let follows = match earlier {
-        Some(earlier) if leans(text, &question) => {
+        Some(earlier) if leaning => {
             query = format!("{earlier} {text}");
             for term in Question::read(earlier).terms {
                 if !question.terms.contains(&term) {

@@ -100,7 +100,15 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         }
         Op::Sessions => Event::Sessions {
             sessions: (0..chance.below(5) as u32)
-                .map(|n| SessionLine { id: session(n), title: format!("chat {n}"), updated: NOW, messages: 2 })
+                .map(|n| SessionLine {
+                    id: session(n),
+                    title: format!("chat {n}"),
+                    updated: NOW,
+                    messages: 2,
+                    pinned: n == 1,
+                    archived: n == 3,
+                    created: NOW,
+                })
                 .collect(),
         },
         Op::Messages { .. } => Event::Messages { messages: vec![] },

@@ -124,6 +124,9 @@ fn train() -> ItemView {
         ingested: NOW - 3 * DAY,
         hash: Hash::default(),
         text: TRAIN.into(),
+        pinned: false,
+        labels: vec![],
+        cited: 0,
     }
 }
 
@@ -278,6 +281,9 @@ fn sessions() {
             title: title.into(),
             updated: NOW - DAY * i64::from(n),
             messages: u64::from(n) * 4,
+            pinned: false,
+            archived: false,
+            created: NOW,
         };
         let sessions =
             vec![line(1, "Trip to Porto"), line(2, "旅行の計画とホテルの予約について\x1b[31m"), line(3, "Deploy keys")];

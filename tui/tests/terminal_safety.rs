@@ -68,6 +68,9 @@ fn chat_and_memory() {
             ingested: NOW,
             hash: Hash::default(),
             text: EVIL.repeat(50),
+            pinned: true,
+            labels: vec![EVIL.into()],
+            cited: 1,
         };
         reply(&mut state, tag, Event::Item { item: Box::new(view) });
         harmless(&state);
@@ -111,7 +114,15 @@ fn sources_consent_and_conversations() {
     harmless(&state);
     press(&mut state, KeyCode::Esc);
     ctrl(&mut state, 'o');
-    let line = SessionLine { id: session(1), title: EVIL.into(), updated: i64::MAX, messages: u64::MAX };
+    let line = SessionLine {
+        id: session(1),
+        title: EVIL.into(),
+        updated: i64::MAX,
+        messages: u64::MAX,
+        pinned: true,
+        archived: false,
+        created: 0,
+    };
     reply(&mut state, Tag::Sessions, Event::Sessions { sessions: vec![line] });
     harmless(&state);
     press(&mut state, KeyCode::Down);

@@ -278,7 +278,15 @@ fn opening_another_conversation_gives_the_answer_up() {
     let mut state = opened(80, 24);
     let tag = streaming(&mut state);
     ctrl(&mut state, 'o');
-    let line = SessionLine { id: session(7), title: "Other".into(), updated: NOW, messages: 2 };
+    let line = SessionLine {
+        id: session(7),
+        title: "Other".into(),
+        updated: NOW,
+        messages: 2,
+        pinned: false,
+        archived: false,
+        created: NOW,
+    };
     reply(&mut state, Tag::Sessions, Event::Sessions { sessions: vec![line] });
     press(&mut state, KeyCode::Down);
     let effects = press(&mut state, KeyCode::Enter);

@@ -59,6 +59,8 @@ impl Index {
                 score: hit.score,
                 parts: hit.parts,
                 modified: view.item.modified,
+                kind: view.item.kind,
+                pinned: false,
             })
         });
         Ok(hits.collect())

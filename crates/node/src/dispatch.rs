@@ -227,7 +227,7 @@ fn proven(node: &Node, op: &Op, proof: &crate::protocol::OwnerProof) -> bool {
 async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> Result<Event, NodeError> {
     match op {
         Op::Status => node.apart("the status", flows::status::status).await,
-        Op::Chat { session, text, params } => flows::chat::chat(node, session, text, params, sink, cancel).await,
+        Op::Chat { session, text, params, .. } => flows::chat::chat(node, session, text, params, sink, cancel).await,
         Op::Cancel { .. } => Ok(Event::Done),
         Op::Sessions => node.apart("the conversations", flows::memory::sessions).await,
         Op::Messages { session } => {
@@ -246,7 +246,7 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::Grant { draft } => node.apart("the grant", move |node| flows::consent::grant(node, draft)).await,
         Op::Revoke { grant } => node.apart("the grant", move |node| flows::consent::revoke(node, grant)).await,
         Op::Pending => flows::consent::pending(node),
-        Op::Ledger { limit } => node.apart("the ledger", move |node| flows::consent::ledger(node, limit)).await,
+        Op::Ledger { limit, .. } => node.apart("the ledger", move |node| flows::consent::ledger(node, limit)).await,
         Op::Verify => node.apart("the ledger", flows::consent::verify).await,
         Op::ExportLedger => node.apart("the ledger", flows::consent::export).await,
         Op::Kill => node.apart("the kill switch", flows::consent::kill).await,
@@ -254,6 +254,26 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::Models => Ok(Event::Models { models: crate::models::list(&node.settings) }),
         Op::Doctor { rebuild_index } => flows::doctor::doctor(node, rebuild_index, sink).await,
         Op::Shutdown => shutdown(node),
+        Op::Regenerate { .. }
+        | Op::Branch { .. }
+        | Op::Rewind { .. }
+        | Op::Fork { .. }
+        | Op::SessionChange { .. }
+        | Op::Find { .. }
+        | Op::Feedback { .. }
+        | Op::Typed { .. }
+        | Op::Draft { .. }
+        | Op::Attach { .. }
+        | Op::Names { .. }
+        | Op::LetOut { .. }
+        | Op::Skips { .. }
+        | Op::MemoryPause { .. }
+        | Op::Timeline { .. }
+        | Op::Mark { .. }
+        | Op::Disclose { .. }
+        | Op::Answer { .. } => {
+            Err(NodeError::said(ErrorKind::Failed, "This node does not know how to do that yet.", ""))
+        }
     }
 }
 

@@ -33,7 +33,7 @@ fn make(settings: &Settings) {
 }
 
 async fn entries(client: &Client) -> Vec<String> {
-    match client.one(Op::Ledger { limit: 100 }).await.unwrap() {
+    match client.one(Op::Ledger { limit: 100, kinds: vec![], matching: String::new(), before: None }).await.unwrap() {
         Event::Ledger { lines } => lines.into_iter().rev().map(|line| line.text).collect(),
         other => panic!("{other:?}"),
     }
@@ -154,7 +154,10 @@ async fn what_is_forgotten_while_it_is_being_said_does_not_come_back() {
         client.one(Op::Ingest { paths: vec![file.to_string_lossy().into_owned()] }).await.unwrap();
         let item = first(&client, "ferry to Almada").await.expect("it was just read");
         let text = "How often does the ferry to Almada leave?".to_owned();
-        let chat = client.call(Op::Chat { session: None, text, params: Default::default() }).await.unwrap();
+        let chat = client
+            .call(Op::Chat { session: None, text, turn: Default::default(), params: Default::default() })
+            .await
+            .unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(round * 60)).await;
         let forget = Op::Forget { target: ForgetTarget::Item { item }, dry_run: false };
         let (answered, forgotten) = tokio::join!(chat.last(), client.one(forget));

@@ -55,6 +55,12 @@ pub struct Hit {
     pub parts: ScoreParts,
     /// When the item was last changed, in Unix milliseconds.
     pub modified: i64,
+    /// What the item is: `markdown`, `text`, `code`, `html`, `pdf`, `docx`.
+    #[serde(default)]
+    pub kind: String,
+    /// Whether the owner pinned it.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 /// A passage that an answer stands on. Only passages that really were in the prompt are cited.
@@ -110,8 +116,10 @@ pub struct Answer {
     pub how: String,
     /// The session the turn was stored in.
     pub session: SessionId,
-    /// The stored message.
+    /// The stored message; for an incognito answer an id that is stored nowhere.
     pub message: MessageId,
+    /// The owner's message it answers.
+    pub question: MessageId,
     /// Context window use, 0..=1.
     pub context: f32,
 }

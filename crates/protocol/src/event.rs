@@ -1,8 +1,9 @@
 //! What the node answers.
 
 use crate::{
-    Answer, AuditReport, DoctorReport, Failure, ForgetReport, Grant, Hash, Hit, IngestReport, ItemView, LedgerLine,
-    Message, ModelLine, NodeStatus, SessionId, SessionLine, SourceLine, Stats,
+    Answer, Asking, Attached, AuditReport, DoctorReport, Draft, Failure, ForgetReport, Found, Grant, Hash, Hit,
+    IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name, NodeStatus, SessionId, SessionLine,
+    Skipped, SourceId, SourceLine, Stats,
 };
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +72,28 @@ pub enum Event {
         /// Newest first.
         sessions: Vec<SessionLine>,
     },
+    /// Messages found in conversations. Final.
+    Found {
+        /// Newest first.
+        found: Vec<Found>,
+    },
+    /// What was said lately and what is typed. Final.
+    Typed {
+        /// Newest first.
+        said: Vec<String>,
+        /// One for each conversation that has one.
+        drafts: Vec<Draft>,
+    },
+    /// An attachment was read. Final.
+    Attached {
+        /// What it became.
+        attached: Attached,
+    },
+    /// Names. Final.
+    Names {
+        /// Best first.
+        names: Vec<Name>,
+    },
     /// Messages. Final.
     Messages {
         /// Oldest first.
@@ -81,6 +104,18 @@ pub enum Event {
         /// Counts.
         report: IngestReport,
     },
+    /// How far a source is that is read by itself; sent by itself (request id 0).
+    Reading {
+        /// Which.
+        source: SourceId,
+        /// How far; none when it is over.
+        progress: Option<Progress>,
+    },
+    /// What was left out. Final.
+    Skips {
+        /// Each with why.
+        skipped: Vec<Skipped>,
+    },
     /// Sources. Final.
     Sources {
         /// All of them.
@@ -90,6 +125,11 @@ pub enum Event {
     Hits {
         /// Best first.
         hits: Vec<Hit>,
+    },
+    /// Items. Final.
+    Items {
+        /// Newest first.
+        items: Vec<ItemLine>,
     },
     /// An item. Final.
     Item {
@@ -110,6 +150,18 @@ pub enum Event {
     Grants {
         /// Newest first.
         grants: Vec<Grant>,
+    },
+    /// Disclosures that wait. Final; also sent by itself (request id 0) when one comes or goes.
+    Asking {
+        /// Oldest first.
+        asking: Vec<Asking>,
+    },
+    /// A disclosure was granted; this is what leaves. Final.
+    Disclosed {
+        /// Exactly the bytes.
+        text: String,
+        /// The ledger entry that says so.
+        entry: u64,
     },
     /// Ledger entries. Final.
     Ledger {
@@ -154,7 +206,14 @@ impl Event {
     /// Whether a request is over with this event.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Progress { .. } | Self::Recalled { .. } | Self::ChatDelta { .. } | Self::ChatReset)
+        !matches!(
+            self,
+            Self::Progress { .. }
+                | Self::Reading { .. }
+                | Self::Recalled { .. }
+                | Self::ChatDelta { .. }
+                | Self::ChatReset
+        )
     }
 }
 

@@ -4,6 +4,8 @@
 //! Everything that is stored or crosses a door carries a version field and has a golden vector in `tests/`.
 
 mod answer;
+mod conversation;
+mod disclosure;
 mod event;
 mod failure;
 mod grant;
@@ -13,16 +15,20 @@ mod report;
 mod work;
 
 pub use answer::{Answer, Citation, Cut, Hit, ScoreParts, Span, TokenCounts};
+pub use conversation::{
+    After, Attached, Attachment, Draft, Feedback, Found, Kept, Name, Said, SessionChange, Thumb, Turn, Within,
+};
+pub use disclosure::{Asking, Verdict};
 pub use event::{Event, Progress, Reply, Unit};
 pub use failure::{ErrorKind, Failure};
 pub use grant::{Asker, Capability, Filter, Grant, GrantDraft, Limits, Scope};
 pub use ids::{GrantId, Hash, IdError, ItemId, MessageId, Millis, SessionId, SourceId};
 pub use op::{ChatParams, ForgetTarget, Op, OwnerProof, Request};
 pub use report::{
-    AuditReport, Check, DoctorReport, ForgetReport, IngestReport, ItemView, LedgerLine, Message, MessageStats,
-    ModelLine, NodeStatus, Role, SessionLine, Skipped, SourceKind, SourceLine, SourceState, Stats, Trust,
+    AuditReport, Check, DoctorReport, ForgetReport, IngestReport, ItemLine, ItemView, LedgerLine, Message,
+    MessageStats, ModelLine, NodeStatus, Role, SessionLine, Skipped, SourceKind, SourceLine, SourceState, Stats, Trust,
 };
 pub use work::{BackendReceipt, WorkKind, WorkOrder};
 
 /// Version of the `Op`/`Event` messages; both ends of an attach must agree on it exactly.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;

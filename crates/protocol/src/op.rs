@@ -1,6 +1,9 @@
 //! What a client may ask of the node.
 
-use crate::{GrantDraft, GrantId, Hash, ItemId, Millis, SessionId, SourceId};
+use crate::{
+    Asker, Attachment, Capability, Draft, Feedback, GrantDraft, GrantId, Hash, ItemId, MessageId, Millis,
+    SessionChange, SessionId, SourceId, Turn, Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 /// How an answer is to be made. Absent means the anchor's measured default.
@@ -35,6 +38,11 @@ pub enum ForgetTarget {
         /// Which.
         source: SourceId,
     },
+    /// A conversation with all its branches, drafts and feedback. What it was answered from stays.
+    Session {
+        /// Which.
+        session: SessionId,
+    },
     /// Items changed, and messages said, in `[from, to)`.
     Time {
         /// From, inclusive.
@@ -58,6 +66,21 @@ pub enum Op {
         session: Option<SessionId>,
         /// What the owner said.
         text: String,
+        /// Where it hangs and what it may draw on.
+        #[serde(default)]
+        turn: Turn,
+        /// How to answer.
+        params: ChatParams,
+    },
+    /// Answer a message of the owner's again, beside the answers it has. Answered like [`Op::Chat`].
+    Regenerate {
+        /// Which conversation.
+        session: SessionId,
+        /// The owner's message, or an answer to it.
+        message: MessageId,
+        /// What it may draw on; `after` and `incognito` mean nothing here.
+        #[serde(default)]
+        turn: Turn,
         /// How to answer.
         params: ChatParams,
     },
@@ -66,12 +89,86 @@ pub enum Op {
         /// Which request.
         request: u64,
     },
-    /// Conversations, newest first.
+    /// Conversations: pinned ones first, then by when they were last added to, newest first; archived ones are among
+    /// them.
     Sessions,
-    /// The messages of a conversation.
+    /// The messages of a conversation, on the branch it is on.
     Messages {
         /// Which.
         session: SessionId,
+    },
+    /// Turn a conversation to the branch that goes through a message; answered by its messages. The branch ends where
+    /// it was last added to.
+    Branch {
+        /// Which.
+        session: SessionId,
+        /// Through which message.
+        message: MessageId,
+    },
+    /// Go back to a message, or before the first: what follows stays, as a branch. Answered by the messages left.
+    Rewind {
+        /// Which.
+        session: SessionId,
+        /// The last message kept in view.
+        message: Option<MessageId>,
+    },
+    /// A new conversation with the messages up to and with this one; answered by its line alone.
+    Fork {
+        /// Which.
+        session: SessionId,
+        /// The last message taken along.
+        message: MessageId,
+    },
+    /// Give a conversation a title, pin it, put it away.
+    SessionChange {
+        /// Which.
+        session: SessionId,
+        /// What changes.
+        change: SessionChange,
+    },
+    /// Search all conversations, archived ones too; words must all occur, `"a phrase"` as it stands.
+    Find {
+        /// The words.
+        query: String,
+        /// How many.
+        k: usize,
+    },
+    /// What the owner thought of an answer; replaces what was thought before.
+    Feedback {
+        /// Which answer.
+        message: MessageId,
+        /// What.
+        feedback: Feedback,
+    },
+    /// What the owner said lately, newest first, in all conversations, and what is typed and not sent yet.
+    Typed {
+        /// At most so many sentences.
+        limit: usize,
+    },
+    /// Keep what is typed and not sent yet.
+    Draft {
+        /// It.
+        draft: Draft,
+    },
+    /// Hand something to a conversation: it is read into the memory as an import.
+    Attach {
+        /// What.
+        what: Attachment,
+    },
+    /// What a name typed after `@` may mean, best first: files, sources, people, labels.
+    Names {
+        /// What is typed.
+        typed: String,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Something of the owner's leaves the sealed home by the owner's own hand (an editor's file, a saved text): one
+    /// line in the ledger, without what it says.
+    LetOut {
+        /// By which way: `editor`, `file`, `command`.
+        way: String,
+        /// How many bytes.
+        bytes: u64,
     },
     /// Read files and folders once.
     Ingest {
@@ -91,6 +188,16 @@ pub enum Op {
         /// Which; all where absent.
         source: Option<SourceId>,
     },
+    /// What was left out when a source was last read, and why.
+    Skips {
+        /// Which.
+        source: SourceId,
+    },
+    /// Pause or resume remembering altogether: no source is read, nothing new is taken in; recall goes on.
+    MemoryPause {
+        /// Whether to pause.
+        paused: bool,
+    },
     /// Pause or resume a source.
     SourcePause {
         /// Which.
@@ -100,15 +207,34 @@ pub enum Op {
     },
     /// Search the memory.
     Search {
-        /// The words.
+        /// Words, with the operators `from:` (a person), `source:` (a part of the path), `before:` and `after:` (a date,
+        /// `2026-03-12`, `2026-03`, `2026`), `type:`, `label:`, `is:pinned` and `"an exact phrase"`.
         query: String,
         /// How many hits.
         k: usize,
+    },
+    /// Items by when they were last changed, newest first, pinned ones apart; the operators of [`Op::Search`] confine it.
+    Timeline {
+        /// Operators and words that must occur; empty is everything.
+        query: String,
+        /// Only items changed before this.
+        before: Option<Millis>,
+        /// At most so many.
+        limit: usize,
     },
     /// An item with its text.
     Show {
         /// Which.
         item: ItemId,
+    },
+    /// Pin an item, give it other labels; answered by the item.
+    Mark {
+        /// Which.
+        item: ItemId,
+        /// Whether it is pinned; absent leaves it.
+        pinned: Option<bool>,
+        /// All its labels; absent leaves them.
+        labels: Option<Vec<String>>,
     },
     /// Forget, or with `dry_run` say what would go.
     Forget {
@@ -133,10 +259,36 @@ pub enum Op {
     },
     /// Disclosures waiting for the owner.
     Pending,
+    /// Ask, on behalf of someone else, for excerpts about something. Decided from grants; where none covers it, the owner
+    /// is asked, and it waits.
+    Disclose {
+        /// On whose behalf.
+        asker: Asker,
+        /// What for.
+        capability: Capability,
+        /// About what.
+        about: String,
+    },
+    /// Decide a disclosure that waits (owner's proof needed, except for a no).
+    Answer {
+        /// Which.
+        id: u64,
+        /// How.
+        verdict: Verdict,
+    },
     /// Ledger entries, newest first.
     Ledger {
         /// At most so many.
         limit: usize,
+        /// Only these kinds; empty is all.
+        #[serde(default)]
+        kinds: Vec<String>,
+        /// Only entries whose sentence holds this, in whatever letter case.
+        #[serde(default)]
+        matching: String,
+        /// Only entries before this one.
+        #[serde(default)]
+        before: Option<u64>,
     },
     /// Verify the ledger.
     Verify,
@@ -161,7 +313,11 @@ impl Op {
     /// Whether the owner must prove themselves afresh for this.
     #[must_use]
     pub fn needs_proof(&self) -> bool {
-        matches!(self, Self::Grant { .. } | Self::ExportLedger | Self::Lift)
+        match self {
+            Self::Grant { .. } | Self::ExportLedger | Self::Lift => true,
+            Self::Answer { verdict, .. } => *verdict != Verdict::No,
+            _ => false,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the node reports about what it holds and what it did.
 
-use crate::{Citation, GrantId, Hash, ItemId, MessageId, Millis, SessionId, SourceId, TokenCounts};
+use crate::{Citation, Cut, Feedback, GrantId, Hash, Hit, ItemId, MessageId, Millis, SessionId, SourceId, TokenCounts};
 use serde::{Deserialize, Serialize};
 
 /// How far a text may be believed; it travels from item to chunk to training view.
@@ -52,6 +52,12 @@ pub struct SourceLine {
     pub items: u64,
     /// When it was last read to the end.
     pub synced: Option<Millis>,
+    /// Files that were left out when it was last read; [`crate::Op::Skips`] says which and why.
+    #[serde(default)]
+    pub skipped: u64,
+    /// Chunks of it that still wait for their vector.
+    #[serde(default)]
+    pub waiting: u64,
 }
 
 /// Something that was not read, and why.
@@ -101,6 +107,36 @@ pub struct ItemView {
     pub hash: Hash,
     /// The text.
     pub text: String,
+    /// Whether the owner pinned it.
+    #[serde(default)]
+    pub pinned: bool,
+    /// The owner's labels, sorted.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Stored answers that cite it.
+    #[serde(default)]
+    pub cited: u64,
+}
+
+/// An item as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemLine {
+    /// Its id.
+    pub item: ItemId,
+    /// Its path or address.
+    pub source: String,
+    /// Its title.
+    pub title: String,
+    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`.
+    pub kind: String,
+    /// When it was last changed.
+    pub modified: Millis,
+    /// When it was remembered.
+    pub ingested: Millis,
+    /// Whether the owner pinned it.
+    pub pinned: bool,
+    /// The owner's labels, sorted.
+    pub labels: Vec<String>,
 }
 
 /// What went when something was forgotten. The same shape, with `done` false, previews it.
@@ -156,6 +192,13 @@ pub struct MessageStats {
     pub tokens: TokenCounts,
     /// Decode speed.
     pub tokens_per_s: f32,
+    /// What did not fit into its prompt.
+    #[serde(default)]
+    pub cut: Vec<Cut>,
+    /// What was recalled for it, best first. The words are read from the memory each time; what was forgotten is not
+    /// among them.
+    #[serde(default)]
+    pub recalled: Vec<Hit>,
 }
 
 /// A stored message.
@@ -173,6 +216,22 @@ pub struct Message {
     pub citations: Vec<Citation>,
     /// How an answer was made.
     pub stats: Option<MessageStats>,
+    /// The message before it.
+    #[serde(default)]
+    pub parent: Option<MessageId>,
+    /// All messages that follow the same parent, itself among them, oldest first: the versions the owner can turn
+    /// between. Empty where it is the only one.
+    #[serde(default)]
+    pub siblings: Vec<MessageId>,
+    /// How many messages follow this one that the branch shown does not go on to; only the last message shown has any.
+    #[serde(default)]
+    pub onward: u64,
+    /// What was attached to it.
+    #[serde(default)]
+    pub attached: Vec<String>,
+    /// What the owner thought of it.
+    #[serde(default)]
+    pub feedback: Feedback,
 }
 
 /// A conversation as a list shows it.
@@ -184,8 +243,17 @@ pub struct SessionLine {
     pub title: String,
     /// When it was last added to.
     pub updated: Millis,
-    /// How many messages it has.
+    /// How many messages it has, in all its branches.
     pub messages: u64,
+    /// Whether it is pinned to the top.
+    #[serde(default)]
+    pub pinned: bool,
+    /// Whether it is put away.
+    #[serde(default)]
+    pub archived: bool,
+    /// When it was begun.
+    #[serde(default)]
+    pub created: Millis,
 }
 
 /// One ledger entry as a person reads it.
@@ -277,6 +345,12 @@ pub struct NodeStatus {
     pub detached: bool,
     /// Chunks still waiting for their vector.
     pub embedding_left: u64,
+    /// Whether remembering is paused: no source is read and nothing new is taken in.
+    #[serde(default)]
+    pub paused: bool,
+    /// Disclosures that wait for the owner.
+    #[serde(default)]
+    pub asking: u64,
     /// Sentences about damaged derived data that was rebuilt, or anything else the owner should know.
     pub notices: Vec<String>,
 }

@@ -60,34 +60,53 @@ fn every_op_and_event_has_a_sample() {
     let place = |op: &Op| match op {
         Op::Status => 0,
         Op::Chat { .. } => 1,
-        Op::Cancel { .. } => 2,
-        Op::Sessions => 3,
-        Op::Messages { .. } => 4,
-        Op::Ingest { .. } => 5,
-        Op::Sources => 6,
-        Op::SourceAdd { .. } => 7,
-        Op::SourceSync { .. } => 8,
-        Op::SourcePause { .. } => 9,
-        Op::Search { .. } => 10,
-        Op::Show { .. } => 11,
-        Op::Forget { .. } => 12,
-        Op::Stats => 13,
-        Op::Grants => 14,
-        Op::Grant { .. } => 15,
-        Op::Revoke { .. } => 16,
-        Op::Pending => 17,
-        Op::Ledger { .. } => 18,
-        Op::Verify => 19,
-        Op::ExportLedger => 20,
-        Op::Kill => 21,
-        Op::Lift => 22,
-        Op::Models => 23,
-        Op::Doctor { .. } => 24,
-        Op::Shutdown => 25,
+        Op::Regenerate { .. } => 2,
+        Op::Cancel { .. } => 3,
+        Op::Sessions => 4,
+        Op::Messages { .. } => 5,
+        Op::Branch { .. } => 6,
+        Op::Rewind { .. } => 7,
+        Op::Fork { .. } => 8,
+        Op::SessionChange { .. } => 9,
+        Op::Find { .. } => 10,
+        Op::Feedback { .. } => 11,
+        Op::Typed { .. } => 12,
+        Op::Draft { .. } => 13,
+        Op::Attach { .. } => 14,
+        Op::Names { .. } => 15,
+        Op::LetOut { .. } => 16,
+        Op::Ingest { .. } => 17,
+        Op::Sources => 18,
+        Op::SourceAdd { .. } => 19,
+        Op::SourceSync { .. } => 20,
+        Op::Skips { .. } => 21,
+        Op::MemoryPause { .. } => 22,
+        Op::SourcePause { .. } => 23,
+        Op::Search { .. } => 24,
+        Op::Timeline { .. } => 25,
+        Op::Show { .. } => 26,
+        Op::Mark { .. } => 27,
+        Op::Forget { .. } => 28,
+        Op::Stats => 29,
+        Op::Grants => 30,
+        Op::Grant { .. } => 31,
+        Op::Revoke { .. } => 32,
+        Op::Pending => 33,
+        Op::Disclose { .. } => 34,
+        Op::Answer { .. } => 35,
+        Op::Ledger { .. } => 36,
+        Op::Verify => 37,
+        Op::ExportLedger => 38,
+        Op::Kill => 39,
+        Op::Lift => 40,
+        Op::Models => 41,
+        Op::Doctor { .. } => 42,
+        Op::Shutdown => 43,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
+    seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..26).collect::<Vec<_>>());
+    assert_eq!(seen, (0..44).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,
@@ -97,33 +116,47 @@ fn every_op_and_event_has_a_sample() {
         Event::ChatDone { .. } => 4,
         Event::Status { .. } => 5,
         Event::Sessions { .. } => 6,
-        Event::Messages { .. } => 7,
-        Event::Indexed { .. } => 8,
-        Event::Sources { .. } => 9,
-        Event::Hits { .. } => 10,
-        Event::Item { .. } => 11,
-        Event::Forgotten { .. } => 12,
-        Event::Stats { .. } => 13,
-        Event::Grants { .. } => 14,
-        Event::Ledger { .. } => 15,
-        Event::Verified { .. } => 16,
-        Event::Exported { .. } => 17,
-        Event::Models { .. } => 18,
-        Event::Doctor { .. } => 19,
-        Event::Challenge { .. } => 20,
-        Event::Done => 21,
-        Event::Failed { .. } => 22,
+        Event::Found { .. } => 7,
+        Event::Typed { .. } => 8,
+        Event::Attached { .. } => 9,
+        Event::Names { .. } => 10,
+        Event::Messages { .. } => 11,
+        Event::Indexed { .. } => 12,
+        Event::Reading { .. } => 13,
+        Event::Skips { .. } => 14,
+        Event::Sources { .. } => 15,
+        Event::Hits { .. } => 16,
+        Event::Items { .. } => 17,
+        Event::Item { .. } => 18,
+        Event::Forgotten { .. } => 19,
+        Event::Stats { .. } => 20,
+        Event::Grants { .. } => 21,
+        Event::Asking { .. } => 22,
+        Event::Disclosed { .. } => 23,
+        Event::Ledger { .. } => 24,
+        Event::Verified { .. } => 25,
+        Event::Exported { .. } => 26,
+        Event::Models { .. } => 27,
+        Event::Doctor { .. } => 28,
+        Event::Challenge { .. } => 29,
+        Event::Done => 30,
+        Event::Failed { .. } => 31,
     };
     let mut seen: Vec<usize> = samples::events().iter().map(place).collect();
+    seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..23).collect::<Vec<_>>());
+    assert_eq!(seen, (0..32).collect::<Vec<_>>());
 }
 
 #[test]
 fn only_progress_leaves_a_request_open() {
-    let open: Vec<bool> = samples::events().iter().map(|event| !event.is_final()).collect();
-    assert_eq!(open.iter().filter(|open| **open).count(), 4);
-    assert!(open[..4].iter().all(|open| *open));
+    let open = |event: &Event| !event.is_final();
+    let names: Vec<String> = samples::events().iter().filter(|event| open(event)).map(name_of).collect();
+    assert_eq!(names, ["progress", "recalled", "chat_delta", "chat_reset", "reading", "reading"]);
+}
+
+fn name_of(event: &Event) -> String {
+    serde_json::to_value(event).unwrap()["event"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Ask {
             seed: self.seed,
             ..ChatParams::default()
         };
-        let op = Op::Chat { session: self.session, text, params };
+        let op = Op::Chat { session: self.session, text, turn: hinet_protocol::Turn::default(), params };
         line::with(context, async |line| {
             let mut draft = Draft { out: &context.out, shown: String::new() };
             let outcome = line.hear(op, |event| draft.hear(event)).await;

@@ -63,7 +63,10 @@ impl Audit {
         let out = &context.out;
         match self.what {
             What::Log { n } => line::with(context, async |line| {
-                let Event::Ledger { lines } = line.one(Op::Ledger { limit: n as usize }).await? else {
+                let Event::Ledger { lines } = line
+                    .one(Op::Ledger { limit: n as usize, kinds: vec![], matching: String::new(), before: None })
+                    .await?
+                else {
                     return Err(End::unexpected("the ledger"));
                 };
                 log(out, &lines)

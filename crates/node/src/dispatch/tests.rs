@@ -82,7 +82,11 @@ impl Desk {
     }
 
     async fn ledger(&mut self) -> Vec<String> {
-        let Event::Ledger { lines } = self.one(Op::Ledger { limit: 1000 }).await else { panic!("the ledger") };
+        let Event::Ledger { lines } =
+            self.one(Op::Ledger { limit: 1000, kinds: vec![], matching: String::new(), before: None }).await
+        else {
+            panic!("the ledger")
+        };
         lines.into_iter().rev().map(|line| line.text).collect()
     }
 }
@@ -141,7 +145,7 @@ async fn under_the_kill_switch_one_may_look_and_forget_and_nothing_else() {
     let mut desk = Desk::open().await;
     assert!(matches!(desk.one(Op::Kill).await, Event::Done));
     let path = desk.dir.path().to_string_lossy().into_owned();
-    let chat = Op::Chat { session: None, text: "hello".into(), params: Default::default() };
+    let chat = Op::Chat { session: None, text: "hello".into(), turn: Default::default(), params: Default::default() };
     let ingest = Op::Ingest { paths: vec![path.clone()] };
     for op in [chat, ingest, Op::SourceAdd { path }, Op::SourceSync { source: None }] {
         let said = desk.one(op).await;

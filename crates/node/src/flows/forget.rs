@@ -88,6 +88,13 @@ fn resolve(node: &Node, target: &ForgetTarget) -> Result<Affected, NodeError> {
             let items = node.vault.read(|r| r.items_of(*source))?.into_iter().map(|item| item.id).collect();
             Affected { items, source: Some(row), time: None }
         }
+        ForgetTarget::Session { session } => {
+            return Err(NodeError::said(
+                crate::protocol::ErrorKind::Failed,
+                format!("The conversation {session} cannot be forgotten yet."),
+                "",
+            ));
+        }
         ForgetTarget::Time { from, to } => {
             let items = node.vault.read(|r| r.items_between(*from, *to))?;
             Affected { items, source: None, time: Some((*from, *to)) }

@@ -62,6 +62,9 @@ pub(crate) fn show(node: &Node, item: ItemId) -> Result<Event, NodeError> {
         ingested: row.ingested,
         hash: row.hash,
         text: row.text,
+        pinned: false,
+        labels: Vec::new(),
+        cited: 0,
     };
     Ok(Event::Item { item: Box::new(view) })
 }

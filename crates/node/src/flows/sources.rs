@@ -52,7 +52,7 @@ pub(crate) fn list(node: &Node) -> Result<Event, NodeError> {
                 let missing = row.state == SourceState::Active && !Path::new(&row.path).exists();
                 let state = if missing { SourceState::Missing } else { row.state };
                 let SourceRow { id, kind, path, grant, synced, .. } = row;
-                Ok(SourceLine { id, kind, path, state, grant, items, synced })
+                Ok(SourceLine { id, kind, path, state, grant, items, synced, skipped: 0, waiting: 0 })
             })
             .collect::<Result<Vec<_>, hinet_vault::VaultError>>()
     })?;

@@ -19,6 +19,8 @@ pub(crate) fn read(node: &Node) -> Result<NodeStatus, NodeError> {
         killed: node.consent.is_killed(),
         detached: node.detached,
         embedding_left: counts.chunks.saturating_sub(counts.embedded),
+        paused: false,
+        asking: 0,
         notices: node.notices.all(),
     })
 }

@@ -120,6 +120,26 @@ pub fn receipt() -> BackendReceipt {
     }
 }
 
+fn turn() -> Turn {
+    Turn {
+        after: After::Message(message()),
+        within: vec![
+            Within::Item(item()),
+            Within::Source(source()),
+            Within::Folder("/home/maya/notes".into()),
+            Within::Person("Ana Reis".into()),
+            Within::Label("travel".into()),
+        ],
+        attached: vec!["porto.md".into()],
+        forgo: true,
+        incognito: Some(vec![Said { role: Role::User, text: "Hello.".into() }]),
+    }
+}
+
+fn feedback() -> Feedback {
+    Feedback { thumb: Some(Thumb::Down), edited: Some("At 14:39.".into()), accepted: true }
+}
+
 pub fn ops() -> Vec<Op> {
     let params = ChatParams {
         temperature: Some(0.7),
@@ -131,11 +151,36 @@ pub fn ops() -> Vec<Op> {
     };
     vec![
         Op::Status,
-        Op::Chat { session: None, text: "When does my train leave?".into(), params: ChatParams::default() },
-        Op::Chat { session: Some(session()), text: "And back?".into(), params },
+        Op::Chat {
+            session: None,
+            text: "When does my train leave?".into(),
+            turn: Turn::default(),
+            params: ChatParams::default(),
+        },
+        Op::Chat { session: Some(session()), text: "And back?".into(), turn: turn(), params: params.clone() },
+        Op::Regenerate { session: session(), message: message(), turn: Turn::default(), params },
         Op::Cancel { request: 9 },
         Op::Sessions,
         Op::Messages { session: session() },
+        Op::Branch { session: session(), message: message() },
+        Op::Rewind { session: session(), message: None },
+        Op::Rewind { session: session(), message: Some(message()) },
+        Op::Fork { session: session(), message: message() },
+        Op::SessionChange {
+            session: session(),
+            change: SessionChange { title: Some("Porto".into()), pinned: Some(true), archived: Some(false) },
+        },
+        Op::Find { query: "oriente".into(), k: 20 },
+        Op::Feedback { message: message(), feedback: feedback() },
+        Op::Typed { limit: 100 },
+        Op::Draft { draft: Draft { session: None, text: "and when".into() } },
+        Op::Attach { what: Attachment::File { path: "/home/maya/page.html".into() } },
+        Op::Attach { what: Attachment::Folder { path: "/home/maya/notes".into() } },
+        Op::Attach { what: Attachment::Text { name: "git log -3".into(), text: "commit 1".into() } },
+        Op::Names { typed: "por".into(), limit: 8 },
+        Op::LetOut { way: "editor".into(), bytes: 120 },
+        Op::Skips { source: source() },
+        Op::MemoryPause { paused: true },
         Op::Ingest { paths: vec!["/home/maya/a.md".into()] },
         Op::Sources,
         Op::SourceAdd { path: "/home/maya/notes".into() },
@@ -143,16 +188,29 @@ pub fn ops() -> Vec<Op> {
         Op::SourceSync { source: Some(source()) },
         Op::SourcePause { source: source(), paused: true },
         Op::Search { query: "porto".into(), k: 5 },
+        Op::Timeline { query: "type:markdown".into(), before: Some(NOW), limit: 50 },
         Op::Show { item: item() },
+        Op::Mark { item: item(), pinned: Some(true), labels: Some(vec!["travel".into()]) },
         Op::Forget { target: ForgetTarget::Item { item: item() }, dry_run: true },
         Op::Forget { target: ForgetTarget::Source { source: source() }, dry_run: false },
+        Op::Forget { target: ForgetTarget::Session { session: session() }, dry_run: true },
         Op::Forget { target: ForgetTarget::Time { from: NOW - 1, to: NOW }, dry_run: false },
         Op::Stats,
         Op::Grants,
         Op::Grant { draft: grant_drafts().remove(1) },
         Op::Revoke { grant: grant_id() },
         Op::Pending,
-        Op::Ledger { limit: 20 },
+        Op::Disclose {
+            asker: Asker::App("editor".into()),
+            capability: Capability::Retrieve,
+            about: "deploy keys".into(),
+        },
+        Op::Answer { id: 3, verdict: Verdict::Once },
+        Op::Answer { id: 3, verdict: Verdict::Hour },
+        Op::Answer { id: 3, verdict: Verdict::Standing },
+        Op::Answer { id: 3, verdict: Verdict::No },
+        Op::Ledger { limit: 20, kinds: vec![], matching: String::new(), before: None },
+        Op::Ledger { limit: 20, kinds: vec!["disclose".into()], matching: "editor".into(), before: Some(7) },
         Op::Verify,
         Op::ExportLedger,
         Op::Kill,
@@ -178,6 +236,8 @@ fn hit() -> Hit {
         score: 0.75,
         parts: ScoreParts { bm25: 0.5, vector: 0.25, recency: 1.0 },
         modified: NOW,
+        kind: "markdown".into(),
+        pinned: true,
     }
 }
 
@@ -201,6 +261,7 @@ fn answer() -> Answer {
         how: "generated".into(),
         session: session(),
         message: message(),
+        question: message(),
         context: 0.25,
     }
 }
@@ -220,7 +281,56 @@ fn reports() -> Vec<Event> {
         licence: "Apache-2.0".into(),
     };
     let check = Check { name: "keyslots".into(), state: "ok".into(), detail: "They open.".into() };
+    let asking = Asking {
+        id: 3,
+        asker: Asker::App("editor".into()),
+        capability: Capability::Retrieve,
+        about: "deploy keys".into(),
+        text: "The staging host is ⟦HOST-1⟧.".into(),
+        sources: vec!["/home/maya/notes/ops.md".into()],
+        withheld: 1,
+        learns: "1 host".into(),
+        before: 14,
+        known_since: Some(NOW - 9),
+        since: NOW,
+        until: NOW + 60_000,
+    };
+    let name = Name { within: Within::Item(item()), name: "Porto".into(), detail: "/home/maya/notes/porto.md".into() };
+    let attached = Attached { name: "git log -3".into(), within: Within::Item(item()), items: 1 };
+    let found = Found {
+        session: session(),
+        title: "Trip to Porto".into(),
+        message: message(),
+        role: Role::User,
+        at: NOW,
+        excerpt: "…from Oriente…".into(),
+    };
+    let progress = Progress { what: "reading notes/".into(), done: 1, total: None, unit: Unit::Files };
     vec![
+        Event::Found { found: vec![found] },
+        Event::Typed {
+            said: vec!["Hello.".into()],
+            drafts: vec![Draft { session: Some(session()), text: "and".into() }],
+        },
+        Event::Attached { attached },
+        Event::Names { names: vec![name] },
+        Event::Reading { source: source(), progress: Some(progress) },
+        Event::Reading { source: source(), progress: None },
+        Event::Skips { skipped: vec![skipped.clone()] },
+        Event::Items {
+            items: vec![ItemLine {
+                item: item(),
+                source: "/home/maya/notes/porto.md".into(),
+                title: "Porto".into(),
+                kind: "markdown".into(),
+                modified: NOW,
+                ingested: NOW,
+                pinned: true,
+                labels: vec!["travel".into()],
+            }],
+        },
+        Event::Asking { asking: vec![asking] },
+        Event::Disclosed { text: "The staging host is ⟦HOST-1⟧.".into(), entry: 7 },
         Event::Indexed { report: IngestReport { seen: 4, new: 1, same: 2, updated: 1, skipped: vec![skipped] } },
         Event::Sources {
             sources: vec![SourceLine {
@@ -231,6 +341,8 @@ fn reports() -> Vec<Event> {
                 grant: Some(grant_id()),
                 items: 12,
                 synced: Some(NOW),
+                skipped: 2,
+                waiting: 3,
             }],
         },
         Event::Hits { hits: vec![hit()] },
@@ -246,6 +358,9 @@ fn reports() -> Vec<Event> {
                 ingested: NOW,
                 hash: hash(3),
                 text: "leave home 13:50".into(),
+                pinned: true,
+                labels: vec!["travel".into()],
+                cited: 2,
             }),
         },
         Event::Forgotten { report: ForgetReport { items: 1, chunks: 2, answers: 3, done: true } },
@@ -272,9 +387,24 @@ pub fn events() -> Vec<Event> {
             how: "generated".into(),
             tokens: TokenCounts { prompt: 120, cached: 80, generated: 12 },
             tokens_per_s: 31.5,
+            cut: vec![Cut { what: "earlier turns".into(), tokens: 40 }],
+            recalled: vec![hit()],
         }),
+        parent: Some(message()),
+        siblings: vec![message()],
+        onward: 1,
+        attached: vec!["porto.md".into()],
+        feedback: feedback(),
     };
-    let line = SessionLine { id: session(), title: "Trip to Porto".into(), updated: NOW, messages: 2 };
+    let line = SessionLine {
+        id: session(),
+        title: "Trip to Porto".into(),
+        updated: NOW,
+        messages: 2,
+        pinned: true,
+        archived: true,
+        created: NOW - 1,
+    };
     let status = NodeStatus {
         owner: "Maya".into(),
         mind: "smollm2-135m-instruct".into(),
@@ -284,6 +414,8 @@ pub fn events() -> Vec<Event> {
         killed: false,
         detached: true,
         embedding_left: 5,
+        paused: true,
+        asking: 1,
         notices: vec!["The index was rebuilt.".into()],
     };
     let mut events = vec![

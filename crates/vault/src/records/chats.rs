@@ -25,7 +25,15 @@ impl Reader<'_> {
                    FROM sessions ORDER BY updated DESC, n DESC";
         let mut all = self.db.prepare_cached(sql)?;
         let rows = all.query_map([], |row| {
-            Ok(SessionLine { id: id(row, 0)?, title: row.get(1)?, updated: row.get(2)?, messages: count(row, 3)? })
+            Ok(SessionLine {
+                id: id(row, 0)?,
+                title: row.get(1)?,
+                updated: row.get(2)?,
+                messages: count(row, 3)?,
+                pinned: false,
+                archived: false,
+                created: row.get(2)?,
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -56,6 +64,11 @@ impl Reader<'_> {
                 stats: stats.transpose()?,
                 text: row.get(5)?,
                 citations: cited.query_map([n], citation)?.collect::<Result<_, _>>()?,
+                parent: None,
+                siblings: Vec::new(),
+                onward: 0,
+                attached: Vec::new(),
+                feedback: hinet_protocol::Feedback::default(),
             });
         }
         Ok(messages)

@@ -98,6 +98,11 @@ pub fn message(role: Role, text: &str, at: i64, cites: Option<ItemId>) -> Messag
         at,
         citations: cites.map(citation).into_iter().collect(),
         stats: None,
+        parent: None,
+        siblings: Vec::new(),
+        onward: 0,
+        attached: Vec::new(),
+        feedback: hinet_protocol::Feedback::default(),
     }
 }
 

@@ -182,7 +182,15 @@ impl Chat {
         self.live = Some(Live { at: now, question: text.clone(), version: self.versions, ..Live::default() });
         self.scroll = None;
         self.refresh_recalled();
-        vec![Effect::call(self.tag(), Op::Chat { session: self.session, text, params: ChatParams::default() })]
+        vec![Effect::call(
+            self.tag(),
+            Op::Chat {
+                session: self.session,
+                text,
+                turn: hinet_protocol::Turn::default(),
+                params: ChatParams::default(),
+            },
+        )]
     }
 
     /// Stops the answer being made. Returns `None` where none is.

@@ -40,7 +40,13 @@ impl Consent {
     pub fn enter(&mut self) -> Vec<Effect> {
         self.grants.ask();
         self.ledger.ask();
-        vec![Effect::call(Tag::Grants, Op::Grants), Effect::call(Tag::Ledger, Op::Ledger { limit: LEDGER_LINES_MAX })]
+        vec![
+            Effect::call(Tag::Grants, Op::Grants),
+            Effect::call(
+                Tag::Ledger,
+                Op::Ledger { limit: LEDGER_LINES_MAX, kinds: vec![], matching: String::new(), before: None },
+            ),
+        ]
     }
 
     /// Moves the selection of the part that has the keys.

@@ -13,7 +13,8 @@ use crate::dispatch::Sink;
 use crate::failure::NodeError;
 use crate::flows::{memory, status};
 use crate::protocol::{
-    Answer, ChatParams, Citation, Cut, ErrorKind, Event, Message, MessageId, MessageStats, Role, SessionId, TokenCounts,
+    Answer, ChatParams, Citation, Cut, ErrorKind, Event, Feedback, Message, MessageId, MessageStats, Role, SessionId,
+    TokenCounts,
 };
 use crate::state::{Node, now};
 
@@ -90,6 +91,11 @@ fn begin(node: &Node, session: Option<SessionId>, text: &str) -> Result<(Session
         at: now(),
         citations: Vec::new(),
         stats: None,
+        parent: None,
+        siblings: Vec::new(),
+        onward: 0,
+        attached: Vec::new(),
+        feedback: Feedback::default(),
     };
     node.vault.write(|tx| {
         if session.is_none() {
@@ -117,7 +123,12 @@ fn store(node: &Node, session: SessionId, reply: Reply) -> Result<Answer, NodeEr
         text: text.clone(),
         at: now(),
         citations: citations.clone(),
-        stats: Some(MessageStats { how: how.to_owned(), tokens, tokens_per_s }),
+        stats: Some(MessageStats { how: how.to_owned(), tokens, tokens_per_s, cut: cut.clone(), recalled: Vec::new() }),
+        parent: None,
+        siblings: Vec::new(),
+        onward: 0,
+        attached: Vec::new(),
+        feedback: Feedback::default(),
     };
     node.vault.write(|tx| {
         // What left the memory while this was being said must not come back with it.
@@ -142,6 +153,7 @@ fn store(node: &Node, session: SessionId, reply: Reply) -> Result<Answer, NodeEr
         how: how.to_owned(),
         session,
         message: message.id,
+        question: message.id,
         context,
     })
 }

@@ -88,6 +88,18 @@ impl Screen {
         self.terminal.size().map(|size| (size.width, size.height))
     }
 
+    /// Hands a text to the clipboard by OSC 52. A terminal that does not know it, or does not allow it, ignores it.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        use base64::Engine;
+        let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+        let mut out = stdout();
+        write!(out, "\x1b]52;c;{encoded}\x07")?;
+        out.flush()
+    }
+
     /// Wheel reports on or off; off leaves the mouse wholly to the terminal's own selection.
     ///
     /// # Errors

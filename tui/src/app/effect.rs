@@ -12,6 +12,8 @@ pub enum Effect {
     Redraw,
     /// Wheel reports on or off.
     Mouse(bool),
+    /// Hand a text to the terminal's clipboard.
+    Copy(String),
     /// Ask the node.
     Call {
         /// Who wants to know.

@@ -22,6 +22,7 @@ const FAR: isize = 1_000_000;
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let everywhere = lookup(&[Scope::Everywhere], key);
     let interrupted = std::mem::take(&mut state.interrupted);
+    state.toast = None;
     match everywhere {
         Some(Action::Quit) => return vec![Effect::Quit],
         Some(Action::Interrupt) if interrupted => return vec![Effect::Quit],

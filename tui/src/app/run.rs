@@ -243,6 +243,7 @@ impl Runner {
                     state.dirty = true;
                 }
                 Effect::Mouse(on) => self.screen.mouse(on)?,
+                Effect::Copy(text) => self.screen.copy(&text)?,
                 Effect::Call { tag, op } => self.request(tag, op, None),
                 Effect::Prove { tag, proven: Proven { op, unlock } } => self.request(tag, op, Some(unlock)),
                 Effect::Stop(tag) => self.stop(tag),

@@ -3,6 +3,7 @@
 use super::gate::Gate;
 use super::overlay::Overlay;
 use super::pane::{chat::Chat, consent::Consent, memory::Memory, sources::Sources};
+use crate::text;
 use crate::theme::{Look, Theme};
 use hinet_protocol::{Millis, NodeStatus};
 use jiff::tz::TimeZone;
@@ -10,6 +11,8 @@ use std::collections::VecDeque;
 
 /// Notices kept at most; older ones are in the ledger or in `icore doctor` anyway.
 const NOTICES_MAX: usize = 20;
+/// Bytes that are handed to a terminal's clipboard at most; many take no more than 100,000 characters of base64.
+const COPY_BYTES_MAX: usize = 74_000;
 
 /// A pane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -115,6 +118,8 @@ pub struct State {
     pub unlocks: (bool, bool),
     /// Sentences the owner should know, oldest first; one is shown at a time.
     pub notices: VecDeque<String>,
+    /// What the last key did, where the screen does not show it; gone with the next key.
+    pub toast: Option<String>,
     /// The pane on the screen.
     pub tab: Tab,
     /// The part of it that has the keys.
@@ -154,6 +159,7 @@ impl State {
             attached: false,
             unlocks: (true, false),
             notices: VecDeque::new(),
+            toast: None,
             tab: Tab::default(),
             focus: Focus::default(),
             side: true,
@@ -178,6 +184,21 @@ impl State {
             }
             self.notices.push_back(sentence);
         }
+    }
+
+    /// Copies a text to the terminal's clipboard and says so. `what` is what it is, as in "the answer".
+    pub fn copy(&mut self, text: String, what: &str) -> Vec<super::Effect> {
+        if text.len() > COPY_BYTES_MAX {
+            self.toast = Some(format!(
+                "{} is too long for the clipboard of a terminal: {} of at most {}",
+                what,
+                text::bytes(text.len() as u64),
+                text::bytes(COPY_BYTES_MAX as u64)
+            ));
+            return vec![];
+        }
+        self.toast = Some(format!("copied {what}, {}", super::words::some(text.lines().count() as u64, "line")));
+        vec![super::Effect::Copy(text)]
     }
 
     /// Whether every source, door and job is stopped.

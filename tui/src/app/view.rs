@@ -260,6 +260,8 @@ fn bottom_line(state: &State, frame: &mut Frame, area: Rect) {
     let mut hints = String::new();
     if state.interrupted {
         hints.push_str(" Ctrl+C again quits");
+    } else if let Some(toast) = &state.toast {
+        hints = format!(" {}", text::fit(toast, room.saturating_sub(1)));
     } else {
         if state.killed() {
             hints.push_str(" F8 lift the kill switch ");

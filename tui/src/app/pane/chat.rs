@@ -14,9 +14,10 @@ use crate::app::scroll::Scroll;
 use crate::app::state::{Focus, State, Tab};
 use crate::app::view::Areas;
 use crate::text;
-use hinet_protocol::{Answer, ChatParams, ErrorKind, Event, Failure, Message, Millis, Op, Role, SessionId};
+use hinet_protocol::{Answer, ChatParams, ErrorKind, Event, Failure, Message, MessageId, Millis, Op, Role, SessionId};
 use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// The pane.
 #[derive(Default)]
@@ -80,7 +81,7 @@ impl Chat {
     }
 
     fn say(&mut self, role: Role, text: String, at: Millis) {
-        self.push(Turn { role, text, at, citations: vec![], hits: vec![], foot: Foot::None, version: 0 });
+        self.push(Turn::said(role, text, at));
     }
 
     /// The last answer, with what it stands on.
@@ -130,26 +131,20 @@ impl Chat {
     fn fill(&mut self, messages: Vec<Message>) {
         self.loading = false;
         self.failed = None;
-        let before = std::mem::take(&mut self.turns);
+        // What only this run knows of an answer, such as why it failed, stays.
+        let mut before: HashMap<MessageId, Turn> =
+            std::mem::take(&mut self.turns).into_iter().filter_map(|turn| Some((turn.id?, turn))).collect();
         for message in messages {
             if message.role == Role::User {
                 self.composer.remember(&message.text);
             }
-            let known = before.iter().find(|t| t.role == message.role && t.at == message.at && t.text == message.text);
-            let foot = match (known, message.stats) {
-                (Some(turn), _) if turn.foot != Foot::None => turn.foot.clone(),
-                (_, Some(stats)) => Foot::Made { how: stats.how, tokens_per_s: stats.tokens_per_s, cut: vec![] },
-                _ => Foot::None,
-            };
-            self.push(Turn {
-                role: message.role,
-                text: message.text,
-                at: message.at,
-                citations: message.citations,
-                hits: vec![],
-                foot,
-                version: 0,
-            });
+            let mut turn = Turn::stored(message);
+            if let Some(known) = turn.id.and_then(|id| before.remove(&id)).filter(|known| known.text == turn.text) {
+                if turn.foot == Foot::None {
+                    turn.foot = known.foot;
+                }
+            }
+            self.push(turn);
         }
         self.refresh_recalled();
     }
@@ -214,15 +209,7 @@ impl Chat {
     /// Ends the answer with the words there are.
     fn end_partly(&mut self, foot: Foot, now: Millis) {
         let Some(live) = self.live.take() else { return };
-        self.push(Turn {
-            role: Role::Assistant,
-            text: live.text,
-            at: now,
-            citations: vec![],
-            hits: live.hits,
-            foot,
-            version: 0,
-        });
+        self.push(Turn { hits: live.hits, foot, ..Turn::said(Role::Assistant, live.text, now) });
         self.refresh_recalled();
     }
 
@@ -230,15 +217,10 @@ impl Chat {
         let live = self.live.take().unwrap_or_default();
         self.session = Some(answer.session);
         self.context = answer.context;
-        self.push(Turn {
-            role: Role::Assistant,
-            text: answer.answer,
-            at: now,
-            citations: answer.citations,
-            hits: live.hits,
-            foot: Foot::Made { how: answer.how, tokens_per_s: answer.tokens_per_s, cut: answer.cut },
-            version: 0,
-        });
+        if let Some(turn) = self.turns.last_mut().filter(|turn| turn.role == Role::User) {
+            turn.id = Some(answer.question);
+        }
+        self.push(Turn::answered(answer, live.hits, now));
         self.refresh_recalled();
     }
 

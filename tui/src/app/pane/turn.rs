@@ -1,6 +1,6 @@
 //! One message of a conversation, and the answer being made.
 
-use hinet_protocol::{Citation, Cut, Failure, Hit, Millis, Progress, Role};
+use hinet_protocol::{Answer, Citation, Cut, Failure, Feedback, Hit, Message, MessageId, Millis, Progress, Role};
 
 /// How an answer came about.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,6 +24,8 @@ pub enum Foot {
 /// One message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Turn {
+    /// The stored message's id; none while the node does not have it, and in an incognito conversation.
+    pub id: Option<MessageId>,
     /// Who said it.
     pub role: Role,
     /// What.
@@ -36,8 +38,76 @@ pub struct Turn {
     pub hits: Vec<Hit>,
     /// How it came about.
     pub foot: Foot,
+    /// All versions of it, itself among them, oldest first; empty where it is the only one.
+    pub siblings: Vec<MessageId>,
+    /// Branches that go on from it and are not shown; only the last message has any.
+    pub onward: u64,
+    /// What was attached to it, by name.
+    pub attached: Vec<String>,
+    /// What the owner thought of it.
+    pub feedback: Feedback,
     /// Different for every content.
     pub version: u64,
+}
+
+impl Turn {
+    /// Something said, with nothing known about it yet.
+    #[must_use]
+    pub fn said(role: Role, text: String, at: Millis) -> Self {
+        Self {
+            id: None,
+            role,
+            text,
+            at,
+            citations: vec![],
+            hits: vec![],
+            foot: Foot::None,
+            siblings: vec![],
+            onward: 0,
+            attached: vec![],
+            feedback: Feedback::default(),
+            version: 0,
+        }
+    }
+
+    /// A finished answer, with what was recalled for it.
+    #[must_use]
+    pub fn answered(answer: Answer, hits: Vec<Hit>, at: Millis) -> Self {
+        Self {
+            id: Some(answer.message),
+            citations: answer.citations,
+            hits,
+            foot: Foot::Made { how: answer.how, tokens_per_s: answer.tokens_per_s, cut: answer.cut },
+            ..Self::said(Role::Assistant, answer.answer, at)
+        }
+    }
+
+    /// A stored message.
+    #[must_use]
+    pub fn stored(message: Message) -> Self {
+        let (foot, hits) = match message.stats {
+            Some(made) => (Foot::Made { how: made.how, tokens_per_s: made.tokens_per_s, cut: made.cut }, made.recalled),
+            None => (Foot::None, vec![]),
+        };
+        Self {
+            id: Some(message.id),
+            citations: message.citations,
+            hits,
+            foot,
+            siblings: message.siblings,
+            onward: message.onward,
+            attached: message.attached,
+            feedback: message.feedback,
+            ..Self::said(message.role, message.text, message.at)
+        }
+    }
+
+    /// Which version this is, and of how many, from 1.
+    #[must_use]
+    pub fn version_of(&self) -> Option<(usize, usize)> {
+        let at = self.siblings.iter().position(|id| Some(*id) == self.id)?;
+        (self.siblings.len() > 1).then_some((at + 1, self.siblings.len()))
+    }
 }
 
 /// The answer being made.

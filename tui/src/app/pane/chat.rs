@@ -139,10 +139,9 @@ impl Chat {
                 self.composer.remember(&message.text);
             }
             let mut turn = Turn::stored(message);
-            if let Some(known) = turn.id.and_then(|id| before.remove(&id)).filter(|known| known.text == turn.text) {
-                if turn.foot == Foot::None {
-                    turn.foot = known.foot;
-                }
+            let known = turn.id.and_then(|id| before.remove(&id)).filter(|known| known.text == turn.text);
+            if let (Foot::None, Some(known)) = (&turn.foot, known) {
+                turn.foot = known.foot;
             }
             self.push(turn);
         }

@@ -2,7 +2,7 @@
 
 use super::effect::Effect;
 use super::gate::Gate;
-use super::keymap::{Action, Scope, lookup};
+use super::keymap::{Action, Scope};
 use super::msg::Tag;
 use super::overlay::forget::Stage;
 use super::overlay::question::About;
@@ -12,7 +12,7 @@ use super::pane::recalled::Passage;
 use super::state::{Focus, State, Tab};
 use super::view::{areas, scopes};
 use super::words;
-use crossterm::event::{KeyEvent, KeyModifiers};
+use crossterm::event::KeyEvent;
 use hinet_protocol::{ForgetTarget, ItemId, Op};
 
 /// More than any list or text has lines.
@@ -20,7 +20,7 @@ const FAR: isize = 1_000_000;
 
 /// Handles a key.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let everywhere = lookup(&[Scope::Everywhere], key);
+    let everywhere = state.keymap.lookup(&[Scope::Everywhere], key);
     let interrupted = std::mem::take(&mut state.interrupted);
     state.toast = None;
     match everywhere {
@@ -127,7 +127,7 @@ fn open_item(state: &mut State, passage: &Passage) -> Vec<Effect> {
 }
 
 fn in_pane(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let Some(action) = lookup(&scopes(state), key) else { return typed(state, key) };
+    let Some(action) = state.keymap.lookup(&scopes(state), key) else { return typed(state, key) };
     match action {
         Action::Help => state.overlays.push(Overlay::Help(Help::default())),
         Action::Chat => to_chat(state),
@@ -140,9 +140,7 @@ fn in_pane(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             state.overlays.push(Overlay::Sessions(list));
             return vec![Effect::call(Tag::Sessions, Op::Sessions)];
         }
-        Action::New if state.tab == Tab::Chat || key.modifiers.contains(KeyModifiers::CONTROL) => {
-            return new_conversation(state);
-        }
+        Action::New => return new_conversation(state),
         Action::Side => {
             state.side = !state.side;
             if state.tab == Tab::Chat && !state.side {

@@ -1,6 +1,7 @@
 //! Everything the terminal UI knows. Each pane keeps its own part; this holds what they share.
 
 use super::gate::Gate;
+use super::keymap::Keymap;
 use super::overlay::Overlay;
 use super::pane::{chat::Chat, consent::Consent, memory::Memory, sources::Sources};
 use crate::text;
@@ -108,6 +109,8 @@ pub struct State {
     pub now: Millis,
     /// The styles.
     pub theme: Theme,
+    /// The keys in force.
+    pub keymap: Keymap,
     /// What stands before the panes: onboarding, unlocking, nothing.
     pub gate: Gate,
     /// The top line.
@@ -152,6 +155,7 @@ impl State {
     pub fn new(place: Place, gate: Gate) -> Self {
         Self {
             theme: Theme::of(place.look),
+            keymap: Keymap::default(),
             place,
             now: 0,
             gate,

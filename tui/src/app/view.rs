@@ -3,7 +3,7 @@
 //! The last act of every frame is `text::scrub`, so that nothing unsafe leaves whatever drew it.
 
 use super::gate::Gate;
-use super::keymap::{Action, Binding, Scope, bindings, keys_in_words};
+use super::keymap::{Action, Binding, Scope};
 use super::overlay::Overlay;
 use super::pane::{chat, consent, face, memory, recalled, sources};
 use super::state::{Focus, State, Tab};
@@ -132,7 +132,7 @@ fn panes(state: &State, frame: &mut Frame) {
 fn over_panes(state: &State, frame: &mut Frame, overlay: &Overlay, area: Rect) {
     let (theme, place) = (&state.theme, &state.place);
     match overlay {
-        Overlay::Help(help) => help.view(theme, frame, area),
+        Overlay::Help(help) => help.view(&state.keymap, theme, frame, area),
         Overlay::Question(question) => question.view(theme, frame, area),
         Overlay::Item(item) => item.view(theme, frame, area, &place.zone, &place.home_dir),
         Overlay::Sessions(list) => list.view(theme, frame, area, state.chat.session, (state.now, &place.zone)),
@@ -268,8 +268,7 @@ fn bottom_line(state: &State, frame: &mut Frame, area: Rect) {
         }
         let reading_help = matches!(state.overlays.last(), Some(Overlay::Help(_)));
         let scopes = if reading_help { vec![] } else { scopes(state) };
-        let mut hinted: Vec<&Binding> =
-            scopes.iter().flat_map(|scope| bindings().filter(move |b| b.scope == *scope)).collect();
+        let mut hinted: Vec<&Binding> = scopes.iter().flat_map(|scope| state.keymap.of(*scope)).collect();
         // What the pane does comes first, then how to stop everything, then where the rest is written.
         hinted.sort_by_key(|b| match (b.action, b.scope) {
             (Action::Kill, _) => 1,
@@ -281,8 +280,7 @@ fn bottom_line(state: &State, frame: &mut Frame, area: Rect) {
         // The sources pane has one part only.
         let useless = |b: &Binding| state.tab == Tab::Sources && b.action == Action::NextFocus;
         for binding in hinted.into_iter().filter(|b| !b.hint.is_empty() && !useless(b)) {
-            let keys = keys_in_words(binding);
-            let key = keys.split(' ').next().unwrap_or_default();
+            let Some(key) = binding.keys.first() else { continue };
             let hint = format!(" {key} {} ", binding.hint);
             if state.killed() && binding.hint == "kill switch" || text::width(&hints) + text::width(&hint) > room {
                 continue;

@@ -1,7 +1,7 @@
 //! The keys, in words, made from the keymap.
 
 use super::over;
-use crate::app::keymap::{Scope, bindings, keys_in_words};
+use crate::app::keymap::{Keymap, Scope};
 use crate::text;
 use crate::theme::Theme;
 use ratatui::{
@@ -21,9 +21,9 @@ pub struct Help {
 /// Columns of the keys.
 const KEYS_COLUMNS: usize = 24;
 
-fn lines(theme: &Theme, columns: usize) -> Vec<Line<'static>> {
+fn lines(keymap: &Keymap, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     let mut scopes: Vec<Scope> = Vec::new();
-    for binding in bindings() {
+    for binding in keymap.bindings() {
         if !scopes.contains(&binding.scope) {
             scopes.push(binding.scope);
         }
@@ -34,8 +34,8 @@ fn lines(theme: &Theme, columns: usize) -> Vec<Line<'static>> {
             out.push(Line::default());
         }
         out.push(Line::styled(scope.title(), theme.accent));
-        for binding in bindings().filter(|b| b.scope == scope && !b.words.is_empty()) {
-            let keys = format!("  {}", text::pad(&keys_in_words(binding), KEYS_COLUMNS - 2));
+        for binding in keymap.of(scope).filter(|b| !b.words.is_empty() && !b.keys.is_empty()) {
+            let keys = format!("  {}", text::pad(&binding.keys_in_words(), KEYS_COLUMNS - 2));
             let words = text::wrap_plain(binding.words, theme.text, columns.saturating_sub(KEYS_COLUMNS));
             for (i, line) in words.into_iter().enumerate() {
                 let left = if i == 0 { keys.clone() } else { " ".repeat(KEYS_COLUMNS) };
@@ -56,7 +56,7 @@ impl Help {
     }
 
     /// Draws it.
-    pub fn view(&self, theme: &Theme, frame: &mut Frame, area: Rect) {
+    pub fn view(&self, keymap: &Keymap, theme: &Theme, frame: &mut Frame, area: Rect) {
         let inside = over(
             frame,
             area,
@@ -65,7 +65,7 @@ impl Help {
             "help · the keys · Esc closes, arrows and PgUp/PgDn scroll",
             theme,
         );
-        let lines = lines(theme, usize::from(inside.width));
+        let lines = lines(keymap, theme, usize::from(inside.width));
         let top = self.top.min(lines.len().saturating_sub(usize::from(inside.height)));
         let shown: Vec<Line> = lines.into_iter().skip(top).take(usize::from(inside.height)).collect();
         frame.render_widget(Paragraph::new(shown), inside);

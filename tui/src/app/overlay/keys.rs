@@ -4,7 +4,7 @@ use super::forget::Stage;
 use super::question::About;
 use super::{Forget, Overlay, Passphrase};
 use crate::app::effect::Effect;
-use crate::app::keymap::{Action, lookup};
+use crate::app::keymap::Action;
 use crate::app::keys::{forget, movement, new_conversation, to_chat};
 use crate::app::msg::{Proven, Tag, Unlock};
 use crate::app::state::State;
@@ -21,7 +21,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         return close(state);
     }
     let scopes = scopes(state);
-    let action = lookup(&scopes, key);
+    let action = state.keymap.lookup(&scopes, key);
     let Some(top) = state.overlays.last_mut() else { return vec![] };
     match (top, action) {
         (Overlay::Help(_), None) if key.code == KeyCode::Char('?') => close(state),

@@ -1,114 +1,18 @@
-//! Every key, once: what it does where, in words. Dispatch, the bottom line and the help overlay read the same table.
+//! The keys as they are without a config, in words. One line for each thing a scope can do; a line without keys says
+//! what the owner may bind there.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use super::{Action, Chord, Scope};
+use crossterm::event::{KeyCode, KeyModifiers};
 
-/// Where a binding holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// In every pane and overlay.
-    Everywhere,
-    /// Wherever no text is being typed.
-    Reading,
-    /// The conversation and its input.
-    Chat,
-    /// What was recalled, beside the conversation.
-    Recalled,
-    /// The memory pane's query.
-    Query,
-    /// The memory pane's hits.
-    Hits,
-    /// Sources.
-    Sources,
-    /// Grants.
-    Grants,
-    /// Ledger lines.
-    Ledger,
-    /// An opened item.
-    Item,
-    /// The list of conversations.
-    Sessions,
-    /// A question with a dangerous yes.
-    Confirm,
-}
-
-impl Scope {
-    /// Its heading in the help.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Everywhere => "everywhere",
-            Self::Reading => "where nothing is typed",
-            Self::Chat => "chat",
-            Self::Recalled => "recalled for this answer",
-            Self::Query => "memory: the search",
-            Self::Hits => "memory: what was found",
-            Self::Sources => "sources",
-            Self::Grants => "consent: grants",
-            Self::Ledger => "consent: ledger",
-            Self::Item => "an opened item",
-            Self::Sessions => "conversations",
-            Self::Confirm => "a question before something goes",
-        }
-    }
-}
-
-/// What a key does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each action is described in words by its binding below")]
-pub enum Action {
-    Help,
-    Chat,
-    Memory,
-    Sources,
-    Consent,
-    Sessions,
-    New,
-    Side,
-    Kill,
-    Mouse,
-    Redraw,
-    Quit,
-    Interrupt,
-    Back,
-    NextFocus,
-    PreviousFocus,
-    Cite(u8),
-    Send,
-    Newline,
-    HistoryOlder,
-    HistoryNewer,
-    PageUp,
-    PageDown,
-    LineUp,
-    LineDown,
-    Top,
-    Bottom,
-    Up,
-    Down,
-    Open,
-    Forget,
-    Add,
-    Sync,
-    Pause,
-    Revoke,
-    Verify,
-    Yes,
-    No,
-}
-
-/// A key with its modifiers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Chord(pub KeyModifiers, pub KeyCode);
-
-/// One line of the keymap.
-pub struct Binding {
+/// One line of the table.
+pub struct Default {
     /// Where.
     pub scope: Scope,
     /// Any of these keys.
     pub keys: &'static [Chord],
     /// What it does.
     pub action: Action,
-    /// What it does, in words.
+    /// What it does, in words; empty where a neighbour says it for both.
     pub words: &'static str,
     /// What the bottom line calls it, where it is shown there.
     pub hint: &'static str,
@@ -138,8 +42,8 @@ const fn bind(
     action: Action,
     hint: &'static str,
     words: &'static str,
-) -> Binding {
-    Binding { scope, keys, action, words, hint }
+) -> Default {
+    Default { scope, keys, action, words, hint }
 }
 
 const UP: &[Chord] = &[key(KeyCode::Up), plain('k')];
@@ -163,7 +67,7 @@ macro_rules! list {
     };
 }
 
-const EVERYWHERE: &[Binding] = {
+const EVERYWHERE: &[Default] = {
     use Action as A;
     use Scope::Everywhere as E;
     &[
@@ -186,7 +90,7 @@ const EVERYWHERE: &[Binding] = {
     ]
 };
 
-const CITATIONS: &[Binding] = {
+const CITATIONS: &[Default] = {
     use Action::Cite;
     use Scope::Everywhere as E;
     &[
@@ -202,7 +106,7 @@ const CITATIONS: &[Binding] = {
     ]
 };
 
-const READING: &[Binding] = {
+const READING: &[Default] = {
     use Action as A;
     use Scope::Reading as R;
     &[
@@ -214,7 +118,7 @@ const READING: &[Binding] = {
     ]
 };
 
-const CHAT: &[Binding] = {
+const CHAT: &[Default] = {
     use Action as A;
     use KeyModifiers as M;
     use Scope::Chat as C;
@@ -244,19 +148,19 @@ const CHAT: &[Binding] = {
     ]
 };
 
-const RECALLED: &[Binding] = &[
+const RECALLED: &[Default] = &[
     bind(Scope::Recalled, ENTER, Action::Open, "open", "open the item at the cited words"),
     bind(Scope::Recalled, &[plain('f')], Action::Forget, "forget", "forget the item, with a preview first"),
 ];
-const QUERY: &[Binding] = &[
+const QUERY: &[Default] = &[
     bind(Scope::Query, ENTER, Action::Send, "search", "search"),
     bind(Scope::Query, &[key(KeyCode::Down)], Action::Down, "", "to what was found"),
 ];
-const HITS: &[Binding] = &[
+const HITS: &[Default] = &[
     bind(Scope::Hits, ENTER, Action::Open, "open", "open the item at the words found"),
     bind(Scope::Hits, &[plain('f')], Action::Forget, "forget", "forget the item, with a preview first"),
 ];
-const SOURCES: &[Binding] = &[
+const SOURCES: &[Default] = &[
     bind(Scope::Sources, &[plain('a')], Action::Add, "add folder", "open a folder: a grant, read and watched"),
     bind(Scope::Sources, &[plain('s')], Action::Sync, "read again", "read the folder again now"),
     bind(Scope::Sources, &[plain('p')], Action::Pause, "pause", "pause or resume the folder"),
@@ -268,24 +172,24 @@ const SOURCES: &[Binding] = &[
         "forget the folder and all its items, with a preview first",
     ),
 ];
-const GRANTS: &[Binding] = &[
+const GRANTS: &[Default] = &[
     bind(Scope::Grants, &[plain('r')], Action::Revoke, "revoke", "take the grant back"),
     bind(Scope::Grants, &[plain('v')], Action::Verify, "verify", "verify the whole ledger"),
 ];
-const LEDGER: &[Binding] = &[bind(Scope::Ledger, &[plain('v')], Action::Verify, "verify", "verify the whole ledger")];
-const ITEM: &[Binding] =
+const LEDGER: &[Default] = &[bind(Scope::Ledger, &[plain('v')], Action::Verify, "verify", "verify the whole ledger")];
+const ITEM: &[Default] =
     &[bind(Scope::Item, &[plain('f')], Action::Forget, "forget", "forget the item, with a preview first")];
-const SESSIONS: &[Binding] = &[
+const SESSIONS: &[Default] = &[
     bind(Scope::Sessions, ENTER, Action::Open, "open", "open it"),
     bind(Scope::Sessions, &[plain('n')], Action::New, "new", "a new conversation"),
 ];
-const CONFIRM: &[Binding] = &[
+const CONFIRM: &[Default] = &[
     bind(Scope::Confirm, &[plain('y'), plain('Y')], Action::Yes, "yes", "do it"),
     bind(Scope::Confirm, &[plain('n'), plain('N'), key(KeyCode::Enter)], Action::No, "no", "leave everything as it is"),
 ];
 
 /// The lists that share the movement keys.
-const LISTS: &[[Binding; 6]] = &[
+const LISTS: &[[Default; 6]] = &[
     list!(Scope::Recalled),
     list!(Scope::Hits),
     list!(Scope::Sources),
@@ -295,105 +199,10 @@ const LISTS: &[[Binding; 6]] = &[
     list!(Scope::Sessions),
 ];
 
-/// The whole keymap, in the order the help shows it.
-pub fn bindings() -> impl Iterator<Item = &'static Binding> {
+/// The whole table, in the order the help shows it.
+pub fn defaults() -> impl Iterator<Item = &'static Default> {
     [EVERYWHERE, CITATIONS, READING, CHAT, RECALLED, QUERY, HITS, SOURCES, GRANTS, LEDGER, ITEM, SESSIONS, CONFIRM]
         .into_iter()
         .flatten()
         .chain(LISTS.iter().flatten())
-}
-
-/// What a key does, looked up in `scopes` in their order.
-#[must_use]
-pub fn lookup(scopes: &[Scope], pressed: KeyEvent) -> Option<Action> {
-    let mut modifiers = pressed.modifiers;
-    let code = match pressed.code {
-        // A capital letter or a sign already says Shift.
-        KeyCode::Char(c) => {
-            modifiers.remove(KeyModifiers::SHIFT);
-            if modifiers.contains(KeyModifiers::CONTROL) { KeyCode::Char(c.to_ascii_lowercase()) } else { pressed.code }
-        }
-        KeyCode::BackTab => {
-            modifiers.remove(KeyModifiers::SHIFT);
-            KeyCode::BackTab
-        }
-        code => code,
-    };
-    let chord = Chord(modifiers, code);
-    scopes.iter().find_map(|scope| {
-        bindings().find(|b| b.scope == *scope && b.keys.contains(&chord)).map(|binding| binding.action)
-    })
-}
-
-impl std::fmt::Display for Chord {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (modifier, name) in
-            [(KeyModifiers::CONTROL, "Ctrl+"), (KeyModifiers::ALT, "Alt+"), (KeyModifiers::SHIFT, "Shift+")]
-        {
-            if self.0.contains(modifier) {
-                f.write_str(name)?;
-            }
-        }
-        match self.1 {
-            KeyCode::Char(c) if self.0.is_empty() => write!(f, "{c}"),
-            KeyCode::Char(c) => write!(f, "{}", c.to_ascii_uppercase()),
-            KeyCode::F(n) => write!(f, "F{n}"),
-            KeyCode::BackTab => f.write_str("Shift+Tab"),
-            code => write!(f, "{code:?}"),
-        }
-    }
-}
-
-/// The keys of a binding, as the help writes them.
-#[must_use]
-pub fn keys_in_words(binding: &Binding) -> String {
-    binding.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_key_means_two_things_in_one_place() {
-        // Scopes that are looked up together.
-        let together: [&[Scope]; 9] = [
-            &[Scope::Everywhere, Scope::Chat],
-            &[Scope::Everywhere, Scope::Reading, Scope::Recalled],
-            &[Scope::Everywhere, Scope::Query],
-            &[Scope::Everywhere, Scope::Reading, Scope::Hits],
-            &[Scope::Everywhere, Scope::Reading, Scope::Sources],
-            &[Scope::Everywhere, Scope::Reading, Scope::Grants],
-            &[Scope::Everywhere, Scope::Reading, Scope::Ledger],
-            &[Scope::Item],
-            &[Scope::Sessions],
-        ];
-        for scopes in together {
-            let mut seen: Vec<(Chord, Action)> = Vec::new();
-            for binding in bindings().filter(|b| scopes.contains(&b.scope)) {
-                for chord in binding.keys {
-                    if let Some((_, other)) = seen.iter().find(|(c, _)| c == chord) {
-                        panic!("{chord} in {scopes:?} is {other:?} and {:?}", binding.action);
-                    }
-                    seen.push((*chord, binding.action));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn looks_up_shifted_signs_and_capitals() {
-        let press = |code, modifiers| lookup(&[Scope::Reading, Scope::Hits], KeyEvent::new(code, modifiers));
-        assert_eq!(press(KeyCode::Char('?'), KeyModifiers::SHIFT), Some(Action::Help));
-        assert_eq!(press(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::Bottom));
-        assert_eq!(press(KeyCode::Char('f'), KeyModifiers::CONTROL), None);
-    }
-
-    #[test]
-    fn every_key_is_said_in_words() {
-        for binding in bindings() {
-            assert!(!binding.words.is_empty() || matches!(binding.action, Action::Cite(_)));
-        }
-        assert_eq!(Chord(KeyModifiers::CONTROL, KeyCode::Char('x')).to_string(), "Ctrl+X");
-    }
 }

@@ -1,0 +1,105 @@
+//! What keys, the palette and slash commands can do. The name is what the config writes and never changes; the words
+//! are what people read.
+
+macro_rules! actions {
+    ($($variant:ident $name:literal $words:literal,)*) => {
+        /// Something icore can be told to do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs, reason = "each action is described by its words below")]
+        pub enum Action {
+            $($variant,)*
+            /// Open what the citation with this number stands on.
+            Cite(u8),
+        }
+
+        impl Action {
+            /// All of them.
+            pub const ALL: &[Self] = &[
+                $(Self::$variant,)*
+                Self::Cite(1),
+                Self::Cite(2),
+                Self::Cite(3),
+                Self::Cite(4),
+                Self::Cite(5),
+                Self::Cite(6),
+                Self::Cite(7),
+                Self::Cite(8),
+                Self::Cite(9),
+            ];
+
+            /// Its name in the config.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                    Self::Cite(n) => CITES[usize::from(n.clamp(1, 9)) - 1],
+                }
+            }
+
+            /// What it does, in words.
+            #[must_use]
+            pub fn words(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $words,)*
+                    Self::Cite(_) => "open what a citation stands on",
+                }
+            }
+        }
+    };
+}
+
+const CITES: [&str; 9] = ["cite_1", "cite_2", "cite_3", "cite_4", "cite_5", "cite_6", "cite_7", "cite_8", "cite_9"];
+
+actions! {
+    Help "help" "show the keys",
+    Chat "chat" "go to the chat",
+    Memory "memory" "go to the memory: search what is remembered",
+    Sources "sources" "go to the sources: the folders it reads",
+    Consent "consent" "go to the consent: grants and the ledger",
+    Sessions "conversations" "open another conversation",
+    New "new" "start a new conversation",
+    Side "side" "show or hide what was recalled",
+    Kill "kill_switch" "kill switch: stop every source, door and job; or lift it",
+    Mouse "mouse" "mouse on or off",
+    Redraw "redraw" "draw the screen anew",
+    Quit "quit" "quit",
+    Interrupt "interrupt" "stop the answer; twice: quit",
+    Back "back" "stop the answer, close what is open, go back to the chat",
+    NextFocus "next_part" "go to the next part of the pane",
+    PreviousFocus "previous_part" "go to the part before",
+    Send "send" "send",
+    Newline "newline" "start a new line",
+    HistoryOlder "history_older" "what you said before",
+    HistoryNewer "history_newer" "what you said after that",
+    PageUp "page_up" "a page up",
+    PageDown "page_down" "a page down",
+    LineUp "line_up" "a line up",
+    LineDown "line_down" "a line down",
+    Top "top" "to the beginning",
+    Bottom "bottom" "to the end",
+    Up "up" "the line above",
+    Down "down" "the line below",
+    Open "open" "open it",
+    Forget "forget" "forget it, with a preview first",
+    Add "add" "open a folder: a grant, read and watched",
+    Sync "sync" "read the folder again now",
+    Pause "pause" "pause or resume the folder",
+    Revoke "revoke" "take the grant back",
+    Verify "verify" "verify the whole ledger",
+    Yes "yes" "do it",
+    No "no" "leave everything as it is",
+}
+
+impl Action {
+    /// The action with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.name() == name)
+    }
+
+    /// Whether the owner must always be able to reach it: its last key cannot be taken away.
+    #[must_use]
+    pub fn is_vital(self) -> bool {
+        matches!(self, Self::Quit | Self::Interrupt | Self::Help | Self::Kill | Self::Back)
+    }
+}

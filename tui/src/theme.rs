@@ -51,16 +51,24 @@ pub struct Theme {
 }
 
 impl Look {
+    /// The look with this name: `dark`, `light`, `16`, `plain`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "dark" => Self::Dark,
+            "light" => Self::Light,
+            "16" => Self::Sixteen,
+            "plain" => Self::Plain,
+            _ => return None,
+        })
+    }
+
     /// The look for an environment. `name` is the owner's wish (`dark`, `light`, `16`, `plain`), `colorfgbg` what
     /// some terminals say about their background ("15;0").
     #[must_use]
     pub fn pick(name: Option<&str>, no_color: bool, term: &str, colorterm: &str, colorfgbg: &str) -> Self {
-        match name {
-            Some("dark") => return Self::Dark,
-            Some("light") => return Self::Light,
-            Some("16") => return Self::Sixteen,
-            Some("plain") => return Self::Plain,
-            _ => {}
+        if let Some(look) = name.and_then(Self::named) {
+            return look;
         }
         if no_color || term == "dumb" {
             return Self::Plain;

@@ -1,18 +1,21 @@
 //! Keys: first the gate, then what is meant everywhere, then the topmost overlay, then the pane.
 
+use super::command::Command;
 use super::effect::Effect;
 use super::gate::Gate;
 use super::keymap::{Action, Scope};
 use super::msg::Tag;
 use super::overlay::forget::Stage;
+use super::overlay::palette::{Choice, Entry, Palette};
 use super::overlay::question::About;
 use super::overlay::{Forget, Help, Item, Overlay, Passphrase, PathPrompt, Question, Sessions};
 use super::pane::chat;
 use super::pane::recalled::Passage;
+use super::slash;
 use super::state::{Focus, State, Tab};
-use super::view::{areas, scopes};
+use super::view::{areas, pane_scopes, scopes};
 use super::words;
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use hinet_protocol::{ForgetTarget, ItemId, Op};
 
 /// More than any list or text has lines.
@@ -48,21 +51,88 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
         Gate::Open => {}
     }
-    match everywhere {
-        Some(Action::Kill) => return kill_switch(state),
-        Some(Action::Help) => {
-            if !matches!(state.overlays.last(), Some(Overlay::Help(_))) {
+    // These hold over whatever is open.
+    if let Some(action @ (Action::Kill | Action::Help | Action::Mouse)) = everywhere {
+        return act(state, action);
+    }
+    if everywhere == Some(Action::Palette) && palette_fits(state) {
+        return act(state, Action::Palette);
+    }
+    if !state.overlays.is_empty() {
+        return super::overlay::keys::key(state, key);
+    }
+    if let Some(effects) = slash::key(state, key) {
+        return effects;
+    }
+    match state.keymap.lookup(&pane_scopes(state), key) {
+        Some(action) => in_pane(state, action),
+        None => typed(state, key),
+    }
+}
+
+/// Does what an action says, where the keys go now. Keys, the palette, slash commands and clicks all end here.
+pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Quit => return vec![Effect::Quit],
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Interrupt => return state.chat.stop(state.now).unwrap_or_default(),
+        Action::Kill => return kill_switch(state),
+        Action::Help => {
+            if matches!(state.overlays.last(), Some(Overlay::Help(_))) {
+                state.overlays.pop();
+            } else {
                 state.overlays.push(Overlay::Help(Help::default()));
             }
-            return vec![];
         }
-        Some(Action::Mouse) => {
+        Action::Mouse => {
             state.mouse = !state.mouse;
             return vec![Effect::Mouse(state.mouse)];
         }
-        _ => {}
+        Action::Palette => {
+            let scopes = scopes_of(state);
+            let commands = state.overlays.is_empty();
+            let palette = Palette::new(&state.keymap, &scopes, commands, state.recent.iter());
+            state.overlays.push(Overlay::Palette(Box::new(palette)));
+        }
+        action if state.overlays.is_empty() => return in_pane(state, action),
+        action => return super::overlay::keys::act(state, action),
     }
-    if state.overlays.is_empty() { in_pane(state, key) } else { super::overlay::keys::key(state, key) }
+    vec![]
+}
+
+/// The scopes whose actions can be done now: of the topmost overlay, or of the pane.
+fn scopes_of(state: &State) -> Vec<Scope> {
+    if state.overlays.is_empty() { pane_scopes(state) } else { scopes(state) }
+}
+
+/// A question wants its answer first, and a field its own keys.
+fn palette_fits(state: &State) -> bool {
+    let scopes = scopes_of(state);
+    !scopes.is_empty() && !scopes.contains(&Scope::Confirm) && !scopes.contains(&Scope::Picker)
+}
+
+/// Things chosen in the palette that are remembered.
+const RECENT_MAX: usize = 12;
+
+/// Does what was chosen in the palette, which is closed by now.
+pub(super) fn chosen(state: &mut State, entry: Entry) -> Vec<Effect> {
+    state.recent.retain(|name| *name != entry.name);
+    state.recent.push_front(entry.name);
+    state.recent.truncate(RECENT_MAX);
+    match entry.choice {
+        Choice::Act(action) => act(state, action),
+        Choice::Run(line) => {
+            let (name, argument) = line.trim_start_matches('/').split_once(' ').unwrap_or((&line[1..], ""));
+            Command::named(name).map(|command| command.run(state, argument)).unwrap_or_default()
+        }
+        Choice::Begin(line) => {
+            // What was being typed is kept: it is what the command is about, or comes back with Up.
+            let typed = state.chat.composer.take();
+            to_chat(state);
+            state.chat.composer.set(&if typed.starts_with('/') { line } else { format!("{line}{typed}") });
+            vec![]
+        }
+    }
 }
 
 fn kill_switch(state: &mut State) -> Vec<Effect> {
@@ -126,8 +196,7 @@ fn open_item(state: &mut State, passage: &Passage) -> Vec<Effect> {
     vec![Effect::call(Tag::Show(serial), Op::Show { item })]
 }
 
-fn in_pane(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let Some(action) = state.keymap.lookup(&scopes(state), key) else { return typed(state, key) };
+fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Help => state.overlays.push(Overlay::Help(Help::default())),
         Action::Chat => to_chat(state),
@@ -155,7 +224,7 @@ fn in_pane(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         Action::Cite(number) => return cite(state, usize::from(number)),
         action => {
             return match state.tab {
-                Tab::Chat => in_chat(state, action, key),
+                Tab::Chat => in_chat(state, action),
                 Tab::Memory => in_memory(state, action),
                 Tab::Sources => in_sources(state, action),
                 Tab::Consent => in_consent(state, action),
@@ -221,23 +290,23 @@ fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     vec![]
 }
 
-fn in_chat(state: &mut State, action: Action, key: KeyEvent) -> Vec<Effect> {
+fn in_chat(state: &mut State, action: Action) -> Vec<Effect> {
     let areas = areas(state);
     let page = isize::try_from(areas.main.height.saturating_sub(4)).unwrap_or(1).max(1);
     if state.focus == Focus::Second {
         return in_passages(state, action, page);
     }
     match action {
-        Action::Send => return state.chat.send(state.now),
+        Action::Send => return slash::send(state).unwrap_or_else(|| state.chat.send(state.now)),
         Action::Newline => state.chat.composer.newline(),
         Action::HistoryOlder => {
             if !state.chat.composer.older() {
-                state.chat.composer.key(key);
+                state.chat.composer.key(KeyEvent::new(KeyCode::Up, KeyModifiers::NONE));
             }
         }
         Action::HistoryNewer => {
             if !state.chat.composer.newer() {
-                state.chat.composer.key(key);
+                state.chat.composer.key(KeyEvent::new(KeyCode::Down, KeyModifiers::NONE));
             }
         }
         Action::Top => chat::scroll_home(state, &areas),

@@ -5,8 +5,10 @@
 //! stack. Nothing is drawn unless a message changed something; an idle screen does not wake the processor.
 
 mod chores;
+pub mod command;
 pub mod effect;
 pub mod field;
+pub mod fuzzy;
 pub mod gate;
 pub mod keymap;
 pub mod keys;
@@ -16,6 +18,7 @@ pub mod pane;
 pub mod paragraphs;
 mod run;
 pub mod scroll;
+pub mod slash;
 pub mod state;
 pub mod update;
 pub mod view;

@@ -4,6 +4,7 @@ use super::gate::Gate;
 use super::keymap::Keymap;
 use super::overlay::Overlay;
 use super::pane::{chat::Chat, consent::Consent, memory::Memory, sources::Sources};
+use super::slash::Slash;
 use crate::text;
 use crate::theme::{Look, Theme};
 use hinet_protocol::{Millis, NodeStatus};
@@ -141,6 +142,10 @@ pub struct State {
     pub sources: Sources,
     /// The consent pane.
     pub consent: Consent,
+    /// The list of commands above the input.
+    pub slash: Slash,
+    /// The names of what was chosen in the palette, the last one first.
+    pub recent: VecDeque<String>,
     /// What lies over the panes; the last one has the keys.
     pub overlays: Vec<Overlay>,
     /// Counts up with every opened item and preview, so that a late reply to a closed one is known as such.
@@ -173,6 +178,8 @@ impl State {
             memory: Memory::default(),
             sources: Sources::default(),
             consent: Consent::default(),
+            slash: Slash::default(),
+            recent: VecDeque::new(),
             overlays: Vec::new(),
             serial: 0,
             dirty: true,
@@ -203,6 +210,12 @@ impl State {
         }
         self.toast = Some(format!("copied {what}, {}", super::words::some(text.lines().count() as u64, "line")));
         vec![super::Effect::Copy(text)]
+    }
+
+    /// Changes the colours.
+    pub fn set_look(&mut self, look: Look) {
+        self.place.look = look;
+        self.theme = Theme::of(look);
     }
 
     /// Whether every source, door and job is stopped.

@@ -155,6 +155,11 @@ fn paste(state: &mut State, text: String) -> Vec<Effect> {
     }
     match state.overlays.last_mut() {
         Some(Overlay::Path(prompt)) => return prompt.path.paste(head, &home),
+        Some(Overlay::Palette(palette)) => {
+            palette.query.insert(head);
+            palette.search();
+            return vec![];
+        }
         Some(Overlay::Passphrase(prompt)) => {
             prompt.field.insert(head.trim_end_matches(['\r', '\n']));
             return vec![];
@@ -190,6 +195,7 @@ fn wheel(state: &mut State, column: u16, row: u16, up: bool) -> Vec<Effect> {
     match state.overlays.last_mut() {
         Some(Overlay::Item(item)) => item.by(delta, size),
         Some(Overlay::Help(help)) => help.by(delta),
+        Some(Overlay::Palette(palette)) => palette.select(delta.signum()),
         Some(Overlay::Sessions(list)) => list.select(delta.signum()),
         Some(_) => {}
         None => {

@@ -6,6 +6,7 @@ use super::gate::Gate;
 use super::keymap::{Action, Binding, Scope};
 use super::overlay::Overlay;
 use super::pane::{chat, consent, face, memory, recalled, sources};
+use super::slash;
 use super::state::{Focus, State, Tab};
 use super::words;
 use crate::text;
@@ -116,6 +117,7 @@ fn panes(state: &State, frame: &mut Frame) {
             }
             if let Some(input) = areas.input {
                 composer(state, frame, input.intersection(screen));
+                slash::view(state, frame, &areas);
             }
         }
         Tab::Memory => memory::view(state, frame, areas.main),
@@ -135,6 +137,7 @@ fn over_panes(state: &State, frame: &mut Frame, overlay: &Overlay, area: Rect) {
         Overlay::Help(help) => help.view(&state.keymap, theme, frame, area),
         Overlay::Question(question) => question.view(theme, frame, area),
         Overlay::Item(item) => item.view(theme, frame, area, &place.zone, &place.home_dir),
+        Overlay::Palette(palette) => palette.view(theme, frame, area),
         Overlay::Sessions(list) => list.view(theme, frame, area, state.chat.session, (state.now, &place.zone)),
         Overlay::Path(prompt) => prompt.view(theme, frame, area, &place.home_dir),
         Overlay::Passphrase(prompt) => prompt.view(theme, frame, area),
@@ -210,7 +213,7 @@ fn composer(state: &State, frame: &mut Frame, area: Rect) {
     frame.render_widget(Paragraph::new(bars), mark);
     let typing = Rect { x: inside.x + 2, width: inside.width.saturating_sub(3), ..inside };
     let cursor = focus && state.overlays.is_empty();
-    let widget = state.chat.composer.widget(theme, cursor, "ask, F1 for help");
+    let widget = state.chat.composer.widget(theme, cursor, "ask, / for commands, F1 for help");
     frame.render_widget(&widget, typing);
     if state.chat.turns.is_empty() && state.chat.live.is_none() {
         return;
@@ -232,9 +235,17 @@ pub fn scopes(state: &State) -> Vec<Scope> {
         Some(Overlay::Help(_) | Overlay::Item(_)) => return vec![Scope::Item],
         Some(Overlay::Sessions(_)) => return vec![Scope::Sessions],
         Some(Overlay::Question(_) | Overlay::Forget(_)) => return vec![Scope::Confirm],
+        Some(Overlay::Palette(_)) => return vec![Scope::Picker],
         Some(Overlay::Path(_) | Overlay::Passphrase(_)) => return vec![],
+        None if !slash::offers(state).is_empty() => return vec![Scope::Slash],
         None => {}
     }
+    pane_scopes(state)
+}
+
+/// The scopes of the pane, whatever lies over it.
+#[must_use]
+pub fn pane_scopes(state: &State) -> Vec<Scope> {
     match (state.tab, state.focus) {
         (Tab::Chat, Focus::First) => vec![Scope::Chat, Scope::Everywhere],
         (Tab::Chat, Focus::Second) => vec![Scope::Recalled, Scope::Reading, Scope::Everywhere],

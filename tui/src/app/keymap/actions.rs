@@ -86,6 +86,8 @@ actions! {
     Pause "pause" "pause or resume the folder",
     Revoke "revoke" "take the grant back",
     Verify "verify" "verify the whole ledger",
+    Palette "palette" "everything that can be done here",
+    Complete "complete" "complete what is typed",
     Yes "yes" "do it",
     No "no" "leave everything as it is",
 }
@@ -95,6 +97,35 @@ impl Action {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|action| action.name() == name)
+    }
+
+    /// Whether it is something to choose from a list, rather than moving about and typing.
+    #[must_use]
+    pub fn is_command(self) -> bool {
+        !matches!(
+            self,
+            Self::Interrupt
+                | Self::Back
+                | Self::NextFocus
+                | Self::PreviousFocus
+                | Self::Send
+                | Self::Newline
+                | Self::HistoryOlder
+                | Self::HistoryNewer
+                | Self::PageUp
+                | Self::PageDown
+                | Self::LineUp
+                | Self::LineDown
+                | Self::Top
+                | Self::Bottom
+                | Self::Up
+                | Self::Down
+                | Self::Palette
+                | Self::Complete
+                | Self::Yes
+                | Self::No
+                | Self::Cite(_)
+        )
     }
 
     /// Whether the owner must always be able to reach it: its last key cannot be taken away.

@@ -76,6 +76,7 @@ const EVERYWHERE: &[Default] = {
         bind(E, &[f(3)], A::Memory, "", "memory: search what is remembered"),
         bind(E, &[f(4)], A::Sources, "", "sources: the folders it reads"),
         bind(E, &[f(5)], A::Consent, "", "consent: grants and the ledger"),
+        bind(E, &[ctrl('k')], A::Palette, "do", "everything that can be done here, found by its letters"),
         bind(E, &[ctrl('o')], A::Sessions, "", "conversations: open another, start a new one"),
         bind(E, &[ctrl('n')], A::New, "", "a new conversation"),
         bind(E, &[f(8), ctrl('x')], A::Kill, "kill switch", "kill switch: stop every source, door and job; or lift it"),
@@ -183,6 +184,20 @@ const SESSIONS: &[Default] = &[
     bind(Scope::Sessions, ENTER, Action::Open, "open", "open it"),
     bind(Scope::Sessions, &[plain('n')], Action::New, "new", "a new conversation"),
 ];
+const SLASH: &[Default] = &[
+    bind(Scope::Slash, &[key(KeyCode::Up)], Action::Up, "", "the command above"),
+    bind(Scope::Slash, &[key(KeyCode::Down)], Action::Down, "", "the command below"),
+    bind(Scope::Slash, &[key(KeyCode::Tab)], Action::Complete, "complete", "complete the command"),
+    bind(Scope::Slash, ENTER, Action::Send, "do it", "do it, or complete it where something is missing"),
+    bind(Scope::Slash, &[key(KeyCode::Esc)], Action::Back, "close", "close the list; what is typed stays"),
+];
+const PICKER: &[Default] = &[
+    bind(Scope::Picker, &[key(KeyCode::Up), ctrl('p')], Action::Up, "", "the line above"),
+    bind(Scope::Picker, &[key(KeyCode::Down), ctrl('n')], Action::Down, "", "the line below"),
+    bind(Scope::Picker, PAGE_UP, Action::PageUp, "", "a page up"),
+    bind(Scope::Picker, PAGE_DOWN, Action::PageDown, "", "a page down"),
+    bind(Scope::Picker, ENTER, Action::Open, "take it", "take the line"),
+];
 const CONFIRM: &[Default] = &[
     bind(Scope::Confirm, &[plain('y'), plain('Y')], Action::Yes, "yes", "do it"),
     bind(Scope::Confirm, &[plain('n'), plain('N'), key(KeyCode::Enter)], Action::No, "no", "leave everything as it is"),
@@ -201,8 +216,11 @@ const LISTS: &[[Default; 6]] = &[
 
 /// The whole table, in the order the help shows it.
 pub fn defaults() -> impl Iterator<Item = &'static Default> {
-    [EVERYWHERE, CITATIONS, READING, CHAT, RECALLED, QUERY, HITS, SOURCES, GRANTS, LEDGER, ITEM, SESSIONS, CONFIRM]
-        .into_iter()
-        .flatten()
-        .chain(LISTS.iter().flatten())
+    [
+        EVERYWHERE, CITATIONS, READING, CHAT, RECALLED, QUERY, HITS, SOURCES, GRANTS, LEDGER, ITEM, SESSIONS, SLASH,
+        PICKER, CONFIRM,
+    ]
+    .into_iter()
+    .flatten()
+    .chain(LISTS.iter().flatten())
 }

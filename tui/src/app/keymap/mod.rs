@@ -40,6 +40,10 @@ pub enum Scope {
     Item,
     /// The list of conversations.
     Sessions,
+    /// The list of commands above the input.
+    Slash,
+    /// A list that is searched by typing.
+    Picker,
     /// A question with a dangerous yes.
     Confirm,
 }
@@ -60,6 +64,8 @@ impl Scope {
             Self::Ledger => "consent: ledger",
             Self::Item => "an opened item",
             Self::Sessions => "conversations",
+            Self::Slash => "a command after a slash",
+            Self::Picker => "a list that is searched by typing",
             Self::Confirm => "a question before something goes",
         }
     }
@@ -76,6 +82,8 @@ pub const TOGETHER: &[&[Scope]] = &[
     &[Scope::Ledger, Scope::Reading, Scope::Everywhere],
     &[Scope::Item],
     &[Scope::Sessions],
+    &[Scope::Slash],
+    &[Scope::Picker],
     &[Scope::Confirm],
 ];
 
@@ -93,6 +101,8 @@ impl Scope {
         Self::Ledger,
         Self::Item,
         Self::Sessions,
+        Self::Slash,
+        Self::Picker,
         Self::Confirm,
     ];
 
@@ -111,6 +121,8 @@ impl Scope {
             Self::Ledger => "ledger",
             Self::Item => "item",
             Self::Sessions => "conversations",
+            Self::Slash => "slash",
+            Self::Picker => "picker",
             Self::Confirm => "confirm",
         }
     }
@@ -124,7 +136,7 @@ impl Scope {
     /// Whether text is typed where it holds, so that a plain letter there can be no command.
     #[must_use]
     pub fn types(self) -> bool {
-        matches!(self, Self::Everywhere | Self::Chat | Self::Query)
+        matches!(self, Self::Everywhere | Self::Chat | Self::Query | Self::Slash | Self::Picker)
     }
 
     /// Whether one key may not mean something in both.

@@ -4,8 +4,8 @@ use super::forget::Stage;
 use super::question::About;
 use super::{Forget, Overlay, Passphrase};
 use crate::app::effect::Effect;
-use crate::app::keymap::Action;
-use crate::app::keys::{forget, movement, new_conversation, to_chat};
+use crate::app::keymap::{Action, Scope};
+use crate::app::keys::{chosen, forget, movement, new_conversation, to_chat};
 use crate::app::msg::{Proven, Tag, Unlock};
 use crate::app::state::State;
 use crate::app::view::scopes;
@@ -14,35 +14,52 @@ use hinet_protocol::{ForgetTarget, Op};
 
 /// Handles a key; the topmost overlay has it, and Esc takes that away.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let size = state.place.size;
-    let home = state.place.home_dir.clone();
-    let page = isize::try_from(size.1 / 2).unwrap_or(1).max(1);
-    if key.code == KeyCode::Esc {
+    let back = state.keymap.lookup(&[Scope::Everywhere], key) == Some(Action::Back);
+    if back || key.code == KeyCode::Esc {
         return close(state);
     }
-    let scopes = scopes(state);
-    let action = state.keymap.lookup(&scopes, key);
+    match state.keymap.lookup(&scopes(state), key) {
+        Some(action) => act(state, action),
+        None => typed(state, key),
+    }
+}
+
+/// Does what an action says in the topmost overlay.
+pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    let size = state.place.size;
+    let page = isize::try_from(size.1 / 2).unwrap_or(1).max(1);
     let Some(top) = state.overlays.last_mut() else { return vec![] };
     match (top, action) {
-        (Overlay::Help(_), None) if key.code == KeyCode::Char('?') => close(state),
-        (Overlay::Help(help), Some(action)) => {
+        (_, Action::Back) => close(state),
+        (Overlay::Help(help), action) => {
             help.by(movement(action, page).unwrap_or(0));
             vec![]
         }
-        (Overlay::Item(item), Some(Action::Forget)) => {
+        (Overlay::Palette(palette), Action::Open) => match palette.current().cloned() {
+            Some(entry) => {
+                state.overlays.pop();
+                chosen(state, entry)
+            }
+            None => vec![],
+        },
+        (Overlay::Palette(palette), action) => {
+            palette.select(movement(action, page).unwrap_or(0));
+            vec![]
+        }
+        (Overlay::Item(item), Action::Forget) => {
             let (target, name) = (ForgetTarget::Item { item: item.item }, item.source.clone());
             forget(state, target, name)
         }
-        (Overlay::Item(item), Some(action @ (Action::Top | Action::Bottom))) => {
+        (Overlay::Item(item), Action::Top | Action::Bottom) => {
             item.to(action == Action::Bottom);
             vec![]
         }
-        (Overlay::Item(item), Some(action)) => {
+        (Overlay::Item(item), action) => {
             item.by(movement(action, page).unwrap_or(0), size);
             vec![]
         }
-        (Overlay::Sessions(_), Some(Action::New)) => new_conversation(state),
-        (Overlay::Sessions(list), Some(Action::Open)) => match list.current().cloned() {
+        (Overlay::Sessions(_), Action::New) => new_conversation(state),
+        (Overlay::Sessions(list), Action::Open) => match list.current().cloned() {
             Some(line) => {
                 state.overlays.pop();
                 to_chat(state);
@@ -50,22 +67,37 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             }
             None => new_conversation(state),
         },
-        (Overlay::Sessions(list), Some(action)) => {
+        (Overlay::Sessions(list), action) => {
             list.select(movement(action, page).unwrap_or(0));
             vec![]
         }
-        (Overlay::Question(_) | Overlay::Forget(_), Some(Action::Yes)) => agreed(state),
+        (Overlay::Question(_) | Overlay::Forget(_), Action::Yes) => agreed(state),
         (Overlay::Forget(Forget { stage: Stage::Forgetting, .. }), _) => vec![],
-        (Overlay::Question(_) | Overlay::Forget(_), Some(Action::No)) => close(state),
-        (Overlay::Path(prompt), _) if key.code == KeyCode::Enter => match prompt.path.chosen(&home) {
+        (Overlay::Question(_) | Overlay::Forget(_), Action::No) => close(state),
+        _ => vec![],
+    }
+}
+
+/// A key that is no command: it types where something can be typed.
+fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let home = state.place.home_dir.clone();
+    match state.overlays.last_mut() {
+        Some(Overlay::Help(_)) if key.code == KeyCode::Char('?') => close(state),
+        Some(Overlay::Palette(palette)) => {
+            if palette.query.key(key) {
+                palette.search();
+            }
+            vec![]
+        }
+        Some(Overlay::Path(prompt)) if key.code == KeyCode::Enter => match prompt.path.chosen(&home) {
             Some(path) => {
                 state.overlays.pop();
                 state.sources.add(path)
             }
             None => vec![],
         },
-        (Overlay::Path(prompt), _) => prompt.path.key(key, &home),
-        (Overlay::Passphrase(prompt), _) => passphrase_key(prompt, key),
+        Some(Overlay::Path(prompt)) => prompt.path.key(key, &home),
+        Some(Overlay::Passphrase(prompt)) => passphrase_key(prompt, key),
         _ => vec![],
     }
 }

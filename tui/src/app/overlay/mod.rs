@@ -4,6 +4,7 @@ pub mod forget;
 pub mod help;
 pub mod item;
 pub mod keys;
+pub mod palette;
 pub mod passphrase;
 pub mod path;
 pub mod question;
@@ -20,6 +21,7 @@ use ratatui::{
 pub use forget::Forget;
 pub use help::Help;
 pub use item::Item;
+pub use palette::Palette;
 pub use passphrase::Passphrase;
 pub use path::PathPrompt;
 pub use question::Question;
@@ -33,6 +35,8 @@ pub enum Overlay {
     Question(Question),
     /// An item with the cited words marked.
     Item(Box<Item>),
+    /// Everything that can be done.
+    Palette(Box<Palette>),
     /// Conversations.
     Sessions(Sessions),
     /// A folder's path.
@@ -45,13 +49,23 @@ pub enum Overlay {
 
 /// Draws a box over the panes, centred, at most `columns` by `rows`. Returns its inside.
 pub fn over(frame: &mut Frame, area: Rect, columns: u16, rows: u16, title: &str, theme: &Theme) -> Rect {
-    let width = columns.min(area.width);
-    let height = rows.min(area.height);
-    let at = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    let at = outside(area, columns, rows);
+    let width = at.width;
     frame.render_widget(Clear, at);
     let title = crate::text::fit(title, usize::from(width).saturating_sub(4));
     let block = Block::bordered().border_style(theme.focus).title(Line::styled(format!(" {title} "), theme.accent));
-    let inside = block.inner(at);
     frame.render_widget(block, at);
+    inside(area, columns, rows)
+}
+
+fn outside(area: Rect, columns: u16, rows: u16) -> Rect {
+    let (width, height) = (columns.min(area.width), rows.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// The inside of [`over`], without drawing: what was drawn there is found again by a click.
+#[must_use]
+pub fn inside(area: Rect, columns: u16, rows: u16) -> Rect {
+    let inside = Block::bordered().inner(outside(area, columns, rows));
     Rect { x: inside.x + 1.min(inside.width), width: inside.width.saturating_sub(2), ..inside }
 }

@@ -2,9 +2,10 @@
 //!
 //! `app` is the program people live in (`update` without IO, `view` without state changes, effects run by the loop),
 //! `onboard` the first steps on a fresh machine, `term` the guard that gives the terminal back on every exit,
-//! `text` the border no control sequence of a document passes. The command line lives in the binary (`cli`).
+//! `markdown` what answers look like, `text` the border no control sequence of a document passes. The command line lives in the binary (`cli`).
 
 pub mod app;
+pub mod markdown;
 pub mod onboard;
 pub mod term;
 pub mod text;

@@ -48,6 +48,20 @@ pub struct Theme {
     pub selected: Style,
     /// The top and bottom lines.
     pub bar: Style,
+    /// A heading in a text.
+    pub heading: Style,
+    /// The words of a link; its address stands beside them.
+    pub link: Style,
+    /// Code, in a sentence and in blocks.
+    pub code: Style,
+    /// A word of a programming language.
+    pub keyword: Style,
+    /// A string in code.
+    pub string: Style,
+    /// A comment in code.
+    pub comment: Style,
+    /// A number or a constant in code.
+    pub number: Style,
 }
 
 impl Look {
@@ -130,6 +144,13 @@ impl Theme {
             focus: fg(focus),
             selected: Style::new().bg(selected).add_modifier(bold),
             bar: fg(dim),
+            heading: fg(accent).add_modifier(bold),
+            link: fg(accent).add_modifier(Modifier::UNDERLINED),
+            code: fg(you),
+            keyword: fg(accent).add_modifier(bold),
+            string: fg(good),
+            comment: fg(dim).add_modifier(Modifier::ITALIC),
+            number: fg(warn),
         }
     }
 
@@ -150,6 +171,13 @@ impl Theme {
             focus: with(Modifier::BOLD),
             selected: with(Modifier::REVERSED),
             bar: Style::new(),
+            heading: with(Modifier::BOLD),
+            link: with(Modifier::UNDERLINED),
+            code: with(Modifier::ITALIC),
+            keyword: with(Modifier::BOLD),
+            string: Style::new(),
+            comment: with(Modifier::DIM),
+            number: Style::new(),
         }
     }
 }

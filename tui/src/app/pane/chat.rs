@@ -19,6 +19,9 @@ use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+/// Lines below the screen that are counted: counting them lays them out.
+const BELOW_MAX: usize = 99;
+
 /// The pane.
 #[derive(Default)]
 pub struct Chat {
@@ -326,9 +329,10 @@ pub fn view(state: &State, frame: &mut Frame, area: Rect) {
     let height = usize::from(inside.height);
     let top = chat.scroll().top(&transcript, height);
     frame.render_widget(Paragraph::new(transcript.window(top, height)), inside);
-    let below = chat.scroll().below(&transcript, height, 999);
+    let below = chat.scroll().below(&transcript, height, BELOW_MAX);
     if below > 0 && area.width > 30 && area.height > 2 {
-        let line = format!(" {below} more below · Ctrl+End ");
+        let more = if below == BELOW_MAX { "+" } else { "" };
+        let line = format!(" {below}{more} more below · Ctrl+End ");
         let at = Rect {
             x: area.x + 2,
             y: area.bottom() - 1,

@@ -1,28 +1,83 @@
 //! The turns of a conversation as lines: name and time, words with their citation marks, and how the answer came about.
 //!
-//! Lines are laid out only for turns on the screen and kept until the width or the turn changes.
+//! Lines are laid out only for turns on the screen and kept until the width or the turn changes. The answer being made
+//! keeps what it laid out from word to word, and when it is finished.
 
 use super::chat::{Foot, Live, Turn};
 use crate::app::scroll::{Blocks, Place};
 use crate::app::words;
+use crate::markdown::{self, Document, Wish};
 use crate::text;
 use crate::theme::Theme;
-use hinet_protocol::{Cut, Millis, Role};
+use hinet_protocol::{Cut, Feedback, Millis, Role, Thumb};
 use jiff::tz::TimeZone;
-use ratatui::{style::Style, text::Line};
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// How far the words stand in from the names.
 const INDENT: usize = 2;
-/// Laid-out turns kept at most; the screen shows far fewer.
-const KEPT_MAX: usize = 256;
+/// Laid-out lines kept at most; the screen and what is looked at below it are far fewer.
+const KEPT_LINES_MAX: usize = 20_000;
 
-/// Laid-out lines by turn, for one width.
+/// Laid-out turns, for one width and theme.
 #[derive(Default)]
 pub struct Kept {
     columns: usize,
-    turns: HashMap<usize, (u64, Vec<Line<'static>>)>,
+    theme: Theme,
+    turns: HashMap<usize, Laid>,
+    lines: usize,
+    /// Counts up with every look, so that what was not looked at for the longest time goes first.
+    looks: u64,
+}
+
+/// One turn, laid out.
+#[derive(Default)]
+struct Laid {
+    version: u64,
+    looked: u64,
+    head: Vec<Line<'static>>,
+    words: Document,
+    citations: usize,
+    foot: Vec<Line<'static>>,
+}
+
+impl Laid {
+    fn lines(&self) -> usize {
+        self.head.len() + self.words.rows().len() + self.foot.len()
+    }
+}
+
+impl Kept {
+    /// Forgets the half that was not looked at for the longest time.
+    fn shrink(&mut self) {
+        let mut looked: Vec<u64> = self.turns.values().map(|laid| laid.looked).collect();
+        looked.sort_unstable();
+        let Some(middle) = looked.get(looked.len() / 2).copied() else { return };
+        self.turns.retain(|_, laid| laid.looked >= middle);
+        self.lines = self.turns.values().map(Laid::lines).sum();
+    }
+}
+
+/// What a line of the conversation shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Who and when.
+    Head,
+    /// Words: their bytes in the turn's text, and which block of code they are in, by its place in
+    /// [`markdown::code_blocks`].
+    Words {
+        /// The bytes; empty for a line the layout added.
+        source: Range<usize>,
+        /// The block of code.
+        code: Option<usize>,
+    },
+    /// How the answer came about.
+    Foot,
 }
 
 /// The conversation at a width, ready to be scrolled and drawn.
@@ -44,80 +99,86 @@ pub struct Transcript<'a> {
 }
 
 impl Transcript<'_> {
-    fn with<R>(&self, block: usize, read: impl FnOnce(&[Line<'static>]) -> R) -> R {
+    fn with<R>(&self, block: usize, read: impl FnOnce(&Laid) -> R) -> R {
         let version = match (self.turns.get(block), self.live) {
             (Some(turn), _) => turn.version,
             (None, Some(live)) => live.version,
-            (None, None) => return read(&[]),
+            (None, None) => return read(&Laid::default()),
         };
         let mut kept = self.kept.borrow_mut();
-        if kept.columns != self.columns || kept.turns.len() > KEPT_MAX {
-            *kept = Kept { columns: self.columns, turns: HashMap::new() };
+        let kept = &mut *kept;
+        if kept.columns != self.columns || kept.theme != *self.theme {
+            *kept = Kept { columns: self.columns, theme: self.theme.clone(), ..Kept::default() };
         }
-        let stale = kept.turns.get(&block).is_none_or(|(known, _)| *known != version);
-        if stale {
-            let lines = match (self.turns.get(block), self.live) {
-                (Some(turn), _) => self.turn_lines(turn),
-                (None, live) => live.map(|live| self.live_lines(live)).unwrap_or_default(),
-            };
-            kept.turns.insert(block, (version, lines));
+        kept.looks += 1;
+        let laid = kept.turns.entry(block).or_default();
+        laid.looked = kept.looks;
+        if laid.version != version || laid.head.is_empty() {
+            let before = laid.lines();
+            laid.version = version;
+            match (self.turns.get(block), self.live) {
+                (Some(turn), _) => self.lay_out_turn(turn, laid),
+                (None, Some(live)) => self.lay_out_live(live, laid),
+                (None, None) => {}
+            }
+            kept.lines = kept.lines + laid.lines() - before.min(kept.lines);
         }
-        read(&kept.turns[&block].1)
+        let answer = read(laid);
+        if kept.lines > KEPT_LINES_MAX {
+            kept.shrink();
+        }
+        answer
     }
 
-    fn heading(&self, role: Role, at: Millis) -> Line<'static> {
+    fn heading(&self, role: Role, at: Millis, version: Option<(usize, usize)>) -> Line<'static> {
         let (name, style) = match role {
             Role::User => ("you", self.theme.you),
             Role::Assistant => ("icore", self.theme.accent),
         };
         let time = words::when(at, self.now, self.zone);
-        let gap = self.columns.saturating_sub(text::width(name) + text::width(&time));
-        let mut line = Line::styled(name, style);
-        line.push_span(ratatui::text::Span::styled(format!("{}{time}", " ".repeat(gap)), self.theme.dim));
-        line
+        let version = version.map(|(n, of)| format!("  ‹ {n} of {of} ›")).unwrap_or_default();
+        let gap = self.columns.saturating_sub(text::width(name) + text::width(&version) + text::width(&time));
+        let rest = format!("{}{time}", " ".repeat(gap));
+        Line::from(vec![
+            Span::styled(name, style),
+            Span::styled(version, self.theme.accent),
+            Span::styled(rest, self.theme.dim),
+        ])
     }
 
-    fn turn_lines(&self, turn: &Turn) -> Vec<Line<'static>> {
-        let mut out = vec![self.heading(turn.role, turn.at)];
-        out.extend(self.body(&turn.text, turn.citations.len()));
+    fn wish(&self) -> Wish {
+        Wish { columns: self.columns.saturating_sub(INDENT).max(1), breaks: true }
+    }
+
+    fn lay_out_turn(&self, turn: &Turn, laid: &mut Laid) {
+        laid.head = vec![self.heading(turn.role, turn.at, turn.version_of())];
+        match turn.role {
+            Role::User => laid.words.set_plain(&turn.text, self.wish()),
+            Role::Assistant => laid.words.set(turn.text.trim_end(), self.wish(), true),
+        }
+        laid.citations = turn.citations.len();
+        laid.foot.clear();
         for (line, style) in footer(turn, self.theme) {
-            out.extend(self.indented(&[(&line, style)]));
+            laid.foot.extend(self.indented(&line, style));
         }
-        out.push(Line::default());
-        out
+        laid.foot.push(Line::default());
     }
 
-    fn live_lines(&self, live: &Live) -> Vec<Line<'static>> {
-        let mut out = vec![self.heading(Role::Assistant, live.at)];
-        if !live.text.is_empty() {
-            out.extend(self.body(&live.text, live.hits.len()));
-        }
-        out.extend(self.indented(&[(&live.doing(), self.theme.dim)]));
-        out
+    fn lay_out_live(&self, live: &Live, laid: &mut Laid) {
+        laid.head = vec![self.heading(Role::Assistant, live.at, None)];
+        laid.words.set(&live.text, self.wish(), false);
+        laid.citations = live.hits.len();
+        laid.foot = self.indented(&live.doing(), self.theme.dim);
     }
 
-    /// The words, citation marks picked out, code fences in the secondary colour.
-    fn body(&self, words: &str, citations: usize) -> Vec<Line<'static>> {
-        let mut out = Vec::new();
-        let mut code = false;
-        for line in text::clean(words).trim_end().split('\n') {
-            let fence = line.trim_start().starts_with("```");
-            let style = if code || fence { self.theme.dim } else { self.theme.text };
-            code ^= fence;
-            let pieces = marks(line, citations);
-            let styled: Vec<(&str, Style)> =
-                pieces.iter().map(|(part, mark)| (*part, if *mark { self.theme.cite } else { style })).collect();
-            out.extend(self.indented(&styled));
-        }
-        out
-    }
-
-    fn indented(&self, pieces: &[(&str, Style)]) -> Vec<Line<'static>> {
-        let mut lines = text::wrap(pieces, self.columns.saturating_sub(INDENT));
-        for line in &mut lines {
-            line.spans.insert(0, " ".repeat(INDENT.min(self.columns)).into());
-        }
+    fn indented(&self, said: &str, style: Style) -> Vec<Line<'static>> {
+        let mut lines = text::wrap_plain(said, style, self.columns.saturating_sub(INDENT));
+        lines.iter_mut().for_each(|line| self.stand_in(line));
         lines
+    }
+
+    fn stand_in(&self, line: &mut Line<'static>) {
+        line.spans.insert(0, " ".repeat(INDENT.min(self.columns)).into());
     }
 
     /// The `height` lines from `top`.
@@ -126,12 +187,86 @@ impl Transcript<'_> {
         let mut out = Vec::with_capacity(height);
         for block in top.block..self.count() {
             let skip = if block == top.block { top.line } else { 0 };
-            self.with(block, |lines| out.extend(lines.iter().skip(skip).take(height - out.len()).cloned()));
+            self.with(block, |laid| {
+                for line in skip..laid.lines().min(skip + height - out.len()) {
+                    out.push(self.draw(laid, line));
+                }
+            });
             if out.len() >= height {
                 break;
             }
         }
         out
+    }
+
+    fn draw(&self, laid: &Laid, line: usize) -> Line<'static> {
+        let rows = laid.words.rows();
+        if let Some(head) = laid.head.get(line) {
+            return head.clone();
+        }
+        let line = line - laid.head.len();
+        match rows.get(line) {
+            Some(row) => {
+                let mut line = markdown::draw(row, self.theme, laid.citations);
+                self.stand_in(&mut line);
+                line
+            }
+            None => laid.foot.get(line - rows.len()).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// What a line shows: part of which turn is its block; the answer being made comes after the last turn.
+    #[must_use]
+    pub fn place_of(&self, place: Place) -> Option<Part> {
+        if place.block >= self.count() {
+            return None;
+        }
+        self.with(place.block, |laid| {
+            if place.line >= laid.lines() {
+                return None;
+            }
+            let Some(line) = place.line.checked_sub(laid.head.len()) else { return Some(Part::Head) };
+            Some(match laid.words.rows().get(line) {
+                Some(row) => Part::Words { source: row.source.clone(), code: row.code.map(|code| code.block) },
+                None => Part::Foot,
+            })
+        })
+    }
+
+    /// The bytes of a turn's text that its `lines` show, in whole characters; empty where they show none.
+    #[must_use]
+    pub fn source_of(&self, block: usize, lines: Range<usize>) -> Range<usize> {
+        let text = match (self.turns.get(block), self.live) {
+            (Some(turn), _) => &turn.text,
+            (None, Some(live)) => &live.text,
+            (None, None) => return 0..0,
+        };
+        let span = self.with(block, |laid| {
+            let first = lines.start.saturating_sub(laid.head.len());
+            let count = lines.end.saturating_sub(laid.head.len()).saturating_sub(first);
+            let shown = laid.words.rows().iter().skip(first).take(count).filter(|row| !row.source.is_empty());
+            shown.fold(None, |all: Option<Range<usize>>, row| match all {
+                Some(all) => Some(all.start.min(row.source.start)..all.end.max(row.source.end)),
+                None => Some(row.source.clone()),
+            })
+        });
+        let Some(mut span) = span else { return 0..0 };
+        span.end = span.end.min(text.len());
+        span.start = span.start.min(span.end);
+        while !text.is_char_boundary(span.start) {
+            span.start -= 1;
+        }
+        while !text.is_char_boundary(span.end) {
+            span.end += 1;
+        }
+        span
+    }
+
+    /// The line of a turn that shows the byte at `at` of its text.
+    #[must_use]
+    pub fn line_of(&self, block: usize, at: usize) -> Place {
+        let line = self.with(block, |laid| laid.head.len() + laid.words.row_of(at));
+        Place { block, line }
     }
 }
 
@@ -141,33 +276,51 @@ impl Blocks for Transcript<'_> {
     }
 
     fn lines(&self, block: usize) -> usize {
-        self.with(block, <[_]>::len).max(1)
+        self.with(block, Laid::lines).max(1)
     }
 }
 
-/// Splits a line at its `[n]` marks; only numbers that cite something are marks.
-fn marks(line: &str, citations: usize) -> Vec<(&str, bool)> {
+/// What stands under the words: what was attached, how the answer came about, what the owner thought, where it goes on.
+fn footer(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
     let mut out = Vec::new();
-    let mut from = 0;
-    let mut look = 0;
-    while let Some(open) = line[look..].find('[').map(|at| look + at) {
-        let digits = line[open + 1..].bytes().take_while(u8::is_ascii_digit).count();
-        let close = open + 1 + digits;
-        let number = line[open + 1..close].parse::<usize>().unwrap_or(0);
-        if line[close..].starts_with(']') && (1..=citations).contains(&number) {
-            out.push((&line[from..open], false));
-            out.push((&line[open..=close], true));
-            from = close + 1;
+    if !turn.attached.is_empty() {
+        let mut names: Vec<String> = turn.attached.iter().take(5).map(|name| name_of(name)).collect();
+        if turn.attached.len() > 5 {
+            names.push(format!("{} more", turn.attached.len() - 5));
         }
-        look = close.max(open + 1);
+        out.push((format!("attached: {}", names.join(", ")), theme.dim));
     }
-    out.push((&line[from..], false));
-    out.retain(|(part, mark)| *mark || !part.is_empty());
+    out.extend(made(turn, theme));
+    if let Some(opinion) = opinion(&turn.feedback) {
+        out.push((opinion, theme.dim));
+    }
+    if turn.onward > 0 {
+        let branches =
+            if turn.onward == 1 { "1 branch".to_owned() } else { format!("{} branches", text::count(turn.onward)) };
+        out.push((format!("goes on: {branches}"), theme.accent));
+    }
     out
 }
 
+/// What the owner thought of an answer, in words.
+fn opinion(feedback: &Feedback) -> Option<String> {
+    let mut said = Vec::new();
+    match feedback.thumb {
+        Some(Thumb::Up) => said.push("good"),
+        Some(Thumb::Down) => said.push("not good"),
+        None => {}
+    }
+    if feedback.edited.is_some() {
+        said.push("corrected");
+    }
+    if feedback.accepted {
+        said.push("taken");
+    }
+    (!said.is_empty()).then(|| format!("to you: {}", said.join(", ")))
+}
+
 /// How the answer came about, what it stands on, what was cut.
-fn footer(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
+fn made(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
     let Foot::Made { how, tokens_per_s, cut } = &turn.foot else {
         return match &turn.foot {
             Foot::Failed(failure) => vec![(words::failure(failure), theme.bad)],
@@ -225,18 +378,4 @@ fn cut_in_words(cut: &[Cut]) -> String {
         what.push(format!("{} more", cut.len() - 3));
     }
     format!("cut to fit: {} ({})", what.join(", "), words::some(tokens as u64, "token"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_numbers_that_cite_are_marks() {
-        assert_eq!(marks("a[1] b[3]", 2), [("a", false), ("[1]", true), (" b[3]", false)]);
-        assert_eq!(marks("[2][1]", 2), [("[2]", true), ("[1]", true)]);
-        assert_eq!(marks("[] [x] [0] [99999999999999999999999]", 2).len(), 1);
-        assert_eq!(marks("[[1]]", 1), [("[", false), ("[1]", true), ("]", false)]);
-        assert_eq!(marks("世[1", 1), [("世[1", false)]);
-    }
 }

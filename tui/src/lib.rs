@@ -5,6 +5,7 @@
 //! `markdown` what answers look like, `text` the border no control sequence of a document passes. The command line lives in the binary (`cli`).
 
 pub mod app;
+pub mod config;
 pub mod markdown;
 pub mod onboard;
 pub mod term;

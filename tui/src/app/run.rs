@@ -9,6 +9,7 @@ use super::gate::{Gate, Lock};
 use super::msg::{Msg, Proven, Tag, Unlock};
 use super::state::{Place, State};
 use super::{update, view};
+use crate::config::{self, Config};
 use crate::onboard::Onboard;
 use crate::term::{Screen, install_panic_hook};
 use crate::theme::Look;
@@ -70,11 +71,12 @@ struct Runner {
 /// When the home's keyslots cannot be read, or the terminal cannot be used.
 pub async fn run(settings: &Settings, unlock: Option<Unlock>) -> Result<(), Failure> {
     let home = setup::state(settings)?;
+    let config = config::read(config::path().as_deref());
     let (faults, faulted) = unbounded_channel();
     install_panic_hook(Some(faults));
     let (back, coming) = unbounded_channel();
     let screen = Screen::enter().map_err(no_terminal)?;
-    let place = place(screen.size().map_err(no_terminal)?);
+    let place = place(screen.size().map_err(no_terminal)?, &config);
     let mut runner = Runner {
         settings: settings.clone(),
         client: None,
@@ -87,6 +89,7 @@ pub async fn run(settings: &Settings, unlock: Option<Unlock>) -> Result<(), Fail
         over: false,
     };
     let (mut state, effects) = begin(place, home, unlock);
+    state.configure(config);
     runner.carry_out(effects, &mut state).map_err(no_terminal)?;
     let result = runner.turn(&mut state, coming, faulted).await;
     let Runner { client, screen, requests, pull_cancel, .. } = runner;
@@ -108,7 +111,7 @@ fn no_terminal(error: io::Error) -> Failure {
 }
 
 /// What the environment says about the terminal and the owner.
-fn place(size: (u16, u16)) -> Place {
+fn place(size: (u16, u16), config: &Config) -> Place {
     let env = |name: &str| std::env::var(name).unwrap_or_default();
     let wish = env("ICORE_THEME");
     let no_color = !env("NO_COLOR").is_empty();
@@ -116,7 +119,7 @@ fn place(size: (u16, u16)) -> Place {
     Place {
         size,
         zone: jiff::tz::TimeZone::system(),
-        look: Look::pick(wish, no_color, &env("TERM"), &env("COLORTERM"), &env("COLORFGBG")),
+        look: Look::pick(wish, config.look, no_color, &env("TERM"), &env("COLORTERM"), &env("COLORFGBG")),
         home_dir: etcetera::home_dir().ok().and_then(|dir| dir.into_os_string().into_string().ok()).unwrap_or_default(),
         // On Linux the keychain is a service on the session bus; without a bus there is none.
         keychain: cfg!(target_os = "macos") || !env("DBUS_SESSION_BUS_ADDRESS").is_empty(),

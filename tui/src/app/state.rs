@@ -5,6 +5,7 @@ use super::keymap::Keymap;
 use super::overlay::Overlay;
 use super::pane::{chat::Chat, consent::Consent, memory::Memory, sources::Sources};
 use super::slash::Slash;
+use crate::config::Config;
 use crate::text;
 use crate::theme::{Look, Theme};
 use hinet_protocol::{Millis, NodeStatus};
@@ -110,6 +111,8 @@ pub struct State {
     pub now: Millis,
     /// The styles.
     pub theme: Theme,
+    /// The owner's own colours.
+    pub colours: Vec<(&'static str, ratatui::style::Color)>,
     /// The keys in force.
     pub keymap: Keymap,
     /// What stands before the panes: onboarding, unlocking, nothing.
@@ -160,6 +163,7 @@ impl State {
     pub fn new(place: Place, gate: Gate) -> Self {
         Self {
             theme: Theme::of(place.look),
+            colours: Vec::new(),
             keymap: Keymap::default(),
             place,
             now: 0,
@@ -215,7 +219,21 @@ impl State {
     /// Changes the colours.
     pub fn set_look(&mut self, look: Look) {
         self.place.look = look;
-        self.theme = Theme::of(look);
+        self.theme = Theme::with(look, &self.colours);
+    }
+
+    /// Takes the owner's config, and says once where something in it cannot be.
+    pub fn configure(&mut self, config: Config) {
+        self.keymap = config.keymap;
+        self.colours = config.colours;
+        self.set_look(self.place.look);
+        if let Some(first) = config.complaints.first() {
+            let more = match config.complaints.len() {
+                1 => String::new(),
+                n => format!(" And {} more.", n - 1),
+            };
+            self.notice(format!("In the config: {first}{more} `icore config check` lists what does not hold."));
+        }
     }
 
     /// Whether every source, door and job is stopped.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::{
     ask::Ask,
     audit::Audit,
+    config::Config,
     consent::Consent,
     doctor::Doctor,
     ingest::Ingest,
@@ -29,6 +30,8 @@ Environment:
   ICORE_HOME             the home folder, like --home
   ICORE_MODELS           where models are kept (shared by all homes)
   ICORE_PASSPHRASE_FILE  a file with the passphrase; unlocks without a prompt
+  ICORE_CONFIG           the file with colours and keys
+  ICORE_THEME            dark, light, 16 or plain
   ICORE_LOG              error, warn, info, debug or trace: records on stderr (never your text)
   NO_COLOR               plain text
 
@@ -87,6 +90,8 @@ pub enum Command {
     Node(Node),
     /// The models on this machine
     Models(Models),
+    /// Colours and keys: where their file lies, what is wrong with it, one to start from
+    Config(Config),
     /// Look everything over and say what works here and what does not
     Doctor(Doctor),
     /// Print a completion script for your shell

@@ -104,8 +104,12 @@ fn check(name: &str, state: &str, detail: impl Into<String>) -> Check {
 
 /// What can be said without any home.
 fn machine(context: &Context) -> Vec<Check> {
-    let mut checks =
-        vec![check("icore", "ok", concat!("version ", env!("CARGO_PKG_VERSION"))), terminal(&context.out), python()];
+    let mut checks = vec![
+        check("icore", "ok", concat!("version ", env!("CARGO_PKG_VERSION"))),
+        terminal(&context.out),
+        config(),
+        python(),
+    ];
     let missing: Vec<&str> = [("a C compiler", &["cc", "gcc", "clang"][..]), ("perl", &["perl"]), ("make", &["make"])]
         .into_iter()
         .filter(|(_, names)| names.iter().all(|name| on_path(name).is_none()))
@@ -133,6 +137,19 @@ fn terminal(out: &Output) -> Check {
         }
         Ok((columns, rows)) => check("terminal", "ok", format!("{columns}x{rows}, {kind}")),
         Err(error) => check("terminal", "warn", format!("it does not say how large it is: {error}")),
+    }
+}
+
+/// The owner's config. What cannot be in it is no damage: the defaults hold there.
+fn config() -> Check {
+    let Some(path) = hinet_tui::config::path() else {
+        return check("config", "warn", "HOME is not set, so there is no place to look for one");
+    };
+    let complaints = hinet_tui::config::read(Some(&path)).complaints;
+    match (complaints.len(), path.exists()) {
+        (0, true) => check("config", "ok", path.display().to_string()),
+        (0, false) => check("config", "ok", "there is none; the defaults hold"),
+        _ => check("config", "warn", format!("{}: {}", path.display(), complaints.join(" "))),
     }
 }
 

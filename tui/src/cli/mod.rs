@@ -8,6 +8,7 @@ mod args;
 mod ask;
 mod audit;
 mod clean;
+mod config;
 mod consent;
 mod context;
 mod doctor;
@@ -84,6 +85,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), End> {
         Command::Keys(keys) => keys.run(context),
         Command::Node(node) => node.run(context),
         Command::Models(models) => models.run(context),
+        Command::Config(config) => config.run(context),
         Command::Doctor(doctor) => doctor.run(context),
         Command::Completions(completions) => completions.run(context),
         Command::Man(man) => man.run(context),

@@ -2,7 +2,7 @@
 
 use crate::run::Place;
 
-const COMMANDS: [&[&str]; 33] = [
+const COMMANDS: [&[&str]; 37] = [
     &[],
     &["init"],
     &["ask"],
@@ -36,6 +36,10 @@ const COMMANDS: [&[&str]; 33] = [
     &["completions"],
     &["man"],
     &["keys", "keychain"],
+    &["config"],
+    &["config", "path"],
+    &["config", "check"],
+    &["config", "show"],
 ];
 
 #[test]

@@ -84,6 +84,34 @@ impl Chord {
         Self(modifiers, code(rest).ok_or_else(|| format!("{written:?} is no key"))?).sendable()
     }
 
+    /// The chord as the config writes it.
+    #[must_use]
+    pub fn written(self) -> String {
+        let mut out = String::new();
+        for (modifier, name) in
+            [(KeyModifiers::CONTROL, "ctrl+"), (KeyModifiers::ALT, "alt+"), (KeyModifiers::SHIFT, "shift+")]
+        {
+            if self.0.contains(modifier) {
+                out.push_str(name);
+            }
+        }
+        match self.1 {
+            KeyCode::BackTab => out.push_str("shift+tab"),
+            KeyCode::F(n) => out.push_str(&format!("f{n}")),
+            code => match NAMED.iter().find(|(_, named)| *named == code) {
+                Some((name, _)) => out.push_str(name),
+                None => match code {
+                    KeyCode::Char(c) if self.0.contains(KeyModifiers::CONTROL) => {
+                        out.push(SIGNS.iter().find(|(_, digit)| *digit == c).map_or(c, |(sign, _)| *sign));
+                    }
+                    KeyCode::Char(c) => out.push(c),
+                    code => out.push_str(&format!("{code:?}").to_ascii_lowercase()),
+                },
+            },
+        }
+        out
+    }
+
     /// The chord in the form a terminal sends it, or why none does.
     fn sendable(self) -> Result<Self, String> {
         let Self(mut modifiers, mut code) = self;
@@ -188,6 +216,8 @@ mod tests {
         ];
         for (written, shown) in table {
             assert_eq!(Chord::parse(written).map(|chord| chord.to_string()), Ok(shown.to_owned()), "{written}");
+            let chord = Chord::parse(written).unwrap();
+            assert_eq!(Chord::parse(&chord.written()), Ok(chord), "{written}");
         }
     }
 

@@ -8,6 +8,7 @@ pub mod app;
 pub mod config;
 pub mod markdown;
 pub mod onboard;
+pub mod outside;
 pub mod term;
 pub mod text;
 pub mod theme;

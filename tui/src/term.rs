@@ -42,6 +42,14 @@ impl Command for Mouse {
 /// The taken terminal; dropping it gives it back.
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
+    mouse: bool,
+}
+
+fn take(mouse: bool) -> io::Result<()> {
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Mouse(mouse), cursor::Hide)
+        .inspect_err(|_| restore())
 }
 
 impl Screen {
@@ -51,12 +59,9 @@ impl Screen {
     /// When standard output is no terminal, or it refuses.
     pub fn enter() -> io::Result<Self> {
         *DRAWS.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(thread::current().id());
-        enable_raw_mode()?;
-        TAKEN.store(true, Ordering::SeqCst);
-        let entered = execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Mouse(true), cursor::Hide)
-            .and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
-        match entered {
-            Ok(terminal) => Ok(Self { terminal }),
+        take(true)?;
+        match Terminal::new(CrosstermBackend::new(stdout())) {
+            Ok(terminal) => Ok(Self { terminal, mouse: true }),
             Err(error) => {
                 restore();
                 Err(error)
@@ -100,11 +105,24 @@ impl Screen {
         out.flush()
     }
 
+    /// Lends the terminal to another program while `work` runs, and takes it back.
+    ///
+    /// # Errors
+    /// When the terminal cannot be given or taken back.
+    pub fn lend<T>(&mut self, work: impl FnOnce() -> T) -> io::Result<T> {
+        restore();
+        let out = work();
+        take(self.mouse)?;
+        self.clear()?;
+        Ok(out)
+    }
+
     /// Wheel reports on or off; off leaves the mouse wholly to the terminal's own selection.
     ///
     /// # Errors
     /// When the terminal is gone.
     pub fn mouse(&mut self, on: bool) -> io::Result<()> {
+        self.mouse = on;
         execute!(stdout(), Mouse(on))
     }
 }

@@ -99,6 +99,10 @@ fn chat_scrolled() {
 fn recalled_folded() {
     each("recalled-focus", |state| {
         answered(state);
+        press(state, KeyCode::BackTab);
+    });
+    each("conversation-focus", |state| {
+        answered(state);
         press(state, KeyCode::Tab);
     });
 }

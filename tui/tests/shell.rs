@@ -86,7 +86,7 @@ fn a_question_is_not_covered() {
 fn a_command_is_done_and_never_sent() {
     let mut state = opened(80, 24);
     types(&mut state, "/theme light");
-    assert!(press(&mut state, KeyCode::Enter).is_empty());
+    assert!(calls(&press(&mut state, KeyCode::Enter)).is_empty());
     assert_eq!((state.place.look, state.chat.composer.text().as_str()), (Look::Light, ""));
 
     types(&mut state, "/search porto");

@@ -68,7 +68,7 @@ fn typing_ahead_goes_next() {
     let mut state = opened(120, 40);
     let tag = streaming(&mut state);
     types(&mut state, "and back?");
-    assert!(press(&mut state, KeyCode::Enter).is_empty());
+    assert!(calls(&press(&mut state, KeyCode::Enter)).is_empty());
     let effects = reply(&mut state, tag, Event::ChatDone { answer: Box::new(answer("14:39", "generated")) });
     let sent = effects.iter().find_map(|e| match e {
         Effect::Call { op: Op::Chat { text, session, .. }, .. } => Some((text.clone(), *session)),
@@ -186,7 +186,7 @@ fn lifting_needs_the_passphrase() {
 fn forgetting_is_previewed_asked_and_shown() {
     let mut state = opened(120, 40);
     answered(&mut state);
-    press(&mut state, KeyCode::Tab);
+    press(&mut state, KeyCode::BackTab);
     let effects = types(&mut state, "f");
     let [Effect::Call { tag, op: Op::Forget { dry_run: true, .. } }] = effects[..] else { panic!("a preview first") };
     reply(&mut state, tag, Event::Forgotten { report: ForgetReport { items: 1, chunks: 3, answers: 1, done: false } });
@@ -259,7 +259,7 @@ fn a_megabyte_is_pasted_in_one_step_and_said_to_be_cut() {
     let mut state = opened(80, 24);
     update(&mut state, Msg::Paste("日本語 text \x1b[2J\n".repeat(60_000)));
     assert!(state.chat.composer.text().len() <= hinet_tui::app::pane::composer::INPUT_BYTES_MAX);
-    assert!(screen(&state).contains("The paste was cut"));
+    assert!(screen(&state).contains("The text was cut"));
 }
 
 #[test]

@@ -134,6 +134,21 @@ pub(super) fn make(settings: &Settings, draft: Draft) -> Result<(), Failure> {
     setup::init(settings, options).map(|_| ())
 }
 
+/// Writes a file that must not exist yet, readable by the owner alone.
+pub(super) fn write(path: &str, text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    made.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all())).map_err(|error| {
+        let hint = if error.kind() == std::io::ErrorKind::AlreadyExists {
+            "Give a name that is not taken; nothing is ever overwritten."
+        } else {
+            "Give the path of a file in a folder you may write to."
+        };
+        Failure::new(hinet_protocol::ErrorKind::Failed, format!("{path} could not be written: {error}."), hint)
+    })
+}
+
 /// Waits for a signal that asks the program to end.
 pub(super) async fn told_to_end() {
     #[cfg(unix)]

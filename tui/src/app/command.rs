@@ -3,8 +3,10 @@
 use super::effect::Effect;
 use super::keymap::Action;
 use super::keys;
+use super::pane::chat::commands as about;
 use super::state::{Focus, State, Tab};
 use crate::theme::Look;
+use hinet_protocol::Thumb;
 
 /// What comes after a command's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,38 @@ const fn with(
 pub const COMMANDS: &[Command] = &[
     act("new", Action::New, "start a new conversation"),
     act("conversations", Action::Sessions, "open another conversation"),
+    act("incognito", Action::Incognito, "start a conversation of which nothing is kept"),
+    with("title", Takes::Must("TITLE"), "give this conversation another title", about::title),
+    with("pin", Takes::Maybe("off"), "pin this conversation to the top of the list", about::pin),
+    with("archive", Takes::Nothing, "put this conversation away", about::archive),
+    with("forget", Takes::Nothing, "forget this conversation, with a preview first", about::forget_it),
+    with("find", Takes::Must("WORDS"), "find words in this conversation", about::find_here),
+    with("find-all", Takes::Must("WORDS"), "find words in all conversations", about::find_all),
+    act("again", Action::Regenerate, "answer again; the answer there was stays beside it"),
+    act("edit", Action::EditLast, "edit your last question; the one there was stays beside it"),
+    with(
+        "rewind",
+        Takes::Nothing,
+        "go back to before your last question; what followed stays as a branch",
+        about::rewind,
+    ),
+    with("onward", Takes::Nothing, "go on to the branch that follows", about::onward),
+    with("fork", Takes::Nothing, "take this conversation along into a new one", about::fork),
+    act("copy", Action::CopyAnswer, "copy the last answer"),
+    with("code", Takes::Nothing, "copy the code of the last answer", about::code),
+    with("export", Takes::Must("FILE"), "write this conversation to a file", about::export),
+    with(
+        "attach",
+        Takes::Must("PATH"),
+        "answer the next question from a file, or from a folder (…/)",
+        about::attach_path,
+    ),
+    with("run", Takes::Must("COMMAND"), "run a command and answer from what it prints", about::run),
+    act("history", Action::History, "look through what you said before"),
+    act("editor", Action::Editor, "write in your own editor ($VISUAL, $EDITOR)"),
+    with("good", Takes::Nothing, "the last answer was good", |state, _| about::thumb(state, Thumb::Up)),
+    with("bad", Takes::Nothing, "the last answer was not good", |state, _| about::thumb(state, Thumb::Down)),
+    with("memory", Takes::One(&["off", "on"]), "leave the memory alone in this conversation, or not", about::memory),
     with("search", Takes::Must("WORDS"), "search what is remembered", search),
     act("sources", Action::Sources, "the folders it reads"),
     act("consent", Action::Consent, "grants and the ledger"),

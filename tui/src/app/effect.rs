@@ -1,8 +1,8 @@
 //! What `update` asks the loop to do. Data only; `run` carries it out.
 
 use super::msg::{Proven, Tag, Unlock};
-use crate::onboard::Draft;
-use hinet_protocol::Op;
+use crate::onboard;
+use hinet_protocol::{Draft, Op};
 
 /// One thing to do.
 pub enum Effect {
@@ -14,6 +14,21 @@ pub enum Effect {
     Mouse(bool),
     /// Hand a text to the terminal's clipboard.
     Copy(String),
+    /// Keep what is typed and not sent; the loop waits for a pause in the typing.
+    Draft(Draft),
+    /// Open the owner's editor on a text.
+    Edit(String),
+    /// Run a command and catch what it prints.
+    Command(String),
+    /// Stop the command.
+    StopCommand,
+    /// Write a file that must not exist yet, readable by the owner alone.
+    Write {
+        /// Absolute path.
+        path: String,
+        /// What to write.
+        text: String,
+    },
     /// Ask the node.
     Call {
         /// Who wants to know.
@@ -47,7 +62,7 @@ pub enum Effect {
     /// Stop pulling; what is there is kept for the next time.
     CancelPull,
     /// Write the home.
-    Make(Box<Draft>),
+    Make(Box<onboard::Draft>),
 }
 
 impl Effect {

@@ -15,7 +15,7 @@ use super::slash;
 use super::state::{Focus, State, Tab};
 use super::view::{areas, pane_scopes, scopes};
 use super::words;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use hinet_protocol::{ForgetTarget, ItemId, Op};
 
 /// More than any list or text has lines.
@@ -60,6 +60,13 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     }
     if !state.overlays.is_empty() {
         return super::overlay::keys::key(state, key);
+    }
+    if state.tab == Tab::Chat && state.chat.is_finding() {
+        let areas = areas(state);
+        if chat::find::key(state, &areas, key) == Some(false) {
+            chat::keys::leave(state);
+        }
+        return vec![];
     }
     if let Some(effects) = slash::key(state, key) {
         return effects;
@@ -166,7 +173,7 @@ pub(super) fn movement(action: Action, page: isize) -> Option<isize> {
 
 pub(super) fn to_chat(state: &mut State) {
     state.tab = Tab::Chat;
-    state.focus = Focus::First;
+    chat::keys::leave(state);
 }
 
 pub(super) fn new_conversation(state: &mut State) -> Vec<Effect> {
@@ -183,7 +190,7 @@ pub(super) fn forget(state: &mut State, target: ForgetTarget, name: String) -> V
     vec![Effect::call(Tag::ForgetPreview(serial), Op::Forget { target, dry_run: true })]
 }
 
-fn open_item(state: &mut State, passage: &Passage) -> Vec<Effect> {
+pub(super) fn open_item(state: &mut State, passage: &Passage) -> Vec<Effect> {
     let serial = state.next_serial();
     let item: ItemId = passage.item;
     state.overlays.push(Overlay::Item(Box::new(Item::opening(
@@ -204,22 +211,23 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Sources => return enter(state, Tab::Sources),
         Action::Consent => return enter(state, Tab::Consent),
         Action::Sessions => {
-            let mut list = Sessions::default();
-            list.list.ask();
-            state.overlays.push(Overlay::Sessions(list));
+            let number = state.next_serial();
+            state.overlays.push(Overlay::Sessions(Sessions::counting_from(number)));
             return vec![Effect::call(Tag::Sessions, Op::Sessions)];
         }
         Action::New => return new_conversation(state),
+        Action::Incognito => {
+            to_chat(state);
+            return state.chat.begin_incognito();
+        }
         Action::Side => {
             state.side = !state.side;
-            if state.tab == Tab::Chat && !state.side {
-                state.focus = Focus::First;
+            if state.tab == Tab::Chat && !state.side && state.focus == Focus::Second {
+                chat::keys::leave(state);
             }
         }
-        Action::NextFocus | Action::PreviousFocus => {
-            let two = state.tab != Tab::Sources;
-            state.focus = if two && state.focus == Focus::First { Focus::Second } else { Focus::First };
-        }
+        Action::NextFocus => next_part(state, true),
+        Action::PreviousFocus => next_part(state, false),
         Action::Back => return back(state),
         Action::Cite(number) => return cite(state, usize::from(number)),
         action => {
@@ -234,8 +242,30 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
     vec![]
 }
 
+/// Tab in the chat: the input, the conversation, what was recalled, and the input again.
+fn next_part(state: &mut State, forward: bool) {
+    if state.tab != Tab::Chat {
+        let two = state.tab != Tab::Sources;
+        state.focus = if two && state.focus == Focus::First { Focus::Second } else { Focus::First };
+        return;
+    }
+    let next = match (state.focus, forward) {
+        (Focus::First, true) | (Focus::Second, false) => Focus::Reading,
+        (Focus::Reading, true) | (Focus::First, false) => Focus::Second,
+        _ => Focus::First,
+    };
+    // What was recalled keeps showing the answer that was being read.
+    match next {
+        Focus::Reading if chat::keys::enter(state) => {}
+        Focus::Reading if forward => state.focus = Focus::Second,
+        Focus::Second => state.focus = Focus::Second,
+        _ => chat::keys::leave(state),
+    }
+}
+
 fn enter(state: &mut State, tab: Tab) -> Vec<Effect> {
     if state.tab != tab {
+        chat::keys::leave(state);
         state.tab = tab;
         state.focus = Focus::First;
     }
@@ -259,6 +289,17 @@ fn back(state: &mut State) -> Vec<Effect> {
     {
         return effects;
     }
+    if state.chat.running.take().is_some() {
+        return vec![Effect::StopCommand];
+    }
+    if state.tab == Tab::Chat && state.focus != Focus::First {
+        chat::keys::back(state);
+        return vec![];
+    }
+    if state.tab == Tab::Chat && state.chat.stop_editing() {
+        state.toast = Some("left as it was".into());
+        return vec![];
+    }
     if state.notices.pop_front().is_none() {
         to_chat(state);
     }
@@ -277,6 +318,12 @@ fn cite(state: &mut State, number: usize) -> Vec<Effect> {
 fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     match (state.tab, state.focus) {
         (Tab::Chat, Focus::First) => {
+            if key.code == KeyCode::Backspace
+                && state.chat.composer.is_blank()
+                && state.chat.composer.chips.pop().is_some()
+            {
+                return vec![];
+            }
             let full = state.chat.composer.key(key);
             if full {
                 state.notice("The input is full. Put longer texts into a file in an open folder and ask about it.");
@@ -291,33 +338,14 @@ fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
 }
 
 fn in_chat(state: &mut State, action: Action) -> Vec<Effect> {
-    let areas = areas(state);
-    let page = isize::try_from(areas.main.height.saturating_sub(4)).unwrap_or(1).max(1);
-    if state.focus == Focus::Second {
-        return in_passages(state, action, page);
-    }
-    match action {
-        Action::Send => return slash::send(state).unwrap_or_else(|| state.chat.send(state.now)),
-        Action::Newline => state.chat.composer.newline(),
-        Action::HistoryOlder => {
-            if !state.chat.composer.older() {
-                state.chat.composer.key(KeyEvent::new(KeyCode::Up, KeyModifiers::NONE));
-            }
-        }
-        Action::HistoryNewer => {
-            if !state.chat.composer.newer() {
-                state.chat.composer.key(KeyEvent::new(KeyCode::Down, KeyModifiers::NONE));
-            }
-        }
-        Action::Top => chat::scroll_home(state, &areas),
-        Action::Bottom => state.chat.scroll = None,
-        action => {
-            if let Some(delta) = movement(action, page) {
-                chat::scroll_by(state, &areas, delta);
-            }
+    match state.focus {
+        Focus::First => chat::keys::in_input(state, action),
+        Focus::Reading => chat::keys::in_conversation(state, action),
+        Focus::Second => {
+            let page = isize::try_from(areas(state).main.height.saturating_sub(4)).unwrap_or(1).max(1);
+            in_passages(state, action, page)
         }
     }
-    vec![]
 }
 
 /// Keys in a list of passages, beside the chat or in the memory pane.
@@ -346,7 +374,7 @@ fn in_memory(state: &mut State, action: Action) -> Vec<Effect> {
             state.focus = Focus::Second;
             vec![]
         }
-        (Focus::First, _) => vec![],
+        (Focus::First | Focus::Reading, _) => vec![],
         (Focus::Second, Action::Up) if state.memory.found.selected == 0 => {
             state.focus = Focus::First;
             vec![]

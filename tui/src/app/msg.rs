@@ -17,6 +17,20 @@ pub enum Tag {
     Sessions,
     /// The messages of a conversation.
     Open(SessionId),
+    /// A conversation being taken along into a new one.
+    Fork,
+    /// What the owner thought of an answer.
+    Feedback,
+    /// What was said and typed in earlier runs.
+    Typed,
+    /// A conversation being given a title, pinned, put away.
+    SessionChange,
+    /// The search in all conversations with this number.
+    Find(u32),
+    /// Something handed to the conversation, by its number.
+    Attach(u32),
+    /// Something that is of no interest once it is done.
+    Quiet,
     /// The list of sources.
     Sources,
     /// A source being read for the first time or again.
@@ -125,6 +139,22 @@ pub enum Msg {
     },
     /// Onboarding wrote the home, or did not.
     Made(Result<(), Failure>),
+    /// The owner's editor was closed.
+    Edited(Result<String, Failure>),
+    /// A command has ended.
+    Ran {
+        /// The command.
+        command: String,
+        /// What it printed.
+        result: Result<String, Failure>,
+    },
+    /// A file was written, or was not.
+    Written {
+        /// Where.
+        path: String,
+        /// How it went.
+        result: Result<(), Failure>,
+    },
     /// A background thread panicked there.
     Fault(String),
 }

@@ -11,13 +11,14 @@ use super::state::{Place, State};
 use super::{update, view};
 use crate::config::{self, Config};
 use crate::onboard::Onboard;
+use crate::outside;
 use crate::term::{Screen, install_panic_hook};
 use crate::theme::Look;
 use crossterm::event::{Event as Input, EventStream, MouseEventKind};
 use futures_util::StreamExt;
 use hinet_node::setup::{self, HomeState};
 use hinet_node::{Client, Settings, Stream};
-use hinet_protocol::{ErrorKind, Event, Failure, Op};
+use hinet_protocol::{Draft, ErrorKind, Event, Failure, Op};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ use tokio::time::Instant;
 
 /// The shortest time between two frames of something that streams: 30 frames a second.
 const FRAME: Duration = Duration::from_millis(33);
+/// How long nothing is typed before what is typed is kept.
+const DRAFT_PAUSE: Duration = Duration::from_millis(700);
 /// Inputs that are handled before a frame is drawn, so that a flood of them costs one frame, not thousands.
 const INPUTS_PER_FRAME: usize = 256;
 
@@ -59,6 +62,12 @@ struct Runner {
     /// Counts up with every path typed, so that counting a folder nobody waits for stops.
     counting: Arc<AtomicU64>,
     screen: Screen,
+    /// What is typed and not kept yet, and since when nothing was added to it.
+    draft: Option<(Draft, Instant)>,
+    /// What the owner's editor is to be opened on, before anything else happens.
+    edit: Option<String>,
+    /// Stops the command that is running.
+    command_cancel: Arc<AtomicBool>,
     over: bool,
 }
 
@@ -86,15 +95,23 @@ pub async fn run(settings: &Settings, unlock: Option<Unlock>) -> Result<(), Fail
         pull_cancel: Arc::default(),
         counting: Arc::default(),
         screen,
+        draft: None,
+        edit: None,
+        command_cancel: Arc::default(),
         over: false,
     };
     let (mut state, effects) = begin(place, home, unlock);
     state.configure(config);
     runner.carry_out(effects, &mut state).map_err(no_terminal)?;
     let result = runner.turn(&mut state, coming, faulted).await;
-    let Runner { client, screen, requests, pull_cancel, .. } = runner;
+    let Runner { client, screen, requests, pull_cancel, command_cancel, draft, .. } = runner;
     drop(screen);
     pull_cancel.store(true, Ordering::Relaxed);
+    command_cancel.store(true, Ordering::Relaxed);
+    if let (Some(client), Some((draft, _))) = (&client, draft) {
+        // The node may be the one that is gone; then there is nobody to keep it.
+        let _ = client.one(Op::Draft { draft }).await;
+    }
     requests.values().for_each(|request| request.task.abort());
     if let Some(client) = client {
         client.close().await;
@@ -154,7 +171,16 @@ impl Runner {
         let mut drawn = Instant::now() - FRAME;
         self.draw(state)?;
         while !self.over {
+            if let Some(text) = self.edit.take() {
+                // Two readers of one keyboard would each get half of what is typed.
+                drop(inputs);
+                let result = self.screen.lend(|| outside::edit(&text))?;
+                inputs = EventStream::new();
+                self.handle(state, Msg::Edited(result))?;
+                state.dirty = true;
+            }
             let due = drawn + FRAME;
+            let keep = self.draft.as_ref().map_or(due, |(_, since)| *since + DRAFT_PAUSE);
             tokio::select! {
                 biased;
                 () = &mut ending => return Ok(()),
@@ -178,6 +204,7 @@ impl Runner {
                     self.draw(state)?;
                     drawn = Instant::now();
                 }
+                () = tokio::time::sleep_until(keep), if self.draft.is_some() => self.keep_draft(),
                 Some(back) = coming.recv() => self.take(state, back)?,
                 Some(place) = faulted.recv() => self.handle(state, Msg::Fault(place))?,
             }
@@ -247,6 +274,27 @@ impl Runner {
                 }
                 Effect::Mouse(on) => self.screen.mouse(on)?,
                 Effect::Copy(text) => self.screen.copy(&text)?,
+                Effect::Draft(draft) => {
+                    if self.draft.as_ref().is_some_and(|(before, _)| before.session != draft.session) {
+                        self.keep_draft();
+                    }
+                    self.draft = Some((draft, Instant::now()));
+                }
+                Effect::Edit(text) => self.edit = Some(text),
+                Effect::Command(command) => {
+                    self.command_cancel.store(true, Ordering::Relaxed);
+                    self.command_cancel = Arc::default();
+                    let cancel = self.command_cancel.clone();
+                    self.beside(move || {
+                        let result = outside::run(&command, &cancel);
+                        Some(Msg::Ran { command, result })
+                    });
+                }
+                Effect::StopCommand => self.command_cancel.store(true, Ordering::Relaxed),
+                Effect::Write { path, text } => self.beside(move || {
+                    let result = chores::write(&path, &text);
+                    Some(Msg::Written { path, result })
+                }),
                 Effect::Call { tag, op } => self.request(tag, op, None),
                 Effect::Prove { tag, proven: Proven { op, unlock } } => self.request(tag, op, Some(unlock)),
                 Effect::Stop(tag) => self.stop(tag),
@@ -283,6 +331,14 @@ impl Runner {
             }
         }
         Ok(())
+    }
+
+    /// Has what is typed kept by the node. A draft that could not be kept is still in the input.
+    fn keep_draft(&mut self) {
+        let (Some((draft, _)), Some(client)) = (self.draft.take(), self.client.clone()) else { return };
+        tokio::spawn(async move {
+            let _ = client.one(Op::Draft { draft }).await;
+        });
     }
 
     /// Runs something that blocks beside the loop.

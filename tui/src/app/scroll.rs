@@ -106,6 +106,20 @@ fn up(mut place: Place, mut delta: usize, blocks: &dyn Blocks) -> Place {
     place
 }
 
+/// A place moved by `delta` lines, kept inside.
+#[must_use]
+pub fn moved(place: Place, delta: isize, blocks: &dyn Blocks) -> Place {
+    let place = settle(place, blocks);
+    if delta < 0 {
+        return up(place, delta.unsigned_abs(), blocks);
+    }
+    let place = down(place, delta as usize, blocks);
+    match blocks.count().checked_sub(1) {
+        Some(last) if place.block > last => Place { block: last, line: blocks.lines(last).saturating_sub(1) },
+        _ => place,
+    }
+}
+
 fn down(mut place: Place, mut delta: usize, blocks: &dyn Blocks) -> Place {
     while place.block < blocks.count() {
         let left = blocks.lines(place.block) - place.line;

@@ -55,6 +55,8 @@ pub enum Focus {
     First,
     /// What was recalled, the hits, the ledger.
     Second,
+    /// The conversation itself.
+    Reading,
 }
 
 /// A list that is asked for when it is first looked at.

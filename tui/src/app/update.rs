@@ -7,19 +7,29 @@ use super::keys;
 use super::msg::{Msg, Tag};
 use super::overlay::path::Count;
 use super::overlay::{Forget, Overlay, forget::Stage, item};
-use super::pane::chat;
+use super::pane::chat::{self, attach};
 use super::state::{Focus, Loaded, State, Tab};
 use super::view::areas;
 use crossterm::event::KeyEventKind;
-use hinet_protocol::{Event, Failure, NodeStatus, Op};
+use hinet_protocol::{Event, Failure, ForgetTarget, NodeStatus, Op};
 
 /// Lines a turn of the wheel scrolls.
 const WHEEL_LINES: isize = 3;
+/// Sentences of earlier runs that are kept at hand.
+const SAID_MAX: usize = 500;
+/// Said where a text did not fit into the input.
+const CUT: &str = "The text was cut: the input holds 32 kB. Put longer texts into a file and attach it.";
 /// Bytes of a paste that are looked at; the rest could not be taken anyway.
 const PASTE_BYTES_MAX: usize = 64 * 1024;
 
 /// Handles one message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let mut effects = handle(state, msg);
+    effects.extend(state.chat.draft());
+    effects
+}
+
+fn handle(state: &mut State, msg: Msg) -> Vec<Effect> {
     state.dirty = true;
     match msg {
         Msg::Key(key) if key.kind == KeyEventKind::Release => {
@@ -52,6 +62,25 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Counted { path, files, more, readable } => {
             counted(state, Count { path, files, more, readable });
+            vec![]
+        }
+        Msg::Edited(result) => {
+            match result {
+                Ok(text) => {
+                    if state.chat.composer.replace(text.trim_end_matches(['\n', '\r'])) {
+                        state.notice(CUT);
+                    }
+                }
+                Err(failure) => state.notice(super::words::failure(&failure)),
+            }
+            vec![]
+        }
+        Msg::Ran { command, result } => attach::ran(state, command, result),
+        Msg::Written { path, result } => {
+            match result {
+                Ok(()) => state.toast = Some(format!("written to {path}")),
+                Err(failure) => state.notice(super::words::failure(&failure)),
+            }
             vec![]
         }
         Msg::Fault(place) => {
@@ -104,6 +133,9 @@ fn open(state: &mut State, attached: bool) -> Vec<Effect> {
     state.gate = Gate::Open;
     let mut effects = vec![Effect::call(Tag::Status, Op::Status)];
     effects.extend(state.sources.enter());
+    if !again {
+        effects.push(Effect::call(Tag::Typed, Op::Typed { limit: SAID_MAX }));
+    }
     if again {
         effects.extend(state.chat.reread());
         effects.extend(match state.tab {
@@ -164,17 +196,31 @@ fn paste(state: &mut State, text: String) -> Vec<Effect> {
             prompt.field.insert(head.trim_end_matches(['\r', '\n']));
             return vec![];
         }
+        Some(Overlay::Sessions(list)) => {
+            if let Some((_, field)) = &mut list.naming {
+                field.insert(head);
+                return vec![];
+            }
+            list.field.insert(head);
+            return list.look();
+        }
+        Some(Overlay::History(history)) => {
+            history.field.insert(head);
+            history.selected = 0;
+            return vec![];
+        }
         Some(_) => return vec![],
         None => {}
     }
     match state.tab {
+        Tab::Chat if state.chat.is_finding() => {
+            let areas = areas(state);
+            chat::find::paste(state, &areas, head);
+        }
         Tab::Chat => {
-            state.focus = Focus::First;
+            chat::keys::leave(state);
             if state.chat.composer.insert(head) || cut {
-                state.notice(format!(
-                    "The paste was cut: the input holds {}. Put longer texts into a file in an open folder and ask about it.",
-                    crate::text::bytes(super::pane::composer::INPUT_BYTES_MAX as u64)
-                ));
+                state.notice(CUT);
             }
         }
         Tab::Memory => {
@@ -254,6 +300,40 @@ fn reply(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
             Event::Status { status } => status_came(state, status),
             _ => vec![],
         },
+        Tag::Typed => {
+            if let Event::Typed { said, drafts } = event {
+                state.chat.recollect(said, drafts);
+            }
+            vec![]
+        }
+        Tag::Feedback | Tag::Quiet => {
+            if let Event::Failed { failure } = event {
+                state.notice(super::words::failure(&failure));
+            }
+            vec![]
+        }
+        Tag::Fork => forked(state, event),
+        Tag::Attach(number) => attach::attached(state, number, event),
+        Tag::SessionChange => {
+            if let Event::Failed { failure } = event {
+                state.notice(super::words::failure(&failure));
+            }
+            let open = state.overlays.iter().any(|overlay| matches!(overlay, Overlay::Sessions(_)));
+            if open { vec![Effect::call(Tag::Sessions, Op::Sessions)] } else { vec![] }
+        }
+        Tag::Find(number) => {
+            if let Some(Overlay::Sessions(list)) = state.overlays.last_mut()
+                && list.number == number
+            {
+                match event {
+                    Event::Found { found } => list.found = Loaded::Full(found),
+                    Event::Failed { failure } => list.found = Loaded::Failed(failure),
+                    _ => {}
+                }
+                list.select(0);
+            }
+            vec![]
+        }
         Tag::Chat(_) | Tag::Open(_) => {
             let mut effects = state.chat.reply(tag, event, now);
             if last && matches!(tag, Tag::Chat(_)) {
@@ -309,6 +389,25 @@ fn reply(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
     }
 }
 
+/// A conversation was taken along: it opens.
+fn forked(state: &mut State, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Sessions { sessions } => match sessions.into_iter().next() {
+            Some(line) => {
+                state.toast = Some("a new conversation goes on from here; the other one stays as it is".into());
+                super::keys::to_chat(state);
+                state.chat.open(line.id, &line.title)
+            }
+            None => vec![],
+        },
+        Event::Failed { failure } => {
+            state.notice(super::words::failure(&failure));
+            vec![]
+        }
+        _ => vec![],
+    }
+}
+
 fn asked(state: &mut State, serial: u32) -> Option<&mut Forget> {
     state.overlays.iter_mut().rev().find_map(|overlay| match overlay {
         Overlay::Forget(forget) if forget.serial == serial => Some(forget),
@@ -342,7 +441,15 @@ fn forgotten(state: &mut State, serial: u32, event: Event) -> Vec<Effect> {
                 turn.hits.clear();
             }
             state.chat.composer.forget_history();
-            let mut effects = state.chat.reread();
+            let gone = asked(state, serial).map(|forget| forget.target.clone());
+            let mut effects = match gone {
+                Some(ForgetTarget::Session { session }) if state.chat.session == Some(session) => state.chat.begin(),
+                _ => state.chat.reread(),
+            };
+            if state.overlays.iter().any(|overlay| matches!(overlay, Overlay::Sessions(_))) {
+                effects.push(Effect::call(Tag::Sessions, Op::Sessions));
+            }
+            effects.push(Effect::call(Tag::Typed, Op::Typed { limit: SAID_MAX }));
             effects.extend(state.memory.again());
             effects.extend(state.sources.enter());
             effects.push(Effect::call(Tag::Status, Op::Status));

@@ -21,8 +21,6 @@ use ratatui::{
 pub const SIDE_COLUMNS_MIN: u16 = 100;
 /// The smallest screen that is drawn.
 pub const SIZE_MIN: (u16, u16) = (40, 10);
-/// Rows the input grows to.
-const INPUT_ROWS_MAX: u16 = 8;
 
 /// Where things are on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,10 +48,7 @@ pub fn areas(state: &State) -> Areas {
     let mut body = row(1 + notice_rows, height.saturating_sub(2 + notice_rows));
     let mut input = None;
     if state.tab == Tab::Chat {
-        let most = (height / 3).clamp(1, INPUT_ROWS_MAX);
-        let queued = u16::from(state.chat.composer.queued.is_some());
-        let rows = state.chat.composer.rows(usize::from(width.saturating_sub(5)), most) + queued + 2;
-        let rows = rows.min(body.height);
+        let rows = chat::input::rows(state).min(body.height);
         input = Some(row(body.bottom() - rows, rows));
         // The conversation and the input share a border.
         body.height = body.height - rows + u16::from(rows > 0);
@@ -116,7 +111,7 @@ fn panes(state: &State, frame: &mut Frame) {
                 recalled::view(state, frame, side.intersection(screen));
             }
             if let Some(input) = areas.input {
-                composer(state, frame, input.intersection(screen));
+                chat::input::view(state, frame, input.intersection(screen));
                 slash::view(state, frame, &areas);
             }
         }
@@ -139,6 +134,7 @@ fn over_panes(state: &State, frame: &mut Frame, overlay: &Overlay, area: Rect) {
         Overlay::Item(item) => item.view(theme, frame, area, &place.zone, &place.home_dir),
         Overlay::Palette(palette) => palette.view(theme, frame, area),
         Overlay::Sessions(list) => list.view(theme, frame, area, state.chat.session, (state.now, &place.zone)),
+        Overlay::History(history) => history.view(theme, frame, area, state.chat.composer.history()),
         Overlay::Path(prompt) => prompt.view(theme, frame, area, &place.home_dir),
         Overlay::Passphrase(prompt) => prompt.view(theme, frame, area),
         Overlay::Forget(forget) => forget.view(theme, frame, area),
@@ -194,40 +190,6 @@ fn top_line(state: &State, frame: &mut Frame, area: Rect) {
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
 }
 
-fn composer(state: &State, frame: &mut Frame, area: Rect) {
-    if area.height < 3 {
-        return;
-    }
-    let theme = &state.theme;
-    let focus = state.focus == Focus::First;
-    let mut inside = face::boxed(frame, area, "", focus, theme);
-    inside.x -= 1;
-    inside.width += 2;
-    if let Some(queued) = &state.chat.composer.queued {
-        let line = Line::styled(text::fit(&format!("next: {queued}"), usize::from(inside.width)), theme.dim);
-        frame.render_widget(Paragraph::new(line), Rect { height: 1, ..inside });
-        inside = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
-    }
-    let mark = Rect { width: 1, ..inside };
-    let bars = vec![Line::styled("▏", theme.accent); usize::from(inside.height)];
-    frame.render_widget(Paragraph::new(bars), mark);
-    let typing = Rect { x: inside.x + 2, width: inside.width.saturating_sub(3), ..inside };
-    let cursor = focus && state.overlays.is_empty();
-    let widget = state.chat.composer.widget(theme, cursor, "ask, / for commands, F1 for help");
-    frame.render_widget(&widget, typing);
-    if state.chat.turns.is_empty() && state.chat.live.is_none() {
-        return;
-    }
-    let share = state.chat.context;
-    let meter = format!(" context {} {:.0} % ", text::bar(share, 8), f64::from(share.clamp(0.0, 1.0)) * 100.0);
-    let columns = text::width(&meter) as u16;
-    if area.width > columns + 4 {
-        let at = Rect { x: area.right() - columns - 2, y: area.bottom() - 1, width: columns, height: 1 };
-        let style = if share > 0.9 { theme.warn } else { theme.dim };
-        frame.render_widget(Paragraph::new(Line::styled(meter, style)), at);
-    }
-}
-
 /// The scopes whose keys are worth a hint now, in the order they are looked up.
 #[must_use]
 pub fn scopes(state: &State) -> Vec<Scope> {
@@ -235,7 +197,7 @@ pub fn scopes(state: &State) -> Vec<Scope> {
         Some(Overlay::Help(_) | Overlay::Item(_)) => return vec![Scope::Item],
         Some(Overlay::Sessions(_)) => return vec![Scope::Sessions],
         Some(Overlay::Question(_) | Overlay::Forget(_)) => return vec![Scope::Confirm],
-        Some(Overlay::Palette(_)) => return vec![Scope::Picker],
+        Some(Overlay::Palette(_) | Overlay::History(_)) => return vec![Scope::Picker],
         Some(Overlay::Path(_) | Overlay::Passphrase(_)) => return vec![],
         None if !slash::offers(state).is_empty() => return vec![Scope::Slash],
         None => {}
@@ -248,12 +210,13 @@ pub fn scopes(state: &State) -> Vec<Scope> {
 pub fn pane_scopes(state: &State) -> Vec<Scope> {
     match (state.tab, state.focus) {
         (Tab::Chat, Focus::First) => vec![Scope::Chat, Scope::Everywhere],
+        (Tab::Chat, Focus::Reading) => vec![Scope::Talk, Scope::Reading, Scope::Everywhere],
         (Tab::Chat, Focus::Second) => vec![Scope::Recalled, Scope::Reading, Scope::Everywhere],
         (Tab::Memory, Focus::First) => vec![Scope::Query, Scope::Everywhere],
-        (Tab::Memory, Focus::Second) => vec![Scope::Hits, Scope::Reading, Scope::Everywhere],
+        (Tab::Memory, _) => vec![Scope::Hits, Scope::Reading, Scope::Everywhere],
         (Tab::Sources, _) => vec![Scope::Sources, Scope::Reading, Scope::Everywhere],
         (Tab::Consent, Focus::First) => vec![Scope::Grants, Scope::Reading, Scope::Everywhere],
-        (Tab::Consent, Focus::Second) => vec![Scope::Ledger, Scope::Reading, Scope::Everywhere],
+        (Tab::Consent, _) => vec![Scope::Ledger, Scope::Reading, Scope::Everywhere],
     }
 }
 

@@ -123,11 +123,11 @@ mod tests {
 
     #[test]
     fn a_wish_replaces_the_keys() {
-        let (keymap, said) = with("[chat]\nnewline = ['alt+r', 'f6']\n[everywhere]\nside = ''\n");
+        let (keymap, said) = with("[chat]\nnewline = ['alt+w', 'f6']\n[everywhere]\nside = ''\n");
         assert_eq!(said, Vec::<String>::new());
-        assert_eq!(keys(&keymap, Scope::Chat, Action::Newline), "Alt+R F6");
+        assert_eq!(keys(&keymap, Scope::Chat, Action::Newline), "Alt+W F6");
         assert_eq!(keys(&keymap, Scope::Everywhere, Action::Side), "");
-        let pressed = KeyEvent::new(KeyCode::Char('r'), KeyModifiers::ALT);
+        let pressed = KeyEvent::new(KeyCode::Char('w'), KeyModifiers::ALT);
         assert_eq!(keymap.lookup(&[Scope::Chat, Scope::Everywhere], pressed), Some(Action::Newline));
         assert!(keymap.bindings().filter(|b| b.own).count() == 2);
     }

@@ -79,6 +79,7 @@ const EVERYWHERE: &[Default] = {
         bind(E, &[ctrl('k')], A::Palette, "do", "everything that can be done here, found by its letters"),
         bind(E, &[ctrl('o')], A::Sessions, "", "conversations: open another, start a new one"),
         bind(E, &[ctrl('n')], A::New, "", "a new conversation"),
+        bind(E, &[], A::Incognito, "", "a conversation of which nothing is kept"),
         bind(E, &[f(8), ctrl('x')], A::Kill, "kill switch", "kill switch: stop every source, door and job; or lift it"),
         bind(E, &[key(KeyCode::Tab)], A::NextFocus, "pane", "the next part of the pane"),
         bind(E, &[key(KeyCode::BackTab)], A::PreviousFocus, "", "the part before"),
@@ -146,6 +147,40 @@ const CHAT: &[Default] = {
         bind(C, &[with(M::CONTROL, KeyCode::Down)], A::LineDown, "", "a line down"),
         bind(C, &[with(M::CONTROL, KeyCode::Home)], A::Top, "", "the beginning"),
         bind(C, &[with(M::CONTROL, KeyCode::End)], A::Bottom, "", "the end"),
+        bind(C, &[ctrl('r')], A::History, "", "look through what you said before"),
+        bind(C, &[ctrl('f')], A::FindHere, "", "find words in this conversation"),
+        bind(C, &[ctrl('g')], A::Editor, "", "write in your own editor ($VISUAL, $EDITOR)"),
+        bind(C, &[alt('r')], A::Regenerate, "", "answer again; the answer there was stays beside it"),
+        bind(C, &[alt('e')], A::EditLast, "", "edit your last question; the one there was stays beside it"),
+        bind(C, &[alt('y')], A::CopyAnswer, "", "copy the last answer"),
+        bind(C, &[], A::Forgo, "", "leave the memory alone in this conversation, or not"),
+    ]
+};
+
+const TALK: &[Default] = {
+    use Action as A;
+    use Scope::Talk as T;
+    &[
+        bind(T, &[plain('y')], A::Copy, "copy", "copy the message as it was written, or the selected lines"),
+        bind(T, &[plain('c')], A::CopyCode, "code", "copy the code here"),
+        bind(T, &[plain('v'), plain('V')], A::Select, "select", "select lines from here on"),
+        bind(T, &[plain('e')], A::Edit, "edit", "edit the question, or say how the answer should have been"),
+        bind(T, &[plain('r')], A::Regenerate, "again", "answer again; the answer there was stays beside it"),
+        bind(T, &[plain('h'), key(KeyCode::Left)], A::OlderVersion, "", "the version before"),
+        bind(T, &[plain('l'), key(KeyCode::Right)], A::NewerVersion, "", "the version after"),
+        bind(T, &[plain('b')], A::Fork, "branch off", "take the conversation up to here into a new one"),
+        bind(T, &[plain('u')], A::Rewind, "go back", "go back to here; what followed stays as a branch"),
+        bind(T, &[plain('o')], A::Onward, "", "go on to the branch that follows"),
+        bind(T, &[plain('+'), plain('=')], A::ThumbUp, "", "thumb up; again takes it back"),
+        bind(T, &[plain('-')], A::ThumbDown, "", "thumb down; again takes it back"),
+        bind(T, &[plain('a')], A::Accept, "", "mark the answer as taken; again takes it back"),
+        bind(T, &[plain('/'), ctrl('f')], A::FindHere, "find", "find words in this conversation"),
+        bind(T, &[plain('n')], A::NextMatch, "", "the next place found"),
+        bind(T, &[plain('N')], A::PreviousMatch, "", "the place found before"),
+        bind(T, &[plain('}'), plain('J')], A::NextMessage, "", "the next message"),
+        bind(T, &[plain('{'), plain('K')], A::PreviousMessage, "", "the message before"),
+        bind(T, ENTER, A::Open, "", "open what this line cites"),
+        bind(T, &[plain('i')], A::ToInput, "", "back to the input"),
     ]
 };
 
@@ -181,8 +216,17 @@ const LEDGER: &[Default] = &[bind(Scope::Ledger, &[plain('v')], Action::Verify, 
 const ITEM: &[Default] =
     &[bind(Scope::Item, &[plain('f')], Action::Forget, "forget", "forget the item, with a preview first")];
 const SESSIONS: &[Default] = &[
-    bind(Scope::Sessions, ENTER, Action::Open, "open", "open it"),
-    bind(Scope::Sessions, &[plain('n')], Action::New, "new", "a new conversation"),
+    bind(Scope::Sessions, ENTER, Action::Open, "open", "open it; typing looks through titles and everything said"),
+    bind(Scope::Sessions, &[ctrl('n')], Action::New, "new", "a new conversation"),
+    bind(Scope::Sessions, &[ctrl('t')], Action::Rename, "title", "give it another title"),
+    bind(Scope::Sessions, &[ctrl('p')], Action::Pin, "pin", "pin it to the top, or not"),
+    bind(Scope::Sessions, &[ctrl('s')], Action::Archive, "put away", "put it away, or take it out again"),
+    bind(Scope::Sessions, &[key(KeyCode::Tab)], Action::ShowArchived, "", "show those that were put away, or not"),
+    bind(Scope::Sessions, &[ctrl('d')], Action::Forget, "forget", "forget the conversation, with a preview first"),
+    bind(Scope::Sessions, &[key(KeyCode::Up)], Action::Up, "", "the line above"),
+    bind(Scope::Sessions, &[key(KeyCode::Down)], Action::Down, "", "the line below"),
+    bind(Scope::Sessions, PAGE_UP, Action::PageUp, "", "a page up"),
+    bind(Scope::Sessions, PAGE_DOWN, Action::PageDown, "", "a page down"),
 ];
 const SLASH: &[Default] = &[
     bind(Scope::Slash, &[key(KeyCode::Up)], Action::Up, "", "the command above"),
@@ -211,14 +255,14 @@ const LISTS: &[[Default; 6]] = &[
     list!(Scope::Grants),
     list!(Scope::Ledger),
     list!(Scope::Item),
-    list!(Scope::Sessions),
+    list!(Scope::Talk),
 ];
 
 /// The whole table, in the order the help shows it.
 pub fn defaults() -> impl Iterator<Item = &'static Default> {
     [
-        EVERYWHERE, CITATIONS, READING, CHAT, RECALLED, QUERY, HITS, SOURCES, GRANTS, LEDGER, ITEM, SESSIONS, SLASH,
-        PICKER, CONFIRM,
+        EVERYWHERE, CITATIONS, READING, CHAT, TALK, RECALLED, QUERY, HITS, SOURCES, GRANTS, LEDGER, ITEM, SESSIONS,
+        SLASH, PICKER, CONFIRM,
     ]
     .into_iter()
     .flatten()

@@ -24,6 +24,8 @@ pub enum Scope {
     Reading,
     /// The conversation and its input.
     Chat,
+    /// The conversation itself.
+    Talk,
     /// What was recalled, beside the conversation.
     Recalled,
     /// The memory pane's query.
@@ -56,6 +58,7 @@ impl Scope {
             Self::Everywhere => "everywhere",
             Self::Reading => "where nothing is typed",
             Self::Chat => "chat",
+            Self::Talk => "the conversation (Tab from the input)",
             Self::Recalled => "recalled for this answer",
             Self::Query => "memory: the search",
             Self::Hits => "memory: what was found",
@@ -74,6 +77,7 @@ impl Scope {
 /// Scopes that are looked up together, as `view::scopes` puts them together.
 pub const TOGETHER: &[&[Scope]] = &[
     &[Scope::Chat, Scope::Everywhere],
+    &[Scope::Talk, Scope::Reading, Scope::Everywhere],
     &[Scope::Recalled, Scope::Reading, Scope::Everywhere],
     &[Scope::Query, Scope::Everywhere],
     &[Scope::Hits, Scope::Reading, Scope::Everywhere],
@@ -93,6 +97,7 @@ impl Scope {
         Self::Everywhere,
         Self::Reading,
         Self::Chat,
+        Self::Talk,
         Self::Recalled,
         Self::Query,
         Self::Hits,
@@ -113,6 +118,7 @@ impl Scope {
             Self::Everywhere => "everywhere",
             Self::Reading => "reading",
             Self::Chat => "chat",
+            Self::Talk => "conversation",
             Self::Recalled => "recalled",
             Self::Query => "query",
             Self::Hits => "hits",
@@ -136,7 +142,7 @@ impl Scope {
     /// Whether text is typed where it holds, so that a plain letter there can be no command.
     #[must_use]
     pub fn types(self) -> bool {
-        matches!(self, Self::Everywhere | Self::Chat | Self::Query | Self::Slash | Self::Picker)
+        matches!(self, Self::Everywhere | Self::Chat | Self::Query | Self::Slash | Self::Picker | Self::Sessions)
     }
 
     /// Whether one key may not mean something in both.

@@ -7,15 +7,20 @@ use crate::app::effect::Effect;
 use crate::app::keymap::{Action, Scope};
 use crate::app::keys::{chosen, forget, movement, new_conversation, to_chat};
 use crate::app::msg::{Proven, Tag, Unlock};
-use crate::app::state::State;
+use crate::app::state::{Loaded, State};
 use crate::app::view::scopes;
-use crossterm::event::{KeyCode, KeyEvent};
-use hinet_protocol::{ForgetTarget, Op};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use hinet_protocol::{ForgetTarget, Op, SessionChange};
 
 /// Handles a key; the topmost overlay has it, and Esc takes that away.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let back = state.keymap.lookup(&[Scope::Everywhere], key) == Some(Action::Back);
     if back || key.code == KeyCode::Esc {
+        if let Some(Overlay::Sessions(list)) = state.overlays.last_mut()
+            && list.naming.take().is_some()
+        {
+            return vec![];
+        }
         return close(state);
     }
     match state.keymap.lookup(&scopes(state), key) {
@@ -58,19 +63,8 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
             item.by(movement(action, page).unwrap_or(0), size);
             vec![]
         }
-        (Overlay::Sessions(_), Action::New) => new_conversation(state),
-        (Overlay::Sessions(list), Action::Open) => match list.current().cloned() {
-            Some(line) => {
-                state.overlays.pop();
-                to_chat(state);
-                state.chat.open(line.id, &line.title)
-            }
-            None => new_conversation(state),
-        },
-        (Overlay::Sessions(list), action) => {
-            list.select(movement(action, page).unwrap_or(0));
-            vec![]
-        }
+        (Overlay::Sessions(_), action) => sessions_act(state, action, page),
+        (Overlay::History(_), action) => history_act(state, action, page),
         (Overlay::Question(_) | Overlay::Forget(_), Action::Yes) => agreed(state),
         (Overlay::Forget(Forget { stage: Stage::Forgetting, .. }), _) => vec![],
         (Overlay::Question(_) | Overlay::Forget(_), Action::No) => close(state),
@@ -83,6 +77,23 @@ fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let home = state.place.home_dir.clone();
     match state.overlays.last_mut() {
         Some(Overlay::Help(_)) if key.code == KeyCode::Char('?') => close(state),
+        Some(Overlay::Sessions(list)) => match &mut list.naming {
+            Some((_, field)) => {
+                field.key(key);
+                vec![]
+            }
+            None if list.field.key(key) => list.look(),
+            None => vec![],
+        },
+        Some(Overlay::History(list)) => {
+            // The same key again goes on to what was said earlier, as in a shell.
+            if key.code == KeyCode::Char('r') && key.modifiers.contains(KeyModifiers::CONTROL) {
+                list.select(1, state.chat.composer.history());
+            } else if list.field.key(key) {
+                list.selected = 0;
+            }
+            vec![]
+        }
         Some(Overlay::Palette(palette)) => {
             if palette.query.key(key) {
                 palette.search();
@@ -102,6 +113,82 @@ fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     }
 }
 
+/// Commands of the conversations; what is no command is typed and looked for.
+fn sessions_act(state: &mut State, action: Action, page: isize) -> Vec<Effect> {
+    let Some(Overlay::Sessions(list)) = state.overlays.last_mut() else { return vec![] };
+    if list.naming.is_some() {
+        return if action == Action::Open { name(state) } else { vec![] };
+    }
+    match action {
+        Action::New => new_conversation(state),
+        Action::Open => match list.chosen() {
+            Some((session, title, message)) => {
+                state.overlays.pop();
+                to_chat(state);
+                let effects = state.chat.open(session, &title);
+                state.chat.seek = message;
+                effects
+            }
+            None => new_conversation(state),
+        },
+        Action::Rename => {
+            list.name();
+            vec![]
+        }
+        Action::Pin => list.change(|line| SessionChange { pinned: Some(!line.pinned), ..SessionChange::default() }),
+        Action::Archive => {
+            list.change(|line| SessionChange { archived: Some(!line.archived), ..SessionChange::default() })
+        }
+        Action::ShowArchived => {
+            list.archived = !list.archived;
+            list.select(0);
+            vec![]
+        }
+        Action::Forget => match list.current().map(|line| (line.id, line.title.clone())) {
+            Some((session, title)) => forget(state, ForgetTarget::Session { session }, title),
+            None => vec![],
+        },
+        action => {
+            list.select(movement(action, page).unwrap_or(0));
+            vec![]
+        }
+    }
+}
+
+/// Keeps the title that was typed.
+fn name(state: &mut State) -> Vec<Effect> {
+    let Some(Overlay::Sessions(list)) = state.overlays.last_mut() else { return vec![] };
+    let Some((session, field)) = list.naming.take() else { return vec![] };
+    let title = field.text().trim().to_owned();
+    if title.is_empty() {
+        return vec![];
+    }
+    if state.chat.session == Some(session) {
+        state.chat.title.clone_from(&title);
+    }
+    let change = SessionChange { title: Some(title), ..SessionChange::default() };
+    vec![Effect::call(Tag::SessionChange, Op::SessionChange { session, change })]
+}
+
+fn history_act(state: &mut State, action: Action, page: isize) -> Vec<Effect> {
+    let Some(Overlay::History(list)) = state.overlays.last_mut() else { return vec![] };
+    let history = state.chat.composer.history();
+    match action {
+        Action::Open => {
+            let chosen = list.rows(history).get(list.selected).map(|said| (*said).to_owned());
+            state.overlays.pop();
+            if let Some(said) = chosen {
+                // What is typed is not lost: it becomes a line of history itself.
+                let typed = state.chat.composer.text();
+                state.chat.composer.remember(typed.trim());
+                state.chat.composer.set(&said);
+            }
+        }
+        action => list.select(movement(action, page).unwrap_or(0), history),
+    }
+    vec![]
+}
+
 /// The dangerous answer.
 fn agreed(state: &mut State) -> Vec<Effect> {
     match state.overlays.last_mut() {
@@ -111,6 +198,15 @@ fn agreed(state: &mut State) -> Vec<Effect> {
             match about {
                 About::Kill => vec![Effect::call(Tag::Kill, Op::Kill)],
                 About::Revoke(grant) => vec![Effect::call(Tag::Revoke, Op::Revoke { grant })],
+                About::Command(command) => {
+                    state.chat.running = Some(command.clone());
+                    let told = Op::LetOut { way: "command".into(), bytes: command.len() as u64 };
+                    vec![Effect::call(Tag::Quiet, told), Effect::Command(command)]
+                }
+                About::Export { path, text } => {
+                    let told = Op::LetOut { way: "file".into(), bytes: text.len() as u64 };
+                    vec![Effect::call(Tag::Quiet, told), Effect::Write { path, text }]
+                }
             }
         }
         Some(Overlay::Forget(asked)) if matches!(asked.stage, Stage::Asking(_)) => {
@@ -145,6 +241,9 @@ fn close(state: &mut State) -> Vec<Effect> {
         // What is being forgotten goes on; its end is said as a notice.
         Some(Overlay::Forget(Forget { stage: Stage::Counting, serial, .. })) => {
             vec![Effect::Drop(Tag::ForgetPreview(serial))]
+        }
+        Some(Overlay::Sessions(list)) if matches!(list.found, Loaded::Loading) => {
+            vec![Effect::Drop(Tag::Find(list.number))]
         }
         Some(Overlay::Item(item)) if item.view.is_none() => vec![Effect::Drop(Tag::Show(item.serial))],
         _ => vec![],

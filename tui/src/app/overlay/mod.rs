@@ -2,6 +2,7 @@
 
 pub mod forget;
 pub mod help;
+pub mod history;
 pub mod item;
 pub mod keys;
 pub mod palette;
@@ -20,6 +21,7 @@ use ratatui::{
 
 pub use forget::Forget;
 pub use help::Help;
+pub use history::History;
 pub use item::Item;
 pub use palette::Palette;
 pub use passphrase::Passphrase;
@@ -39,6 +41,8 @@ pub enum Overlay {
     Palette(Box<Palette>),
     /// Conversations.
     Sessions(Sessions),
+    /// What the owner said before.
+    History(History),
     /// A folder's path.
     Path(PathPrompt),
     /// The owner's proof.

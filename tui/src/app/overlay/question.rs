@@ -13,6 +13,15 @@ pub enum About {
     Kill,
     /// Taking a grant back.
     Revoke(GrantId),
+    /// Running a command for an attachment.
+    Command(String),
+    /// Writing the conversation into a file: its path, and what is written.
+    Export {
+        /// Where.
+        path: String,
+        /// What.
+        text: String,
+    },
 }
 
 /// The question.
@@ -41,6 +50,8 @@ impl Question {
         let (title, yes) = match self.about {
             About::Kill => ("kill switch", "y  stop everything"),
             About::Revoke(_) => ("take the grant back", "y  take it back"),
+            About::Command(_) => ("run a command", "y  run it"),
+            About::Export { .. } => ("write the conversation to a file", "y  write it"),
         };
         let columns = 66.min(area.width);
         let mut lines = text::wrap_plain(&self.effect, theme.text, usize::from(columns).saturating_sub(4));

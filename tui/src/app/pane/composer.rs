@@ -5,6 +5,7 @@
 use crate::text;
 use crate::theme::Theme;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use hinet_protocol::Within;
 use ratatui::style::Modifier;
 use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 
@@ -16,6 +17,8 @@ const HISTORY_MAX: usize = 500;
 /// The input.
 pub struct Composer {
     area: TextArea<'static>,
+    /// Counts up with every change of the text.
+    revision: u64,
     history: Vec<String>,
     /// The line of history being shown.
     at: Option<usize>,
@@ -23,11 +26,34 @@ pub struct Composer {
     draft: String,
     /// What is sent when the answer being made is over.
     pub queued: Option<String>,
+    /// What the next turn is confined to.
+    pub chips: Vec<Chip>,
+}
+
+/// A part of the memory that the next turn is confined to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chip {
+    /// What people read.
+    pub name: String,
+    /// What it means; none while it is being read into the memory.
+    pub within: Option<Within>,
+    /// The word in the text that stands for it; it goes when the word goes. None for what was attached by itself.
+    pub token: Option<String>,
+    /// The number it is read under.
+    pub number: u32,
 }
 
 impl Default for Composer {
     fn default() -> Self {
-        Self { area: fresh(&[String::new()]), history: Vec::new(), at: None, draft: String::new(), queued: None }
+        Self {
+            area: fresh(&[String::new()]),
+            revision: 0,
+            history: Vec::new(),
+            at: None,
+            draft: String::new(),
+            queued: None,
+            chips: vec![],
+        }
     }
 }
 
@@ -57,6 +83,7 @@ impl Composer {
     pub fn set(&mut self, text: &str) {
         let lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
         self.area = fresh(&lines);
+        self.revision += 1;
     }
 
     /// Gives a text back that was not sent after all; what is typed stays behind it.
@@ -77,6 +104,30 @@ impl Composer {
         text
     }
 
+    /// What a text that is sent is confined to, and the names of what was attached; they are used up.
+    pub fn take_within(&mut self, text: &str) -> (Vec<Within>, Vec<String>) {
+        let chips = std::mem::take(&mut self.chips);
+        let meant = |chip: &Chip| chip.token.as_ref().is_none_or(|token| text.contains(token.as_str()));
+        let meant: Vec<Chip> = chips.into_iter().filter(meant).collect();
+        let attached = meant.iter().map(|chip| chip.name.clone()).collect();
+        (meant.into_iter().filter_map(|chip| chip.within).collect(), attached)
+    }
+
+    /// What was said in earlier runs, newest first; it stands before what was said in this one.
+    pub fn recollect(&mut self, said: Vec<String>) {
+        let mut all: Vec<String> = said.into_iter().rev().filter(|said| !self.history.contains(said)).collect();
+        all.append(&mut self.history);
+        let from = all.len().saturating_sub(HISTORY_MAX);
+        self.history = all.split_off(from);
+        self.at = None;
+    }
+
+    /// What was said, oldest first.
+    #[must_use]
+    pub fn history(&self) -> &[String] {
+        &self.history
+    }
+
     /// Puts a line into history.
     pub fn remember(&mut self, text: &str) {
         self.at = None;
@@ -94,9 +145,22 @@ impl Composer {
         self.at = None;
     }
 
+    /// Replaces what is typed with a text from outside, made harmless. Returns whether it had to be cut.
+    pub fn replace(&mut self, text: &str) -> bool {
+        self.set("");
+        self.insert(text)
+    }
+
+    /// Counts up with every change of the text.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Pastes or types text. Returns whether it had to be cut.
     pub fn insert(&mut self, pasted: &str) -> bool {
         self.at = None;
+        self.revision += 1;
         let room = INPUT_BYTES_MAX.saturating_sub(self.area.lines().iter().map(|l| l.len() + 1).sum());
         // Cleaning costs time in proportion to the text, so the cut comes first; cleaning may lengthen it a little.
         let head = cut(pasted, room);
@@ -109,6 +173,7 @@ impl Composer {
     pub fn newline(&mut self) {
         if self.text().len() < INPUT_BYTES_MAX {
             self.area.insert_newline();
+            self.revision += 1;
         }
     }
 
@@ -150,6 +215,8 @@ impl Composer {
     /// An editing key. Returns whether a letter found no room.
     pub fn key(&mut self, key: KeyEvent) -> bool {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        // Moving the cursor counts as a change, too; nothing depends on its not being one.
+        self.revision += 1;
         match key.code {
             KeyCode::Char('u') if ctrl => {
                 self.area.delete_line_by_head();

@@ -53,7 +53,7 @@ impl Consent {
     pub fn select(&mut self, focus: Focus, delta: isize) {
         match focus {
             Focus::First => self.selected = step(self.selected, delta, self.grants.get().map_or(0, Vec::len)),
-            Focus::Second => self.line = step(self.line, delta, self.ledger.get().map_or(0, Vec::len)),
+            _ => self.line = step(self.line, delta, self.ledger.get().map_or(0, Vec::len)),
         }
     }
 

@@ -270,6 +270,67 @@ impl Transcript<'_> {
     }
 }
 
+impl Transcript<'_> {
+    /// The `height` lines from `top`, and the place of each.
+    #[must_use]
+    pub fn window_with_places(&self, top: Place, height: usize) -> (Vec<Line<'static>>, Vec<Place>) {
+        let lines = self.window(top, height);
+        let mut places = Vec::with_capacity(lines.len());
+        for block in top.block..self.count() {
+            let skip = if block == top.block { top.line } else { 0 };
+            places.extend((skip..self.lines(block)).map(|line| Place { block, line }).take(lines.len() - places.len()));
+            if places.len() == lines.len() {
+                break;
+            }
+        }
+        (lines, places)
+    }
+
+    /// The lines of a block whose words are wanted.
+    #[must_use]
+    pub fn lines_with(&self, block: usize, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
+        self.with(block, |laid| {
+            let words = |line: usize| words_of(&self.draw(laid, line));
+            (0..laid.lines()).filter(|line| wanted(&words(*line))).collect()
+        })
+    }
+
+    /// The words of a line as they stand on the screen.
+    #[must_use]
+    pub fn words_at(&self, place: Place) -> String {
+        self.with(place.block, |laid| words_of(&self.draw(laid, place.line)))
+    }
+
+    /// The code block a line lies in, else the first one of its message.
+    #[must_use]
+    pub fn code_at(&self, place: Place) -> Option<String> {
+        let text = &self.turns.get(place.block)?.text;
+        let here = match self.place_of(place) {
+            Some(Part::Words { code: Some(code), .. }) => code,
+            _ => 0,
+        };
+        let (_, range) = markdown::code_blocks(text).into_iter().nth(here)?;
+        text.get(range).map(str::to_owned)
+    }
+
+    /// What was written in the lines from `from` to `to`, both included, as it was written: one message after another.
+    #[must_use]
+    pub fn written_between(&self, from: Place, to: Place) -> String {
+        let mut out: Vec<&str> = Vec::new();
+        for block in from.block..=to.block.min(self.turns.len().saturating_sub(1)) {
+            let first = if block == from.block { from.line } else { 0 };
+            let end = if block == to.block { to.line + 1 } else { self.lines(block) };
+            let written = self.turns.get(block).and_then(|turn| turn.text.get(self.source_of(block, first..end)));
+            out.extend(written.map(str::trim_end).filter(|written| !written.is_empty()));
+        }
+        out.join("\n\n")
+    }
+}
+
+fn words_of(line: &Line) -> String {
+    line.spans.iter().map(|span| span.content.as_ref()).collect()
+}
+
 impl Blocks for Transcript<'_> {
     fn count(&self) -> usize {
         self.turns.len() + usize::from(self.live.is_some())

@@ -125,6 +125,8 @@ pub struct Live {
     pub recalled: bool,
     /// Whether the owner stopped it.
     pub stopping: bool,
+    /// Whether it makes or changes a branch, so that the messages are read again when it is over.
+    pub branches: bool,
     /// What the node is doing for it.
     pub progress: Option<Progress>,
     /// Different for every content.

@@ -356,3 +356,61 @@ fn a_conversation_is_titled_pinned_put_away_and_forgotten_from_the_list() {
     assert!(matches!(op(&ctrl(&mut state, 'd')), Op::Forget { target: ForgetTarget::Session { .. }, dry_run: true }));
     assert!(matches!(state.overlays.last(), Some(Overlay::Forget(_))));
 }
+
+#[test]
+fn a_name_after_an_at_sign_confines_the_question() {
+    let mut state = opened(100, 30);
+    types(&mut state, "When? ");
+    let effects = types(&mut state, "@por");
+    assert_eq!(calls(&effects).len(), 4, "each letter asks, for everything at first");
+    let tag = *calls(&effects).last().unwrap();
+    let name = |n: u32, name: &str| Name {
+        within: Within::Item(item(n)),
+        name: name.into(),
+        detail: format!("/home/maya/notes/{name}"),
+    };
+    reply(&mut state, tag, Event::Names { names: vec![name(11, "porto.md"), name(12, "port wine.md")] });
+    assert!(screen(&state).contains("@port wine.md"));
+    press(&mut state, KeyCode::Down);
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(state.chat.composer.text(), "When? @port wine.md ");
+    let effects = press(&mut state, KeyCode::Enter);
+    assert!(matches!(op(&effects), Op::Chat { turn, .. } if turn.within == [Within::Item(item(12))]));
+}
+
+#[test]
+fn a_name_that_is_deleted_again_confines_nothing() {
+    let mut state = opened(100, 30);
+    let tag = *calls(&types(&mut state, "@por")).last().unwrap();
+    let name = Name { within: Within::Item(item(11)), name: "porto.md".into(), detail: "x".into() };
+    reply(&mut state, tag, Event::Names { names: vec![name] });
+    press(&mut state, KeyCode::Tab);
+    for _ in 0..11 {
+        press(&mut state, KeyCode::Backspace);
+    }
+    types(&mut state, "hello");
+    let effects = press(&mut state, KeyCode::Enter);
+    assert!(matches!(op(&effects), Op::Chat { text, turn, .. } if text == "hello" && turn.within.is_empty()));
+}
+
+#[test]
+fn a_path_after_an_at_sign_is_gone_into_and_attached() {
+    let mut state = opened(100, 30);
+    let effects = types(&mut state, "@~/no");
+    let listed =
+        effects.iter().rev().find_map(|e| if let Effect::ListPaths(path) = e { Some(path.clone()) } else { None });
+    assert_eq!(listed.as_deref(), Some("/home/maya/no"));
+    update(&mut state, Msg::Paths { typed: "/home/maya/no".into(), found: vec!["/home/maya/notes/".into()] });
+    let effects = press(&mut state, KeyCode::Tab);
+    assert_eq!(state.chat.composer.text(), "@~/notes/");
+    assert!(matches!(&effects[..], [Effect::ListPaths(path), ..] if path == "/home/maya/notes/"));
+    update(
+        &mut state,
+        Msg::Paths { typed: "/home/maya/notes/".into(), found: vec!["/home/maya/notes/porto.md".into()] },
+    );
+    let effects = press(&mut state, KeyCode::Enter);
+    assert!(
+        matches!(op(&effects), Op::Attach { what: Attachment::File { path } } if path == "/home/maya/notes/porto.md")
+    );
+    assert_eq!(state.chat.composer.text(), "");
+}

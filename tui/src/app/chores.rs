@@ -24,23 +24,37 @@ fn hidden(name: &std::ffi::OsStr) -> bool {
 
 /// The folders that a typed path may go on to, by name.
 pub(super) fn folders(typed: String) -> Option<Msg> {
-    let (dir, head) = match typed.rfind('/') {
-        Some(at) => (&typed[..=at], &typed[at + 1..]),
-        None => return None,
-    };
+    let found = under(&typed, true)?;
+    Some(Msg::Folders { typed, found })
+}
+
+/// The files and folders that a typed path may go on to, by name; folders end in a slash.
+pub(super) fn paths(typed: String) -> Option<Msg> {
+    let found = under(&typed, false)?;
+    Some(Msg::Paths { typed, found })
+}
+
+fn under(typed: &str, folders_only: bool) -> Option<Vec<String>> {
+    let at = typed.rfind('/')?;
+    let (dir, head) = (&typed[..=at], &typed[at + 1..]);
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let Ok(name) = entry.file_name().into_string() else { continue };
         let wanted = name.starts_with(head) && (head.starts_with('.') || !hidden(name.as_ref()));
-        if wanted && entry.path().is_dir() {
-            found.push(format!("{dir}{name}"));
+        if !wanted {
+            continue;
+        }
+        let folder = entry.path().is_dir();
+        if folder || !folders_only {
+            let slash = if folder && !folders_only { "/" } else { "" };
+            found.push(format!("{dir}{name}{slash}"));
             if found.len() == FOLDERS_MAX {
                 break;
             }
         }
     }
     found.sort_unstable();
-    Some(Msg::Folders { typed, found })
+    Some(found)
 }
 
 /// Counts the files under a folder, links not followed, hidden ones left out, as long as it is `wanted`.

@@ -51,6 +51,8 @@ pub enum Effect {
     Unlock(Unlock),
     /// Name the folders a typed path may go on to.
     ListFolders(String),
+    /// Name the files and folders a typed path may go on to.
+    ListPaths(String),
     /// Count the files under a folder.
     CountFiles(String),
     /// Make new recovery words.

@@ -4,6 +4,7 @@ use super::command::Command;
 use super::effect::Effect;
 use super::gate::Gate;
 use super::keymap::{Action, Scope};
+use super::mention;
 use super::msg::Tag;
 use super::overlay::forget::Stage;
 use super::overlay::palette::{Choice, Entry, Palette};
@@ -67,6 +68,9 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             chat::keys::leave(state);
         }
         return vec![];
+    }
+    if let Some(effects) = mention::key(state, key) {
+        return effects;
     }
     if let Some(effects) = slash::key(state, key) {
         return effects;

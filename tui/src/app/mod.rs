@@ -12,6 +12,8 @@ pub mod fuzzy;
 pub mod gate;
 pub mod keymap;
 pub mod keys;
+pub mod mention;
+pub mod menu;
 pub mod msg;
 pub mod overlay;
 pub mod pane;

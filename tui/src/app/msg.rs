@@ -27,6 +27,8 @@ pub enum Tag {
     SessionChange,
     /// The search in all conversations with this number.
     Find(u32),
+    /// What a name may mean, by the number of the asking.
+    Names(u32),
     /// Something handed to the conversation, by its number.
     Attach(u32),
     /// Something that is of no interest once it is done.
@@ -101,6 +103,13 @@ pub enum Msg {
         /// What was typed when it was asked.
         typed: String,
         /// Whole paths, sorted.
+        found: Vec<String>,
+    },
+    /// The files and folders under a path that is being typed.
+    Paths {
+        /// What was typed when it was asked.
+        typed: String,
+        /// Whole paths, sorted, folders with a slash at their end.
         found: Vec<String>,
     },
     /// How many files a folder holds.

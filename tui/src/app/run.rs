@@ -306,6 +306,7 @@ impl Runner {
                 }
                 Effect::Unlock(unlock) => self.unlock(unlock),
                 Effect::ListFolders(path) => self.beside(move || chores::folders(path)),
+                Effect::ListPaths(path) => self.beside(move || chores::paths(path)),
                 Effect::CountFiles(path) => {
                     let mine = self.counting.fetch_add(1, Ordering::Relaxed) + 1;
                     let counting = self.counting.clone();

@@ -7,19 +7,11 @@ use super::command::{COMMANDS, Command, Takes};
 use super::effect::Effect;
 use super::fuzzy;
 use super::keymap::{Action, Scope};
+use super::menu;
 use super::state::{Focus, State, Tab};
 use super::view::Areas;
-use crate::text;
 use crossterm::event::KeyEvent;
-use ratatui::{
-    Frame,
-    layout::Rect,
-    text::{Line, Span},
-    widgets::{Block, Clear, Paragraph},
-};
-
-/// Rows of the list at most.
-const ROWS_MAX: usize = 9;
+use ratatui::Frame;
 
 /// Where the reader is in the list, for one text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -188,60 +180,24 @@ pub fn send(state: &mut State) -> Option<Vec<Effect>> {
     Some(vec![])
 }
 
-/// Where the list lies: above the input. Nothing where it is not open.
-#[must_use]
-pub fn area(offers: usize, areas: &Areas) -> Option<Rect> {
-    let input = areas.input?;
-    let above = input.y.saturating_sub(areas.top.bottom());
-    let height = (offers.min(ROWS_MAX) as u16 + 2).min(above);
-    (offers > 0 && height > 2).then(|| Rect { y: input.y - height, height, width: input.width.min(76), ..input })
+fn chosen_row(state: &State) -> usize {
+    state.slash.selected(&state.chat.composer.text())
 }
 
 /// The index of the line of the list at a place of the screen.
 #[must_use]
 pub fn at(state: &State, areas: &Areas, column: u16, row: u16) -> Option<usize> {
-    let offers = offers(state);
-    let area = area(offers.len(), areas)?;
-    let (first, inside) = window(state, offers.len(), area);
-    let hit = inside.contains(ratatui::layout::Position { x: column, y: row });
-    let index = first + usize::from(row.saturating_sub(inside.y));
-    (hit && index < offers.len()).then_some(index)
-}
-
-fn window(state: &State, count: usize, area: Rect) -> (usize, Rect) {
-    let inside = Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 };
-    let selected = state.slash.selected(&state.chat.composer.text()).min(count.saturating_sub(1));
-    (super::scroll::first_row(selected, usize::from(inside.height), count), inside)
+    let position = ratatui::layout::Position { x: column, y: row };
+    menu::at(chosen_row(state), offers(state).len(), areas, position)
 }
 
 /// Draws the list.
 pub fn view(state: &State, frame: &mut Frame, areas: &Areas) {
-    let offers = offers(state);
-    let Some(area) = area(offers.len(), areas) else { return };
-    let area = area.intersection(frame.area());
-    if area.height < 3 || area.width < 10 {
-        return;
-    }
-    let theme = &state.theme;
-    let (first, inside) = window(state, offers.len(), area);
-    let selected = state.slash.selected(&state.chat.composer.text()).min(offers.len() - 1);
-    let columns = usize::from(inside.width);
-    let rows = offers.iter().enumerate().skip(first).take(usize::from(inside.height)).map(|(i, offer)| {
-        // The mark says it without colours.
-        let mark = if i == selected { "▸" } else { " " };
-        let head = format!("{} {}", offer.line.trim_end(), offer.takes);
-        let head = format!("{mark}{}", text::pad(&head, 29.min(columns - 1)));
-        let words = text::pad(offer.words, columns.saturating_sub(30));
-        if i == selected {
-            return Line::styled(format!("{head}{words}"), theme.selected);
-        }
-        Line::from(vec![Span::styled(head, theme.text), Span::styled(words, theme.dim)])
-    });
-    let rows: Vec<Line> = rows.collect();
-    frame.render_widget(Clear, area);
-    let title = Line::styled(" commands ", theme.accent);
-    frame.render_widget(Block::bordered().border_style(theme.focus).title(title), area);
-    frame.render_widget(Paragraph::new(rows), inside);
+    let rows: Vec<(String, String)> = offers(state)
+        .into_iter()
+        .map(|offer| (format!("{} {}", offer.line.trim_end(), offer.takes), offer.words.to_owned()))
+        .collect();
+    menu::view(frame, areas, &state.theme, "commands", &rows, chosen_row(state));
 }
 
 #[cfg(test)]

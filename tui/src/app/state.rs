@@ -2,6 +2,7 @@
 
 use super::gate::Gate;
 use super::keymap::Keymap;
+use super::mention::Mention;
 use super::overlay::Overlay;
 use super::pane::{chat::Chat, consent::Consent, memory::Memory, sources::Sources};
 use super::slash::Slash;
@@ -149,6 +150,8 @@ pub struct State {
     pub consent: Consent,
     /// The list of commands above the input.
     pub slash: Slash,
+    /// The list of names above the input.
+    pub mention: Mention,
     /// The names of what was chosen in the palette, the last one first.
     pub recent: VecDeque<String>,
     /// What lies over the panes; the last one has the keys.
@@ -185,6 +188,7 @@ impl State {
             sources: Sources::default(),
             consent: Consent::default(),
             slash: Slash::default(),
+            mention: Mention::default(),
             recent: VecDeque::new(),
             overlays: Vec::new(),
             serial: 0,

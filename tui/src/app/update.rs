@@ -4,6 +4,7 @@
 use super::effect::Effect;
 use super::gate::{Gate, Lock};
 use super::keys;
+use super::mention;
 use super::msg::{Msg, Tag};
 use super::overlay::path::Count;
 use super::overlay::{Forget, Overlay, forget::Stage, item};
@@ -26,6 +27,7 @@ const PASTE_BYTES_MAX: usize = 64 * 1024;
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let mut effects = handle(state, msg);
     effects.extend(state.chat.draft());
+    effects.extend(mention::follow(state));
     effects
 }
 
@@ -58,6 +60,10 @@ fn handle(state: &mut State, msg: Msg) -> Vec<Effect> {
             } else if let Some(Overlay::Path(prompt)) = state.overlays.last_mut() {
                 prompt.path.folders(&typed, found, &home);
             }
+            vec![]
+        }
+        Msg::Paths { typed, found } => {
+            mention::listed(state, &typed, found);
             vec![]
         }
         Msg::Counted { path, files, more, readable } => {
@@ -313,6 +319,7 @@ fn reply(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
             vec![]
         }
         Tag::Fork => forked(state, event),
+        Tag::Names(number) => mention::named(state, number, event),
         Tag::Attach(number) => attach::attached(state, number, event),
         Tag::SessionChange => {
             if let Event::Failed { failure } = event {

@@ -4,6 +4,7 @@
 
 use super::gate::Gate;
 use super::keymap::{Action, Binding, Scope};
+use super::mention;
 use super::overlay::Overlay;
 use super::pane::{chat, consent, face, memory, recalled, sources};
 use super::slash;
@@ -113,6 +114,7 @@ fn panes(state: &State, frame: &mut Frame) {
             if let Some(input) = areas.input {
                 chat::input::view(state, frame, input.intersection(screen));
                 slash::view(state, frame, &areas);
+                mention::view(state, frame, &areas);
             }
         }
         Tab::Memory => memory::view(state, frame, areas.main),
@@ -199,7 +201,7 @@ pub fn scopes(state: &State) -> Vec<Scope> {
         Some(Overlay::Question(_) | Overlay::Forget(_)) => return vec![Scope::Confirm],
         Some(Overlay::Palette(_) | Overlay::History(_)) => return vec![Scope::Picker],
         Some(Overlay::Path(_) | Overlay::Passphrase(_)) => return vec![],
-        None if !slash::offers(state).is_empty() => return vec![Scope::Slash],
+        None if mention::is_open(state) || !slash::offers(state).is_empty() => return vec![Scope::Slash],
         None => {}
     }
     pane_scopes(state)

@@ -242,6 +242,31 @@ impl Composer {
         false
     }
 
+    /// Where the word begins that the cursor is at the end of, in characters, where it begins with `@`.
+    fn at_sign(&self) -> Option<(usize, usize)> {
+        let ratatui_textarea::DataCursor(row, column) = self.area.cursor();
+        let head: Vec<char> = self.area.lines().get(row)?.chars().take(column).collect();
+        let start = head.iter().rposition(|c| c.is_whitespace()).map_or(0, |at| at + 1);
+        (head.get(start) == Some(&'@')).then_some((row, start))
+    }
+
+    /// The word after `@` that the cursor is at the end of.
+    #[must_use]
+    pub fn at_word(&self) -> Option<String> {
+        let (row, start) = self.at_sign()?;
+        let column = self.area.cursor().1;
+        Some(self.area.lines().get(row)?.chars().take(column).skip(start + 1).collect())
+    }
+
+    /// Puts something else where the word with the `@` stands.
+    pub fn replace_at_word(&mut self, text: &str) {
+        let (Some((_, start)), column) = (self.at_sign(), self.area.cursor().1) else { return };
+        for _ in start..column {
+            self.area.delete_char();
+        }
+        self.insert(text);
+    }
+
     /// How many rows it wants, between 1 and `most`.
     #[must_use]
     pub fn rows(&self, columns: usize, most: u16) -> u16 {

@@ -2,6 +2,8 @@
 
 use super::msg::Msg;
 use super::run::Back;
+use crate::markdown::colours::Wanted;
+use crate::markdown::highlight;
 use crate::onboard::Draft;
 use hinet_node::{Settings, models, setup};
 use hinet_protocol::{Failure, Progress};
@@ -132,6 +134,16 @@ pub(super) fn pull(settings: &Settings, names: &[String], cancel: &AtomicBool, b
             return;
         }
     }
+}
+
+/// Finds the colours of code.
+pub(super) fn paint(wanted: &[Wanted]) -> Option<Msg> {
+    let painted = wanted.iter().map(|wanted| {
+        // A grammar that panics costs its colours and nothing else.
+        let runs = std::panic::catch_unwind(|| highlight::paint(wanted)).unwrap_or_default();
+        (wanted.key, runs)
+    });
+    Some(Msg::Painted(painted.collect()))
 }
 
 /// Writes the home.

@@ -164,6 +164,8 @@ pub enum Msg {
         /// How it went.
         result: Result<(), Failure>,
     },
+    /// Code was painted.
+    Painted(Vec<(crate::markdown::colours::Key, Vec<crate::markdown::colours::Run>)>),
     /// A background thread panicked there.
     Fault(String),
 }

@@ -214,7 +214,13 @@ impl Runner {
 
     fn draw(&mut self, state: &mut State) -> io::Result<()> {
         state.dirty = false;
-        self.screen.draw(|frame| view(state, frame))
+        self.screen.draw(|frame| view(state, frame))?;
+        // What was drawn without its colours is painted beside the loop.
+        let wanted = state.code_colours.take_wanted();
+        if !wanted.is_empty() {
+            self.beside(move || chores::paint(&wanted));
+        }
+        Ok(())
     }
 
     fn input(&mut self, state: &mut State, input: Input) -> io::Result<()> {

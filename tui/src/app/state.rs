@@ -116,6 +116,8 @@ pub struct State {
     pub theme: Theme,
     /// The owner's own colours.
     pub colours: Vec<(&'static str, ratatui::style::Color)>,
+    /// The colours of code.
+    pub code_colours: crate::markdown::Colours,
     /// The keys in force.
     pub keymap: Keymap,
     /// What stands before the panes: onboarding, unlocking, nothing.
@@ -169,6 +171,7 @@ impl State {
         Self {
             theme: Theme::of(place.look),
             colours: Vec::new(),
+            code_colours: crate::markdown::Colours::default(),
             keymap: Keymap::default(),
             place,
             now: 0,

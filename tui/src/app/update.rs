@@ -89,6 +89,10 @@ fn handle(state: &mut State, msg: Msg) -> Vec<Effect> {
             }
             vec![]
         }
+        Msg::Painted(painted) => {
+            state.code_colours.fill(painted);
+            vec![]
+        }
         Msg::Fault(place) => {
             state.notice(format!(
                 "A part in the background stopped because of a fault in {place}; your memory is safe."

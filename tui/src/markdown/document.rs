@@ -79,6 +79,13 @@ impl Document {
         &self.codes
     }
 
+    /// Whether more may be added to a block of code.
+    #[must_use]
+    pub fn grows(&self, block: usize) -> bool {
+        let open = self.splitter.in_fence() || block >= self.stable.1;
+        !self.finished && open && block + 1 == self.codes.len()
+    }
+
     /// The first line that shows the byte at `at`, or comes after it.
     #[must_use]
     pub fn row_of(&self, at: usize) -> usize {

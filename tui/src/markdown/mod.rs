@@ -4,32 +4,103 @@
 //! a text that arrived in parts looks as if it had come whole. Addresses of links are shown and never made into
 //! anything a terminal would open; raw HTML is text.
 
+pub mod colours;
 mod document;
 mod flow;
+pub mod highlight;
 mod ink;
 mod layout;
 mod split;
 mod table;
 
+pub use colours::Colours;
 pub use document::Document;
 pub use ink::{CodeAt, Ink, Kind, Row};
 pub use layout::{Code, Wish};
 
 use crate::theme::Theme;
+use colours::{Run, Shade};
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use ratatui::text::{Line, Span};
 use split::{Piece, Rest, Splitter};
 use std::ops::Range;
 
-/// A laid-out line in the styles of a theme. Numbers in brackets are marks where they cite one of `citations`.
-#[must_use]
-pub fn draw(row: &Row, theme: &Theme, citations: usize) -> Line<'static> {
-    let spans = row.pieces.iter().map(|(piece, ink)| {
-        let cites = || piece.trim_matches(['[', ']']).parse().is_ok_and(|n: usize| (1..=citations).contains(&n));
-        let ink = if ink.kind == Kind::Cite && !cites() { Ink { kind: Kind::Text, ..*ink } } else { *ink };
-        Span::styled(piece.clone(), ink.style(theme))
-    });
-    Line::from(spans.collect::<Vec<_>>())
+/// What lines are drawn with.
+#[derive(Clone, Copy)]
+pub struct Brush<'a> {
+    /// The styles.
+    pub theme: &'a Theme,
+    /// The colours of code.
+    pub colours: &'a Colours,
+    /// Numbers in brackets are marks where they cite one of so many.
+    pub citations: usize,
+}
+
+impl<'a> Brush<'a> {
+    /// Lines `lines` of a document, in styles.
+    #[must_use]
+    pub fn lines(&self, document: &Document, lines: Range<usize>) -> Vec<Line<'static>> {
+        let mut known: Option<(usize, &'a [Run])> = None;
+        let rows = document.rows().get(lines).unwrap_or_default();
+        rows.iter()
+            .map(|row| {
+                let runs = match (row.code, known) {
+                    (Some(at), Some((block, runs))) if at.block == block => runs,
+                    (Some(at), _) => {
+                        let code = document.codes().get(at.block);
+                        let runs = code.map_or(&[][..], |code| self.colours.of(code, document.grows(at.block)));
+                        known = Some((at.block, runs));
+                        runs
+                    }
+                    (None, _) => &[],
+                };
+                self.line(row, runs)
+            })
+            .collect()
+    }
+
+    fn line(&self, row: &Row, runs: &[Run]) -> Line<'static> {
+        let mut spans = Vec::with_capacity(row.pieces.len());
+        let last = row.pieces.len().wrapping_sub(1);
+        for (number, (piece, ink)) in row.pieces.iter().enumerate() {
+            match row.code.and_then(|at| at.from) {
+                Some(from) if number == last => self.code(piece, from, runs, &mut spans),
+                _ => spans.push(Span::styled(piece.clone(), self.ink(piece, *ink).style(self.theme))),
+            }
+        }
+        Line::from(spans)
+    }
+
+    fn ink(&self, piece: &str, ink: Ink) -> Ink {
+        let cites = || piece.trim_matches(['[', ']']).parse().is_ok_and(|n: usize| (1..=self.citations).contains(&n));
+        if ink.kind == Kind::Cite && !cites() { Ink { kind: Kind::Text, ..ink } } else { ink }
+    }
+
+    /// A line of code that begins at `from`, in the colours of its runs.
+    fn code(&self, piece: &str, from: usize, runs: &[Run], spans: &mut Vec<Span<'static>>) {
+        let mut at = 0;
+        let first = runs.partition_point(|(end, _)| *end as usize <= from);
+        for (end, shade) in runs.iter().skip(first) {
+            let end = (*end as usize - from).min(piece.len());
+            if at >= piece.len() {
+                break;
+            }
+            // Colours of another text with the same name cannot cut a character.
+            let Some(part) = piece.get(at..end) else { break };
+            let style = match shade {
+                Shade::Plain => self.theme.text,
+                Shade::Keyword => self.theme.keyword,
+                Shade::String => self.theme.string,
+                Shade::Comment => self.theme.comment,
+                Shade::Number => self.theme.number,
+            };
+            spans.push(Span::styled(part.to_owned(), style));
+            at = end;
+        }
+        if at < piece.len() {
+            spans.push(Span::styled(piece[at..].to_owned(), self.theme.text));
+        }
+    }
 }
 
 /// The blocks of code of a text: the language each names, and where the code stands, without its fences. Their order is

@@ -109,6 +109,12 @@ impl Splitter {
         }
     }
 
+    /// Whether a fence is open.
+    #[must_use]
+    pub fn in_fence(&self) -> bool {
+        self.fence.is_some()
+    }
+
     /// Whether a last line without its line break closes the open fence.
     #[must_use]
     pub fn closes(&self, line: &str) -> bool {

@@ -6,7 +6,7 @@
 use super::chat::{Foot, Live, Turn};
 use crate::app::scroll::{Blocks, Place};
 use crate::app::words;
-use crate::markdown::{self, Document, Wish};
+use crate::markdown::{Brush, Colours, Document, Wish};
 use crate::text;
 use crate::theme::Theme;
 use hinet_protocol::{Cut, Feedback, Millis, Role, Thumb};
@@ -69,7 +69,7 @@ pub enum Part {
     /// Who and when.
     Head,
     /// Words: their bytes in the turn's text, and which block of code they are in, by its place in
-    /// [`markdown::code_blocks`].
+    /// [`crate::markdown::code_blocks`].
     Words {
         /// The bytes; empty for a line the layout added.
         source: Range<usize>,
@@ -92,6 +92,8 @@ pub struct Transcript<'a> {
     pub columns: usize,
     /// The styles.
     pub theme: &'a Theme,
+    /// The colours of code.
+    pub colours: &'a Colours,
     /// Now.
     pub now: Millis,
     /// The zone of the times.
@@ -188,9 +190,8 @@ impl Transcript<'_> {
         for block in top.block..self.count() {
             let skip = if block == top.block { top.line } else { 0 };
             self.with(block, |laid| {
-                for line in skip..laid.lines().min(skip + height - out.len()) {
-                    out.push(self.draw(laid, line));
-                }
+                let end = laid.lines().min(skip + height - out.len());
+                self.draw(laid, skip..end, &mut out);
             });
             if out.len() >= height {
                 break;
@@ -199,20 +200,18 @@ impl Transcript<'_> {
         out
     }
 
-    fn draw(&self, laid: &Laid, line: usize) -> Line<'static> {
-        let rows = laid.words.rows();
-        if let Some(head) = laid.head.get(line) {
-            return head.clone();
+    fn draw(&self, laid: &Laid, lines: Range<usize>, out: &mut Vec<Line<'static>>) {
+        let (head, words) = (laid.head.len(), laid.words.rows().len());
+        let part = |from: usize, len: usize| {
+            lines.start.saturating_sub(from).min(len)..lines.end.saturating_sub(from).min(len)
+        };
+        out.extend_from_slice(&laid.head[part(0, head)]);
+        let brush = Brush { theme: self.theme, colours: self.colours, citations: laid.citations };
+        for mut line in brush.lines(&laid.words, part(head, words)) {
+            self.stand_in(&mut line);
+            out.push(line);
         }
-        let line = line - laid.head.len();
-        match rows.get(line) {
-            Some(row) => {
-                let mut line = markdown::draw(row, self.theme, laid.citations);
-                self.stand_in(&mut line);
-                line
-            }
-            None => laid.foot.get(line - rows.len()).cloned().unwrap_or_default(),
-        }
+        out.extend_from_slice(&laid.foot[part(head + words, laid.foot.len())]);
     }
 
     /// What a line shows: part of which turn is its block; the answer being made comes after the last turn.

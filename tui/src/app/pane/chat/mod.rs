@@ -110,6 +110,7 @@ impl Chat {
             kept: &self.kept,
             columns,
             theme: &state.theme,
+            colours: &state.code_colours,
             now: state.now,
             zone: &state.place.zone,
         }

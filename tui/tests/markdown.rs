@@ -8,7 +8,7 @@ use hinet_tui::text::is_unsafe;
 use proptest::prelude::*;
 
 fn wish(columns: usize) -> Wish {
-    Wish { columns, breaks: true }
+    Wish { columns, breaks: true, mark: (0, 0) }
 }
 
 fn whole(text: &str, columns: usize) -> Document {

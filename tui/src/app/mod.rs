@@ -18,6 +18,7 @@ pub mod msg;
 pub mod overlay;
 pub mod pane;
 pub mod paragraphs;
+pub mod reader;
 mod run;
 pub mod scroll;
 pub mod slash;

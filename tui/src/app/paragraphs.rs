@@ -62,6 +62,18 @@ impl Paragraphs {
         self.text.get(self.marked.clone()).unwrap_or_default()
     }
 
+    /// The marked bytes, moved to character borders.
+    #[must_use]
+    pub fn marked_range(&self) -> Range<usize> {
+        self.marked.clone()
+    }
+
+    /// The text again.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
     /// A place some lines above the marked span, so that it can be read in its surroundings.
     #[must_use]
     pub fn place_of_mark(&self) -> Place {

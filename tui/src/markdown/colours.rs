@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn code(text: &str) -> Code {
-        Code { language: "rust".into(), text: text.into() }
+        Code { language: "rust".into(), text: text.into(), ..Code::default() }
     }
 
     #[test]
@@ -200,7 +200,7 @@ mod tests {
             colours.fill(vec![(key, vec![(1, Shade::Plain); 10_000])]);
         }
         assert!(colours.runs <= RUNS_MAX && colours.painted.len() < 40);
-        let long = Code { language: "rust".into(), text: "x".repeat(CODE_BYTES_MAX + 1) };
+        let long = Code { language: "rust".into(), text: "x".repeat(CODE_BYTES_MAX + 1), ..Code::default() };
         assert!(colours.of(&long, false).is_empty() && colours.take_wanted().is_empty());
     }
 }

@@ -67,6 +67,19 @@ impl Document {
         self.stable = (self.rows.len(), 0);
     }
 
+    /// Shows `text` as code of a language.
+    pub fn set_code(&mut self, text: &str, language: &str, wish: Wish) {
+        *self = Self { wish: Some(wish), finished: true, ..Self::default() };
+        self.codes.push(Code { language: language.to_owned(), ..Code::default() });
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let end = start + line.len();
+            self.certain(text, Piece::Line(start..end - usize::from(line.ends_with('\n')), false), wish);
+            start = end;
+        }
+        self.stable = (self.rows.len(), self.codes.len());
+    }
+
     /// Its lines.
     #[must_use]
     pub fn rows(&self) -> &[Row] {
@@ -104,7 +117,7 @@ impl Document {
                 }
                 let language = layout::language(&text[info]);
                 self.rows.push(layout::open_rule(&language, wish.columns, self.codes.len()));
-                self.codes.push(Code { language, text: String::new() });
+                self.codes.push(Code { language, ..Code::default() });
             }
             Piece::Line(line, goes_on) => {
                 let Some(code) = self.codes.last_mut() else { return };
@@ -114,6 +127,14 @@ impl Document {
                 }
                 let from = code.text.len();
                 code.text.push_str(&cleaned);
+                let (first, last) = (wish.mark.0.max(line.start), wish.mark.1.min(line.end));
+                if first < last {
+                    // Tabs became wider: what stands before an end of the mark says where it is now.
+                    let place =
+                        |at: usize| from + text.get(line.start..at).map_or(0, |before| text::clean(before).len());
+                    let start = if code.marked.1 == 0 { place(first) } else { code.marked.0 };
+                    code.marked = (start, place(last).min(code.text.len()));
+                }
                 let block = self.codes.len() - 1;
                 self.rows.extend(layout::code_rows(&cleaned, from, line, wish.columns, block));
             }

@@ -91,6 +91,59 @@ impl Flow {
         self.runs = runs;
     }
 
+    /// Marks what came from the bytes between the two of `mark`.
+    pub fn mark(&mut self, mark: (usize, usize)) {
+        for part in self.parts(mark) {
+            self.mark_part(part);
+        }
+    }
+
+    /// From where to where something came from the bytes between the two of `mark`.
+    #[must_use]
+    pub fn inside(&self, mark: (usize, usize)) -> (usize, usize) {
+        let parts = self.parts(mark);
+        (parts.first().map_or(0, |part| part.start), parts.last().map_or(0, |part| part.end))
+    }
+
+    fn parts(&self, mark: (usize, usize)) -> Vec<Range<usize>> {
+        let mut out = Vec::new();
+        if mark.0 >= mark.1 {
+            return out;
+        }
+        for (number, (at, source)) in self.sources.iter().enumerate() {
+            let end = self.sources.get(number + 1).map_or(self.text.len(), |(at, _)| *at);
+            let (from, to) = (mark.0.max(source.start), mark.1.min(source.end));
+            if from >= to {
+                continue;
+            }
+            // What was cleaned may be longer or shorter than what it came from; its ends still are.
+            let inside = |byte: usize| {
+                let mut place = (at + byte - source.start).min(end);
+                while !self.text.is_char_boundary(place) {
+                    place -= 1;
+                }
+                place
+            };
+            out.push(inside(from)..if to == source.end { end } else { inside(to) });
+        }
+        out
+    }
+
+    fn mark_part(&mut self, part: Range<usize>) {
+        let mut runs = Vec::with_capacity(self.runs.len() + 2);
+        let mut from = 0;
+        for (end, ink) in std::mem::take(&mut self.runs) {
+            for (to, marked) in [(part.start, false), (part.end, true), (end, false)] {
+                let to = to.min(end);
+                if to > from {
+                    runs.push((to, Ink { marked: marked || ink.marked, ..ink }));
+                    from = to;
+                }
+            }
+        }
+        self.runs = runs;
+    }
+
     /// The widest line it has where nothing is broken, and its longest word, both in columns.
     #[must_use]
     pub fn widths(&self) -> (usize, usize) {

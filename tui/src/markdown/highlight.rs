@@ -109,7 +109,7 @@ mod tests {
 
     fn parts(language: &str, code: &str) -> Vec<(String, Shade)> {
         let mut colours = Colours::default();
-        let _ = colours.of(&Code { language: language.into(), text: code.into() }, false);
+        let _ = colours.of(&Code { language: language.into(), text: code.into(), ..Code::default() }, false);
         let runs = paint(&colours.take_wanted()[0]);
         let mut from = 0;
         runs.iter()

@@ -38,6 +38,8 @@ pub struct Ink {
     pub italic: bool,
     /// Struck through.
     pub struck: bool,
+    /// Cited.
+    pub marked: bool,
 }
 
 impl Ink {
@@ -68,6 +70,9 @@ impl Ink {
         }
         if self.struck {
             style = style.add_modifier(Modifier::CROSSED_OUT);
+        }
+        if self.marked {
+            style = style.patch(theme.mark);
         }
         style
     }

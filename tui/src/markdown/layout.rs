@@ -24,6 +24,8 @@ pub struct Wish {
     pub columns: usize,
     /// Whether a line break in a paragraph stays one: people and models mean theirs, files were wrapped.
     pub breaks: bool,
+    /// The bytes of the text that are marked, from and to.
+    pub mark: (usize, usize),
 }
 
 /// A block of code as the layout found it.
@@ -33,6 +35,8 @@ pub struct Code {
     pub language: String,
     /// The code, made harmless.
     pub text: String,
+    /// The bytes of it that are marked, from and to.
+    pub marked: (usize, usize),
 }
 
 /// Counts that go on from piece to piece.
@@ -301,6 +305,7 @@ impl Walk<'_> {
             TagEnd::TableCell => {
                 let mut cell = std::mem::take(&mut self.flow);
                 cell.find_marks();
+                cell.mark(self.wish.mark);
                 if let Some((row, _)) = self.table.as_mut().and_then(|table| table.rows.last_mut()) {
                     row.push(cell);
                 }
@@ -324,7 +329,7 @@ impl Walk<'_> {
     fn emphasis(&mut self, which: usize, step: isize) {
         self.nested[which] = self.nested[which].saturating_add_signed(step);
         let [italic, bold, struck] = self.nested.map(|depth| depth > 0);
-        self.ink = Ink { kind: self.ink.kind, bold, italic, struck };
+        self.ink = Ink { bold, italic, struck, ..self.ink };
     }
 
     fn link(&mut self, address: &str, kind: LinkType, at: Range<usize>, image: bool) {
@@ -431,6 +436,7 @@ impl Walk<'_> {
         if !self.flow.is_empty() {
             let mut flow = std::mem::take(&mut self.flow);
             flow.find_marks();
+            flow.mark(self.wish.mark);
             let columns = self.room();
             let mut lines = flow.lines(columns);
             while lines.last().is_some_and(|line| line.is_empty() && lines.len() > 1) {
@@ -491,7 +497,8 @@ impl Walk<'_> {
         let mut closing = close_rule(columns, block);
         closing.pieces.splice(0..0, front);
         self.out.push(closing);
-        self.codes.push(Code { language, text: code.to_owned() });
+        let marked = flow.inside(self.wish.mark);
+        self.codes.push(Code { language, text: code.to_owned(), marked });
         self.fresh = false;
     }
 }
@@ -556,7 +563,8 @@ fn is_mark(said: &str) -> bool {
 }
 
 /// Whether a line with nothing on it (but the bars of a quotation) stands before the line of `at`.
-pub(super) fn blank_before(text: &str, at: usize) -> bool {
+#[must_use]
+pub fn blank_before(text: &str, at: usize) -> bool {
     let before = &text.as_bytes()[..at.min(text.len())];
     let mut rest = before.iter().rev().skip_while(|b| matches!(b, b' ' | b'\t' | b'>'));
     match rest.next() {

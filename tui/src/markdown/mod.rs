@@ -16,12 +16,15 @@ mod table;
 pub use colours::Colours;
 pub use document::Document;
 pub use ink::{CodeAt, Ink, Kind, Row};
-pub use layout::{Code, Wish};
+pub use layout::{Code, Wish, blank_before};
 
 use crate::theme::Theme;
 use colours::{Run, Shade};
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
-use ratatui::text::{Line, Span};
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
 use split::{Piece, Rest, Splitter};
 use std::ops::Range;
 
@@ -54,17 +57,26 @@ impl<'a> Brush<'a> {
                     }
                     (None, _) => &[],
                 };
-                self.line(row, runs)
+                let mark = row.code.and_then(|at| document.codes().get(at.block)).map_or((0, 0), |code| code.marked);
+                self.line(row, runs, mark)
             })
             .collect()
     }
 
-    fn line(&self, row: &Row, runs: &[Run]) -> Line<'static> {
+    fn line(&self, row: &Row, runs: &[Run], mark: (usize, usize)) -> Line<'static> {
         let mut spans = Vec::with_capacity(row.pieces.len());
         let last = row.pieces.len().wrapping_sub(1);
         for (number, (piece, ink)) in row.pieces.iter().enumerate() {
             match row.code.and_then(|at| at.from) {
-                Some(from) if number == last => self.code(piece, from, runs, &mut spans),
+                Some(from) if number == last => {
+                    let first = spans.len();
+                    self.code(piece, from, runs, &mut spans);
+                    if mark.0 < from + piece.len() && from < mark.1 {
+                        let code = spans.split_off(first);
+                        let part = mark.0.saturating_sub(from)..mark.1 - from;
+                        spans.extend(marked(code, &part, self.theme.mark));
+                    }
+                }
                 _ => spans.push(Span::styled(piece.clone(), self.ink(piece, *ink).style(self.theme))),
             }
         }
@@ -101,6 +113,52 @@ impl<'a> Brush<'a> {
             spans.push(Span::styled(piece[at..].to_owned(), self.theme.text));
         }
     }
+}
+
+/// The spans of a line of code, with a part of its bytes marked.
+fn marked(code: Vec<Span<'static>>, part: &Range<usize>, style: Style) -> Vec<Span<'static>> {
+    let mut out = Vec::with_capacity(code.len() + 2);
+    let mut at = 0;
+    for span in code {
+        let len = span.content.len();
+        let mut start = 0;
+        for (end, inside) in [(part.start, false), (part.end, true), (usize::MAX, false)] {
+            let mut end = end.saturating_sub(at).min(len);
+            while !span.content.is_char_boundary(end) {
+                end -= 1;
+            }
+            if end > start {
+                let patched = if inside { span.style.patch(style) } else { span.style };
+                out.push(Span::styled(span.content[start..end].to_owned(), patched));
+                start = end;
+            }
+        }
+        at += len;
+    }
+    out
+}
+
+/// The parts of a text that can be laid out alone, one after the other; never none.
+#[must_use]
+pub fn blocks(text: &str) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = Vec::new();
+    let mut fence: Option<usize> = None;
+    let mut splitter = Splitter::default();
+    splitter.feed(text, |piece| match piece {
+        Piece::Prose(body, _) => out.push(body),
+        Piece::Fence(line, _) => fence = Some(line.start),
+        Piece::Line(..) => {}
+        Piece::Closed(line) => out.push(fence.take().unwrap_or(line.start)..line.end),
+    });
+    let rest = match (fence, splitter.rest(text)) {
+        (Some(start), _) => start..text.len(),
+        (None, Rest::Prose(body, ..)) => body,
+        (None, Rest::Line(line, _)) => line,
+    };
+    if out.is_empty() || !text[rest.clone()].trim().is_empty() {
+        out.push(rest);
+    }
+    out
 }
 
 /// The blocks of code of a text: the language each names, and where the code stands, without its fences. Their order is

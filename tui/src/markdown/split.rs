@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(pieces("a\n```rust\nx\n\ny\n```\nb"), ["a\n", "fence rust", "> x", "> ", "> y", "closed", "rest b"]);
         assert_eq!(pieces("- a\n  ```\n  x\n\n  y\n  ```\n- b\n"), ["rest - a\n  ```\n  x\n\n  y\n  ```\n- b\n"]);
         assert_eq!(pieces("- a\n```\nx"), ["- a\n", "fence ", "rest> x"]);
-        assert_eq!(pieces("    code\n\n    more\n\nend"), ["    code\n\n    more\n\n", "rest end"]);
+        assert_eq!(pieces("    code\n\n    more\n\nend\n"), ["    code\n\n    more\n\n", "rest end\n"]);
     }
 
     #[test]

@@ -51,20 +51,26 @@ pub fn lay_out(table: &Table, columns: usize, with_head: bool) -> Vec<Shown> {
 /// How wide each column becomes, or nothing where they do not fit beside each other.
 fn fit(wanted: &[(usize, usize)], columns: usize) -> Option<Vec<usize>> {
     let room = columns.checked_sub(text::width(GAP) * wanted.len().saturating_sub(1))?;
-    let mut widths: Vec<usize> = wanted.iter().map(|(line, _)| (*line).max(1)).collect();
+    let natural: Vec<usize> = wanted.iter().map(|(line, _)| (*line).max(1)).collect();
     let least: Vec<usize> =
-        wanted.iter().map(|(line, word)| (*word).clamp(1, COLUMN_MIN).min((*line).max(1))).collect();
+        wanted.iter().zip(&natural).map(|((_, word), n)| (*word).clamp(1, COLUMN_MIN).min(*n)).collect();
     if least.iter().sum::<usize>() > room {
         return None;
     }
-    // The widest gives first; what is narrow already keeps its width.
-    let mut over = widths.iter().sum::<usize>().saturating_sub(room);
-    while over > 0 {
-        let widest = (0..widths.len()).filter(|i| widths[*i] > least[*i]).max_by_key(|i| widths[*i])?;
-        let next = (0..widths.len()).filter(|i| widths[*i] < widths[widest]).map(|i| widths[i]).max().unwrap_or(0);
-        let step = (widths[widest] - next.max(least[widest])).clamp(1, over);
-        widths[widest] -= step;
-        over -= step;
+    // The widest give first; what is narrow already keeps its width.
+    let capped = |cap: usize| natural.iter().zip(&least).map(move |(n, l)| (*n).min(cap.max(*l)));
+    let (mut fits, mut most) = (0, natural.iter().copied().max().unwrap_or(0));
+    while fits < most {
+        let cap = (fits + most).div_ceil(2);
+        if capped(cap).sum::<usize>() <= room { fits = cap } else { most = cap - 1 }
+    }
+    let mut widths: Vec<usize> = capped(fits).collect();
+    let mut left = room - widths.iter().sum::<usize>();
+    for (width, n) in widths.iter_mut().zip(&natural) {
+        if *width < *n && left > 0 {
+            *width += 1;
+            left -= 1;
+        }
     }
     Some(widths)
 }

@@ -1,9 +1,10 @@
 //! An item with the cited words marked, scrolled to them.
 
 use super::over;
-use crate::app::paragraphs::Paragraphs;
+use crate::app::reader::Reader;
 use crate::app::scroll::Scroll;
 use crate::app::words;
+use crate::markdown::Colours;
 use crate::text;
 use crate::theme::Theme;
 use hinet_protocol::{Failure, ItemId, ItemView, Trust};
@@ -26,7 +27,7 @@ pub struct Item {
     /// The item, once it is here.
     pub view: Option<ItemView>,
     /// Its text, laid out.
-    pub text: Paragraphs,
+    pub text: Reader,
     /// Where the reader is.
     pub scroll: Scroll,
     /// Why it did not come.
@@ -53,7 +54,7 @@ impl Item {
             span,
             cited,
             view: None,
-            text: Paragraphs::new(String::new(), None),
+            text: Reader::default(),
             scroll: Scroll::At(super::super::scroll::Place::default()),
             failed: None,
         }
@@ -61,7 +62,7 @@ impl Item {
 
     /// The item came.
     pub fn fill(&mut self, mut view: ItemView, columns: usize) {
-        self.text = Paragraphs::new(std::mem::take(&mut view.text), self.span.clone());
+        self.text = Reader::new(std::mem::take(&mut view.text), &view.kind, &view.source, self.span.clone());
         self.text.set_columns(columns);
         self.scroll = Scroll::At(self.text.place_of_mark());
         self.view = Some(view);
@@ -87,7 +88,14 @@ impl Item {
     }
 
     /// Draws it.
-    pub fn view(&self, theme: &Theme, frame: &mut Frame, area: Rect, zone: &TimeZone, home: &str) {
+    pub fn view(
+        &self,
+        (theme, colours): (&Theme, &Colours),
+        frame: &mut Frame,
+        area: Rect,
+        zone: &TimeZone,
+        home: &str,
+    ) {
         let (columns, rows) = box_size(area.width, area.height);
         let name = self.view.as_ref().map_or_else(|| self.source.clone(), |view| view.title.clone());
         let inside = over(frame, area, columns, rows, &format!("item · {}", text::clean_line(&name)), theme);
@@ -114,7 +122,7 @@ impl Item {
         ];
         let (_, height) = text_size((area.width, area.height));
         let top = self.scroll.top(&self.text, height);
-        lines.extend(self.text.window(top, height, theme.text, theme.mark));
+        lines.extend(self.text.window(top, height, theme, colours));
         lines.truncate(usize::from(inside.height).saturating_sub(1));
         frame.render_widget(Paragraph::new(lines), inside);
         if inside.height > HEAD_ROWS + 1 {

@@ -149,7 +149,7 @@ impl Transcript<'_> {
     }
 
     fn wish(&self) -> Wish {
-        Wish { columns: self.columns.saturating_sub(INDENT).max(1), breaks: true }
+        Wish { columns: self.columns.saturating_sub(INDENT).max(1), breaks: true, mark: (0, 0) }
     }
 
     fn lay_out_turn(&self, turn: &Turn, laid: &mut Laid) {

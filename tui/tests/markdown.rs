@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where its own world breaks")]
 
-use hinet_tui::markdown::{Document, Row, Wish, code_blocks};
+use hinet_tui::markdown::{Document, Row, Wish, code_blocks, code_text};
 use hinet_tui::text::is_unsafe;
 use proptest::prelude::*;
 
@@ -131,6 +131,9 @@ fn code_blocks_are_found_where_the_rows_say() {
     assert_eq!(found[1], of("sh", "ls\n"));
     assert_eq!(found.last().unwrap(), &of("", "open\nend"));
     assert_eq!(found.len(), whole(text, 40).codes().len());
+    let nested = "- a\n\n  ```sh\n  ls\n    -l\n\n  pwd\n  ```\n\n> ```\n> x\n>  y\n> ```\n";
+    let texts: Vec<String> = code_blocks(nested).iter().map(|(_, range)| code_text(nested, range)).collect();
+    assert_eq!(texts, ["ls\n  -l\n\npwd\n", "x\n y\n"]);
 }
 
 /// Markdown by chance: pieces that matter, in any order.

@@ -133,7 +133,7 @@ fn over_panes(state: &State, frame: &mut Frame, overlay: &Overlay, area: Rect) {
     match overlay {
         Overlay::Help(help) => help.view(&state.keymap, theme, frame, area),
         Overlay::Question(question) => question.view(theme, frame, area),
-        Overlay::Item(item) => item.view((theme, &state.colours), frame, area, &place.zone, &place.home_dir),
+        Overlay::Item(item) => item.view((theme, &state.code_colours), frame, area, &place.zone, &place.home_dir),
         Overlay::Palette(palette) => palette.view(theme, frame, area),
         Overlay::Sessions(list) => list.view(theme, frame, area, state.chat.session, (state.now, &place.zone)),
         Overlay::History(history) => history.view(theme, frame, area, state.chat.composer.history()),

@@ -116,7 +116,8 @@ impl Document {
                     self.rows.push(Row { source: line.start..line.start, ..Row::default() });
                 }
                 let language = layout::language(&text[info]);
-                self.rows.push(layout::open_rule(&language, wish.columns, self.codes.len()));
+                let rule = layout::open_rule(&language, wish.columns, self.codes.len());
+                self.rows.push(Row { source: line, ..rule });
                 self.codes.push(Code { language, ..Code::default() });
             }
             Piece::Line(line, goes_on) => {
@@ -138,8 +139,9 @@ impl Document {
                 let block = self.codes.len() - 1;
                 self.rows.extend(layout::code_rows(&cleaned, from, line, wish.columns, block));
             }
-            Piece::Closed(_) => {
-                self.rows.push(layout::close_rule(wish.columns, self.codes.len().saturating_sub(1)));
+            Piece::Closed(line) => {
+                let rule = layout::close_rule(wish.columns, self.codes.len().saturating_sub(1));
+                self.rows.push(Row { source: line, ..rule });
             }
         }
     }

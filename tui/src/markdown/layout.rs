@@ -91,6 +91,7 @@ struct Walk<'a> {
     /// Addresses that stand under the paragraph.
     feet: Vec<(usize, String)>,
     table: Option<Table>,
+    /// The code being read: its language, what was read, and where its block stands, fences included.
     code: Option<(String, Flow, Range<usize>)>,
     /// Columns the prefixes take.
     stands_in: usize,
@@ -199,9 +200,8 @@ impl Walk<'_> {
 
     /// Words, wherever they go.
     fn say(&mut self, said: &str, at: Range<usize>) {
-        if let Some((_, code, source)) = &mut self.code {
-            code.push(said, Ink::of(Kind::Code), at.clone());
-            *source = source.start.min(at.start)..source.end.max(at.end);
+        if let Some((_, code, _)) = &mut self.code {
+            code.push(said, Ink::of(Kind::Code), at);
             return;
         }
         self.push(said, self.ink, at);
@@ -251,7 +251,7 @@ impl Walk<'_> {
                     CodeBlockKind::Fenced(info) => language(info),
                     CodeBlockKind::Indented => String::new(),
                 };
-                self.code = Some((language, Flow::default(), at.end..at.start));
+                self.code = Some((language, Flow::default(), at));
             }
             Tag::HtmlBlock => {
                 self.flush(false);
@@ -479,7 +479,10 @@ impl Walk<'_> {
         let columns = self.room();
         let block = self.codes.len();
         let front = self.front(true);
+        let all = flow.source(&(0..flow.text().len()));
+        let (first, last) = if flow.is_empty() { (source.end, source.end) } else { (all.start, all.end) };
         let mut opening = open_rule(&language, columns, block);
+        opening.source = source.start.min(first)..first;
         opening.pieces.splice(0..0, front);
         self.out.push(opening);
         let front = self.front(true);
@@ -487,7 +490,6 @@ impl Walk<'_> {
         let mut from = 0;
         for line in code.split('\n') {
             let at = flow.source(&(from..from + line.len()));
-            let at = if source.start < source.end { at } else { 0..0 };
             for mut row in code_rows(line, from, at, columns, block) {
                 row.pieces.splice(0..0, front.iter().cloned());
                 self.out.push(row);
@@ -495,6 +497,7 @@ impl Walk<'_> {
             from += line.len() + 1;
         }
         let mut closing = close_rule(columns, block);
+        closing.source = last..source.end.max(last);
         closing.pieces.splice(0..0, front);
         self.out.push(closing);
         let marked = flow.inside(self.wish.mark);

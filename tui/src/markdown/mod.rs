@@ -192,6 +192,36 @@ pub fn code_blocks(text: &str) -> Vec<(String, Range<usize>)> {
     out
 }
 
+/// A part of a text with the marks of Markdown before and after it on its lines: the signs of a heading, an item, a
+/// quotation, a cell, emphasis.
+#[must_use]
+pub fn with_markup(text: &str, part: Range<usize>) -> Range<usize> {
+    let (Some(before), Some(after)) = (text.get(..part.start), text.get(part.end..)) else { return part };
+    let line = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
+    let rest = &after[..after.find('\n').unwrap_or(after.len())];
+    let opens = |c: char| " \t#>*_-+`~|[]x!().0123456789".contains(c);
+    let closes = |c: char| " \t\r*_`~|]#".contains(c);
+    let start = if line.chars().all(opens) { part.start - line.len() } else { part.start };
+    let end = if rest.chars().all(closes) { part.end + rest.len() } else { part.end };
+    start..end
+}
+
+/// The code that stands at `range`, a part that [`code_blocks`] named, without what stands before its lines in a list or
+/// a quotation.
+#[must_use]
+pub fn code_text(text: &str, range: &Range<usize>) -> String {
+    let Some(code) = text.get(range.clone()) else { return String::new() };
+    let line = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+    let stands_in = text[line..range.start].chars().count();
+    let mut out = String::with_capacity(code.len());
+    for (number, line) in code.split_inclusive('\n').enumerate() {
+        let before = line.char_indices().take_while(|(_, c)| matches!(c, ' ' | '>' | '\t')).take(stands_in).last();
+        let from = if number == 0 { 0 } else { before.map_or(0, |(at, c)| at + c.len_utf8()) };
+        out.push_str(&line[from..]);
+    }
+    out
+}
+
 fn prose_blocks(text: &str, body: Range<usize>, out: &mut Vec<(String, Range<usize>)>) {
     let mut inside = false;
     for (event, range) in Parser::new_ext(&text[body.clone()], layout::options()).into_offset_iter() {

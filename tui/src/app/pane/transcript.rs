@@ -6,7 +6,7 @@
 use super::chat::{Foot, Live, Turn};
 use crate::app::scroll::{Blocks, Place};
 use crate::app::words;
-use crate::markdown::{Brush, Colours, Document, Wish};
+use crate::markdown::{self, Brush, Colours, Document, Wish};
 use crate::text;
 use crate::theme::Theme;
 use hinet_protocol::{Cut, Feedback, Millis, Role, Thumb};
@@ -214,6 +214,15 @@ impl Transcript<'_> {
         out.extend_from_slice(&laid.foot[part(head + words, laid.foot.len())]);
     }
 
+    fn words(&self, laid: &Laid, line: usize) -> String {
+        let words_of = |line: &Line| line.spans.iter().map(|span| span.content.as_ref()).collect();
+        let Some(after) = line.checked_sub(laid.head.len()) else { return words_of(&laid.head[line]) };
+        match laid.words.rows().get(after) {
+            Some(row) => " ".repeat(INDENT.min(self.columns)) + &row.words(),
+            None => laid.foot.get(after - laid.words.rows().len()).map(words_of).unwrap_or_default(),
+        }
+    }
+
     /// What a line shows: part of which turn is its block; the answer being made comes after the last turn.
     #[must_use]
     pub fn place_of(&self, place: Place) -> Option<Part> {
@@ -232,7 +241,7 @@ impl Transcript<'_> {
         })
     }
 
-    /// The bytes of a turn's text that its `lines` show, in whole characters; empty where they show none.
+    /// The bytes of a turn's text that its `lines` show, with the marks around them; empty where they show none.
     #[must_use]
     pub fn source_of(&self, block: usize, lines: Range<usize>) -> Range<usize> {
         let text = match (self.turns.get(block), self.live) {
@@ -258,7 +267,7 @@ impl Transcript<'_> {
         while !text.is_char_boundary(span.end) {
             span.end += 1;
         }
-        span
+        markdown::with_markup(text, span)
     }
 
     /// The line of a turn that shows the byte at `at` of its text.
@@ -288,16 +297,13 @@ impl Transcript<'_> {
     /// The lines of a block whose words are wanted.
     #[must_use]
     pub fn lines_with(&self, block: usize, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
-        self.with(block, |laid| {
-            let words = |line: usize| words_of(&self.draw(laid, line));
-            (0..laid.lines()).filter(|line| wanted(&words(*line))).collect()
-        })
+        self.with(block, |laid| (0..laid.lines()).filter(|line| wanted(&self.words(laid, *line))).collect())
     }
 
     /// The words of a line as they stand on the screen.
     #[must_use]
     pub fn words_at(&self, place: Place) -> String {
-        self.with(place.block, |laid| words_of(&self.draw(laid, place.line)))
+        self.with(place.block, |laid| self.words(laid, place.line))
     }
 
     /// The code block a line lies in, else the first one of its message.
@@ -309,7 +315,7 @@ impl Transcript<'_> {
             _ => 0,
         };
         let (_, range) = markdown::code_blocks(text).into_iter().nth(here)?;
-        text.get(range).map(str::to_owned)
+        Some(markdown::code_text(text, &range))
     }
 
     /// What was written in the lines from `from` to `to`, both included, as it was written: one message after another.
@@ -324,10 +330,6 @@ impl Transcript<'_> {
         }
         out.join("\n\n")
     }
-}
-
-fn words_of(line: &Line) -> String {
-    line.spans.iter().map(|span| span.content.as_ref()).collect()
 }
 
 impl Blocks for Transcript<'_> {

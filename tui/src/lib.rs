@@ -4,6 +4,7 @@
 //! `onboard` the first steps on a fresh machine, `term` the guard that gives the terminal back on every exit,
 //! `markdown` what answers look like, `text` the border no control sequence of a document passes. The command line lives in the binary (`cli`).
 
+pub mod abilities;
 pub mod app;
 pub mod config;
 pub mod markdown;

@@ -4,11 +4,13 @@
 //! and bracketed paste are switched off again. A panic's own message may quote a document, so it is never printed:
 //! only the place in the source is.
 
+use crate::abilities::Abilities;
 use crossterm::{
     Command, cursor,
     event::{DisableBracketedPaste, EnableBracketedPaste},
-    execute,
-    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+    execute, queue,
+    style::{Attribute, SetAttribute},
+    terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use ratatui::{Frame, Terminal, backend::CrosstermBackend};
 use std::{
@@ -27,6 +29,8 @@ use tokio::sync::mpsc::UnboundedSender;
 static TAKEN: AtomicBool = AtomicBool::new(false);
 /// The thread that draws; a panic elsewhere must not pull the screen from under it.
 static DRAWS: Mutex<Option<ThreadId>> = Mutex::new(None);
+/// What the terminal knows, for the hook that gives it back too.
+static ABILITIES: OnceLock<Abilities> = OnceLock::new();
 /// Where faults of other threads are told, as `FILE:LINE`.
 static FAULTS: OnceLock<UnboundedSender<String>> = OnceLock::new();
 
@@ -45,11 +49,48 @@ pub struct Screen {
     mouse: bool,
 }
 
+/// What the terminal knows; nothing else is ever sent to it. Modern until it is taken.
+fn abilities() -> Abilities {
+    ABILITIES.get().copied().unwrap_or_default()
+}
+
 fn take(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Mouse(mouse), cursor::Hide)
-        .inspect_err(|_| restore())
+    say_taken(mouse).inspect_err(|_| restore())
+}
+
+fn say_taken(mouse: bool) -> io::Result<()> {
+    let (able, mut out) = (abilities(), stdout());
+    if able.alternate {
+        queue!(out, EnterAlternateScreen)?;
+    } else {
+        queue!(out, Clear(ClearType::All))?;
+    }
+    if able.paste {
+        queue!(out, EnableBracketedPaste)?;
+    }
+    if able.mouse {
+        queue!(out, Mouse(mouse))?;
+    }
+    execute!(out, cursor::Hide)
+}
+
+fn say_given() -> io::Result<()> {
+    let (able, mut out) = (abilities(), stdout());
+    if able.mouse {
+        queue!(out, Mouse(false))?;
+    }
+    if able.paste {
+        queue!(out, DisableBracketedPaste)?;
+    }
+    if able.alternate {
+        queue!(out, LeaveAlternateScreen)?;
+    } else {
+        // Without a second screen nothing of the conversation may stay on the only one.
+        queue!(out, SetAttribute(Attribute::Reset), Clear(ClearType::All), cursor::MoveTo(0, 0))?;
+    }
+    execute!(out, cursor::Show)
 }
 
 impl Screen {
@@ -57,11 +98,12 @@ impl Screen {
     ///
     /// # Errors
     /// When standard output is no terminal, or it refuses.
-    pub fn enter() -> io::Result<Self> {
+    pub fn enter(abilities: Abilities) -> io::Result<Self> {
+        let _ = ABILITIES.set(abilities);
         *DRAWS.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(thread::current().id());
-        take(true)?;
+        take(abilities.mouse)?;
         match Terminal::new(CrosstermBackend::new(stdout())) {
-            Ok(terminal) => Ok(Self { terminal, mouse: true }),
+            Ok(terminal) => Ok(Self { terminal, mouse: abilities.mouse }),
             Err(error) => {
                 restore();
                 Err(error)
@@ -122,8 +164,8 @@ impl Screen {
     /// # Errors
     /// When the terminal is gone.
     pub fn mouse(&mut self, on: bool) -> io::Result<()> {
-        self.mouse = on;
-        execute!(stdout(), Mouse(on))
+        self.mouse = on && abilities().mouse;
+        if abilities().mouse { execute!(stdout(), Mouse(on)) } else { Ok(()) }
     }
 }
 
@@ -136,7 +178,7 @@ impl Drop for Screen {
 /// Gives the terminal back, once; does nothing when it is not taken.
 pub fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        let _ = execute!(stdout(), Mouse(false), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+        let _ = say_given();
         let _ = disable_raw_mode();
         let _ = stdout().flush();
     }

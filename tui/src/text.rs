@@ -295,6 +295,39 @@ pub fn scrub(buffer: &mut Buffer) {
     }
 }
 
+/// A finished frame for a terminal that has nothing but ASCII: lines and marks by their nearest sign, other letters by
+/// a question mark.
+pub fn to_ascii(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        let mut chars = cell.symbol().chars();
+        let (first, more) = (chars.next().unwrap_or(' '), chars.next().is_some());
+        if first.is_ascii() && !more {
+            continue;
+        }
+        cell.set_char(match first {
+            '─' | '━' | '–' | '—' | '-' => '-',
+            '│' | '┃' | '▏' | '┆' => '|',
+            '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '╭' | '╮' | '╰' | '╯' => {
+                '+'
+            }
+            '▓' | '█' | '▇' | '■' => '#',
+            '·' | '…' | '░' => '.',
+            '✓' => 'v',
+            '✗' | '×' => 'x',
+            '•' | '◦' | '▪' => '*',
+            '▸' | '→' | '›' | '»' => '>',
+            '←' | '‹' | '«' => '<',
+            '↑' => '^',
+            '“' | '”' | '„' => '"',
+            '‘' | '’' => '\'',
+            '⟦' => '[',
+            '⟧' => ']',
+            c if c.is_ascii() => c,
+            _ => '?',
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

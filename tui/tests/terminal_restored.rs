@@ -26,14 +26,27 @@ fn size(cols: u16, rows: u16) -> PtySize {
 
 impl Face {
     fn open() -> Self {
+        Self::open_as("xterm-256color", "C.UTF-8")
+    }
+
+    fn open_as(term: &str, locale: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let pair = native_pty_system().openpty(size(80, 24)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_icore"));
         command.env("HOME", home.path());
         command.env("ICORE_HOME", home.path().join("icore"));
         command.env("ICORE_MODELS", home.path().join("models"));
-        command.env("TERM", "xterm-256color");
-        for unset in ["ICORE_PASSPHRASE_FILE", "DBUS_SESSION_BUS_ADDRESS", "NO_COLOR", "ICORE_LOG"] {
+        command.env("TERM", term);
+        command.env("LC_ALL", locale);
+        for unset in [
+            "ICORE_PASSPHRASE_FILE",
+            "DBUS_SESSION_BUS_ADDRESS",
+            "NO_COLOR",
+            "ICORE_LOG",
+            "ICORE_THEME",
+            "ICORE_CONFIG",
+            "COLORTERM",
+        ] {
             command.env_remove(unset);
         }
         let child = pair.slave.spawn_command(command).unwrap();
@@ -103,6 +116,62 @@ fn leaving_gives_the_terminal_back() {
     face.wait("make a new iCore");
     face.press("\x11");
     assert_eq!(face.ended(), 0);
+}
+
+/// What a terminal of its kind does not know and must not be sent.
+fn left_out(face: &Face, codes: &[&str]) {
+    let raw = face.raw();
+    for code in codes {
+        assert!(!raw.contains(code), "{code:?} was sent");
+    }
+}
+
+fn leaves(mut face: Face) -> Face {
+    face.press("\x11");
+    let begun = Instant::now();
+    while face.child.try_wait().unwrap().is_none() || !face.raw().contains("\x1b[?25h") {
+        assert!(begun.elapsed() < PATIENCE, "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    face
+}
+
+const MODERN: [&str; 4] = ["\x1b[?1049", "\x1b[?2004", "\x1b[?1000", "\x1b[?1006"];
+
+#[test]
+fn an_old_terminal_gets_what_it_knows() {
+    let face = Face::open_as("vt100", "C");
+    face.wait("make a new iCore");
+    let face = leaves(face);
+    left_out(&face, &MODERN);
+    left_out(&face, &["\x1b[38;5", "\x1b[48;5"]);
+    let raw = face.raw();
+    assert!(raw.is_ascii(), "letters beyond ASCII: {raw:?}");
+    // There is no second screen, so the only one is left empty.
+    assert_eq!(face.screen().trim(), "");
+}
+
+#[test]
+fn the_linux_console_gets_what_it_knows() {
+    let face = Face::open_as("linux", "C.UTF-8");
+    face.wait("make a new iCore");
+    assert!(face.screen().contains('─'));
+    let face = leaves(face);
+    left_out(&face, &MODERN);
+    left_out(&face, &["\x1b]"]);
+    // It knows this form for its own sixteen.
+    let raw = face.raw();
+    let colours = raw.split("\x1b[38;5;").skip(1).map(|rest| rest.split(['m', ';']).next().unwrap().parse().unwrap());
+    assert!(colours.into_iter().all(|n: u8| n < 16));
+}
+
+#[test]
+fn a_terminal_without_a_screen_is_told_so() {
+    let mut face = Face::open_as("dumb", "C");
+    face.wait("cannot place text");
+    let status = face.child.wait().unwrap();
+    assert_eq!(status.exit_code(), 1);
+    assert!(!face.raw().contains('\x1b'), "{:?}", face.raw());
 }
 
 #[test]

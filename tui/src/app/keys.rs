@@ -92,11 +92,18 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
             if matches!(state.overlays.last(), Some(Overlay::Help(_))) {
                 state.overlays.pop();
             } else {
-                state.overlays.push(Overlay::Help(Help::default()));
+                let here = scopes_of(state);
+                state.overlays.push(Overlay::Help(Help::new(here)));
             }
         }
         Action::Mouse => {
+            if !state.abilities.mouse {
+                state.notice("This terminal reports no mouse; its own selection is as it always is.");
+                return vec![];
+            }
             state.mouse = !state.mouse;
+            let said = if state.mouse { "the mouse is icore's" } else { "the mouse is the terminal's: it selects" };
+            state.toast = Some(said.to_owned());
             return vec![Effect::Mouse(state.mouse)];
         }
         Action::Palette => {
@@ -209,7 +216,7 @@ pub(super) fn open_item(state: &mut State, passage: &Passage) -> Vec<Effect> {
 
 fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
-        Action::Help => state.overlays.push(Overlay::Help(Help::default())),
+        Action::Help => return act(state, action),
         Action::Chat => to_chat(state),
         Action::Memory => return enter(state, Tab::Memory),
         Action::Sources => return enter(state, Tab::Sources),
@@ -267,7 +274,7 @@ fn next_part(state: &mut State, forward: bool) {
     }
 }
 
-fn enter(state: &mut State, tab: Tab) -> Vec<Effect> {
+pub(super) fn enter(state: &mut State, tab: Tab) -> Vec<Effect> {
     if state.tab != tab {
         chat::keys::leave(state);
         state.tab = tab;
@@ -353,7 +360,7 @@ fn in_chat(state: &mut State, action: Action) -> Vec<Effect> {
 }
 
 /// Keys in a list of passages, beside the chat or in the memory pane.
-fn in_passages(state: &mut State, action: Action, page: isize) -> Vec<Effect> {
+pub(super) fn in_passages(state: &mut State, action: Action, page: isize) -> Vec<Effect> {
     let list = if state.tab == Tab::Memory { &mut state.memory.found } else { &mut state.chat.recalled };
     match (action, list.current().cloned()) {
         (Action::Open, Some(passage)) => open_item(state, &passage),

@@ -4,7 +4,9 @@
 //! and the loop in `run` carries effects out against the node and the terminal. One pane per file, overlays as a
 //! stack. Nothing is drawn unless a message changed something; an idle screen does not wake the processor.
 
+mod bars;
 mod chores;
+mod click;
 pub mod command;
 pub mod effect;
 pub mod field;

@@ -78,6 +78,13 @@ pub enum Msg {
         /// Away from the reader.
         up: bool,
     },
+    /// The left button went down.
+    Click {
+        /// Column.
+        column: u16,
+        /// Row.
+        row: u16,
+    },
     /// The terminal has another size.
     Resize(u16, u16),
     /// An event of a request.

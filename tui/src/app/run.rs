@@ -9,12 +9,13 @@ use super::gate::{Gate, Lock};
 use super::msg::{Msg, Proven, Tag, Unlock};
 use super::state::{Place, State};
 use super::{update, view};
+use crate::abilities::Abilities;
 use crate::config::{self, Config};
 use crate::onboard::Onboard;
 use crate::outside;
 use crate::term::{Screen, install_panic_hook};
 use crate::theme::Look;
-use crossterm::event::{Event as Input, EventStream, MouseEventKind};
+use crossterm::event::{Event as Input, EventStream, MouseButton, MouseEventKind};
 use futures_util::StreamExt;
 use hinet_node::setup::{self, HomeState};
 use hinet_node::{Client, Settings, Stream};
@@ -84,7 +85,8 @@ pub async fn run(settings: &Settings, unlock: Option<Unlock>) -> Result<(), Fail
     let (faults, faulted) = unbounded_channel();
     install_panic_hook(Some(faults));
     let (back, coming) = unbounded_channel();
-    let screen = Screen::enter().map_err(no_terminal)?;
+    let abilities = Abilities::here().ok_or_else(no_screen)?;
+    let screen = Screen::enter(abilities).map_err(no_terminal)?;
     let place = place(screen.size().map_err(no_terminal)?, &config);
     let mut runner = Runner {
         settings: settings.clone(),
@@ -101,6 +103,7 @@ pub async fn run(settings: &Settings, unlock: Option<Unlock>) -> Result<(), Fail
         over: false,
     };
     let (mut state, effects) = begin(place, home, unlock);
+    (state.abilities, state.mouse) = (abilities, abilities.mouse);
     state.configure(config);
     runner.carry_out(effects, &mut state).map_err(no_terminal)?;
     let result = runner.turn(&mut state, coming, faulted).await;
@@ -117,6 +120,14 @@ pub async fn run(settings: &Settings, unlock: Option<Unlock>) -> Result<(), Fail
         client.close().await;
     }
     result.map_err(no_terminal)
+}
+
+fn no_screen() -> Failure {
+    Failure::new(
+        ErrorKind::Failed,
+        "This terminal cannot place text on the screen, by its name in TERM; the chat needs that.",
+        "Use `icore ask QUESTION`, or set TERM to what the terminal is.",
+    )
 }
 
 fn no_terminal(error: io::Error) -> Failure {
@@ -230,6 +241,7 @@ impl Runner {
             Input::Resize(width, height) => Msg::Resize(width, height),
             Input::Mouse(mouse) => match mouse.kind {
                 MouseEventKind::ScrollUp => Msg::Wheel { column: mouse.column, row: mouse.row, up: true },
+                MouseEventKind::Down(MouseButton::Left) => Msg::Click { column: mouse.column, row: mouse.row },
                 MouseEventKind::ScrollDown => Msg::Wheel { column: mouse.column, row: mouse.row, up: false },
                 _ => return Ok(()),
             },

@@ -4,6 +4,9 @@
 //! added below, or a new width, does not move what is being read. Only blocks on the screen are ever laid out:
 //! a ten-thousand-message conversation scrolls like a short one.
 
+use ratatui::layout::{Position, Rect};
+use std::ops::Range;
+
 /// The first line on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {
@@ -145,6 +148,46 @@ pub fn first_row(selected: usize, height: usize, count: usize) -> usize {
     selected.saturating_sub(height.saturating_sub(1)).min(count.saturating_sub(height.min(count)))
 }
 
+/// The rows of a list on the screen. Drawing and clicking read the same one, so a click never misses what is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rows {
+    /// Where they lie.
+    pub area: Rect,
+    /// Lines each of them takes.
+    pub each: u16,
+    /// The first one drawn.
+    pub first: usize,
+    /// How many there are in all.
+    pub count: usize,
+}
+
+impl Rows {
+    /// Rows of `each` lines in `area`, so that `selected` is among them.
+    #[must_use]
+    pub fn new(area: Rect, each: u16, selected: usize, count: usize) -> Self {
+        let mut rows = Self { area, each: each.max(1), first: 0, count };
+        rows.first = first_row(selected, rows.fit(), count);
+        rows
+    }
+
+    fn fit(&self) -> usize {
+        usize::from(self.area.height / self.each).max(1)
+    }
+
+    /// The indexes that are drawn.
+    #[must_use]
+    pub fn shown(&self) -> Range<usize> {
+        self.first..(self.first + self.fit()).min(self.count)
+    }
+
+    /// The index of the row at a place of the screen.
+    #[must_use]
+    pub fn at(&self, place: Position) -> Option<usize> {
+        let index = self.first + usize::from(place.y.saturating_sub(self.area.y) / self.each);
+        (self.area.contains(place) && self.shown().contains(&index)).then_some(index)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +229,16 @@ mod tests {
         let blocks = Fixed(vec![5, 5, 5]);
         assert_eq!(Scroll::At(Place { block: 0, line: 99 }).top(&blocks, 2), Place { block: 0, line: 4 });
         assert_eq!(Scroll::At(Place { block: 99, line: 0 }).top(&blocks, 2), Place { block: 2, line: 0 });
+    }
+
+    #[test]
+    fn a_click_finds_the_row_that_is_drawn() {
+        let rows = Rows::new(Rect { x: 2, y: 3, width: 10, height: 5 }, 2, 4, 9);
+        assert_eq!(rows.shown(), 3..5);
+        let at = |x, y| rows.at(Position { x, y });
+        assert_eq!((at(2, 3), at(11, 6), at(2, 7), at(1, 3), at(2, 8)), (Some(3), Some(4), None, None, None));
+        let one = Rows::new(Rect { x: 0, y: 0, width: 5, height: 4 }, 1, 0, 1);
+        assert_eq!((one.at(Position { x: 0, y: 0 }), one.at(Position { x: 0, y: 1 })), (Some(0), None));
     }
 
     #[test]

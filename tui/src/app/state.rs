@@ -6,6 +6,7 @@ use super::mention::Mention;
 use super::overlay::Overlay;
 use super::pane::{chat::Chat, consent::Consent, memory::Memory, sources::Sources};
 use super::slash::Slash;
+use crate::abilities::Abilities;
 use crate::config::Config;
 use crate::text;
 use crate::theme::{Look, Theme};
@@ -114,6 +115,8 @@ pub struct State {
     pub now: Millis,
     /// The styles.
     pub theme: Theme,
+    /// What the terminal knows.
+    pub abilities: Abilities,
     /// The owner's own colours.
     pub colours: Vec<(&'static str, ratatui::style::Color)>,
     /// The colours of code.
@@ -170,6 +173,7 @@ impl State {
     pub fn new(place: Place, gate: Gate) -> Self {
         Self {
             theme: Theme::of(place.look),
+            abilities: Abilities::default(),
             colours: Vec::new(),
             code_colours: crate::markdown::Colours::default(),
             keymap: Keymap::default(),
@@ -212,6 +216,10 @@ impl State {
 
     /// Copies a text to the terminal's clipboard and says so. `what` is what it is, as in "the answer".
     pub fn copy(&mut self, text: String, what: &str) -> Vec<super::Effect> {
+        if !self.abilities.clipboard {
+            self.toast = Some("this terminal has no clipboard that can be written to".to_owned());
+            return vec![];
+        }
         if text.len() > COPY_BYTES_MAX {
             self.toast = Some(format!(
                 "{} is too long for the clipboard of a terminal: {} of at most {}",

@@ -1,6 +1,7 @@
 //! What a message changes, and what it asks for. No IO, no clock, no randomness: the same messages always lead to the
 //! same state, so a recorded sequence replays exactly.
 
+use super::click;
 use super::effect::Effect;
 use super::gate::{Gate, Lock};
 use super::keys;
@@ -10,7 +11,7 @@ use super::overlay::path::Count;
 use super::overlay::{Forget, Overlay, forget::Stage, item};
 use super::pane::chat::{self, attach};
 use super::state::{Focus, Loaded, State, Tab};
-use super::view::areas;
+use super::view::{areas, body};
 use crossterm::event::KeyEventKind;
 use hinet_protocol::{Event, Failure, ForgetTarget, NodeStatus, Op};
 
@@ -41,6 +42,7 @@ fn handle(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Key(key) => keys::key(state, key),
         Msg::Paste(text) => paste(state, text),
         Msg::Wheel { column, row, up } => wheel(state, column, row, up),
+        Msg::Click { column, row } => click::click(state, column, row),
         Msg::Resize(width, height) => {
             state.place.size = (width, height);
             if let Some(Overlay::Item(item)) = state.overlays.last_mut() {
@@ -197,6 +199,11 @@ fn paste(state: &mut State, text: String) -> Vec<Effect> {
     }
     match state.overlays.last_mut() {
         Some(Overlay::Path(prompt)) => return prompt.path.paste(head, &home),
+        Some(Overlay::Help(help)) => {
+            help.query.insert(head);
+            help.searched();
+            return vec![];
+        }
         Some(Overlay::Palette(palette)) => {
             palette.query.insert(head);
             palette.search();
@@ -250,7 +257,7 @@ fn wheel(state: &mut State, column: u16, row: u16, up: bool) -> Vec<Effect> {
     let size = state.place.size;
     match state.overlays.last_mut() {
         Some(Overlay::Item(item)) => item.by(delta, size),
-        Some(Overlay::Help(help)) => help.by(delta),
+        Some(Overlay::Help(help)) => help.by(delta, &state.keymap, &state.theme, body(size)),
         Some(Overlay::Palette(palette)) => palette.select(delta.signum()),
         Some(Overlay::Sessions(list)) => list.select(delta.signum()),
         Some(_) => {}
@@ -275,6 +282,11 @@ fn wheel(state: &mut State, column: u16, row: u16, up: bool) -> Vec<Effect> {
 /// What the node says by itself.
 fn news(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
+        // Nothing is drawn for what is known already.
+        Event::Status { status } if state.status.as_ref() == Some(&status) => {
+            state.dirty = false;
+            vec![]
+        }
         Event::Status { status } => status_came(state, status),
         Event::Indexed { .. } if matches!(state.gate, Gate::Open) => state.sources.enter(),
         _ => {

@@ -2,14 +2,14 @@
 //!
 //! The last act of every frame is `text::scrub`, so that nothing unsafe leaves whatever drew it.
 
+use super::bars;
 use super::gate::Gate;
-use super::keymap::{Action, Binding, Scope};
+use super::keymap::Scope;
 use super::mention;
 use super::overlay::Overlay;
 use super::pane::{chat, consent, face, memory, recalled, sources};
 use super::slash;
 use super::state::{Focus, State, Tab};
-use super::words;
 use crate::text;
 use ratatui::{
     Frame,
@@ -64,6 +64,12 @@ pub fn areas(state: &State) -> Areas {
     Areas { top: row(0, 1), notice: row(1, notice_rows), main, side, input, bottom: row(height.saturating_sub(1), 1) }
 }
 
+/// What overlays may cover: everything but the line above and the line below.
+#[must_use]
+pub fn body((width, height): (u16, u16)) -> Rect {
+    Rect { x: 0, y: 1.min(height), width, height: height.saturating_sub(2) }
+}
+
 /// Draws the state.
 pub fn view(state: &State, frame: &mut Frame) {
     let (width, height) = (frame.area().width, frame.area().height);
@@ -81,6 +87,9 @@ pub fn view(state: &State, frame: &mut Frame) {
         }
     }
     text::scrub(frame.buffer_mut());
+    if !state.abilities.unicode {
+        text::to_ascii(frame.buffer_mut());
+    }
 }
 
 fn panes(state: &State, frame: &mut Frame) {
@@ -90,7 +99,7 @@ fn panes(state: &State, frame: &mut Frame) {
     for area in [&mut areas.top, &mut areas.notice, &mut areas.main, &mut areas.bottom] {
         *area = area.intersection(screen);
     }
-    top_line(state, frame, areas.top);
+    bars::top(state, frame, areas.top);
     if let (Some(notice), true) = (state.notices.front(), areas.notice.height > 0) {
         let more = if state.notices.len() > 1 { format!(" ({} more)", state.notices.len() - 1) } else { String::new() };
         let close = format!("{more}  Esc");
@@ -121,8 +130,8 @@ fn panes(state: &State, frame: &mut Frame) {
         Tab::Sources => sources::view(state, frame, areas.main),
         Tab::Consent => consent::view(state, frame, areas.main),
     }
-    bottom_line(state, frame, areas.bottom);
-    let body = Rect { y: 1, height: screen.height.saturating_sub(2), ..screen };
+    bars::bottom(state, frame, areas.bottom);
+    let body = body((screen.width, screen.height));
     for overlay in &state.overlays {
         over_panes(state, frame, overlay, body);
     }
@@ -143,63 +152,14 @@ fn over_panes(state: &State, frame: &mut Frame, overlay: &Overlay, area: Rect) {
     }
 }
 
-/// Who, which mind, and on the right what is granted, whether the ledger holds, whether the doors are open. The right
-/// side is never cut: it is what the owner must be able to trust at a glance.
-fn top_line(state: &State, frame: &mut Frame, area: Rect) {
-    let theme = &state.theme;
-    let columns = usize::from(area.width);
-    let Some(status) = &state.status else {
-        let line = Line::styled(" icore · asking the node how things are…", theme.bar);
-        return frame.render_widget(Paragraph::new(line), area);
-    };
-    let ledger = if status.ledger_ok {
-        Span::styled(format!("ledger ✓ {}", text::count(status.ledger)), theme.bar)
-    } else {
-        Span::styled("ledger ✗ BROKEN", theme.bad)
-    };
-    let doors =
-        if status.killed { Span::styled("doors SHUT ", theme.bad) } else { Span::styled("doors open ", theme.bar) };
-    let grants = format!("{} · ", words::some(status.grants, "grant"));
-    let right = vec![Span::styled(grants, theme.bar), ledger, Span::styled(" · ", theme.bar), doors];
-    let right_columns: usize = right.iter().map(|span| text::width(&span.content)).sum();
-    let room = columns.saturating_sub(right_columns + 1);
-    let owner = format!(" icore · {}", text::clean_line(&status.owner));
-    let mut mind = format!("own mind · {}", text::clean_line(&status.mind));
-    if state.attached {
-        mind.push_str(" · attached");
-    }
-    let mut waiting = String::new();
-    if status.embedding_left > 0 {
-        waiting = format!(" · {} to index", text::count(status.embedding_left));
-    }
-    let owner = text::fit(&owner, room.saturating_sub(1).min(40)).trim_end().to_owned();
-    let owner = if owner.starts_with(' ') { owner } else { format!(" {owner}") };
-    let gap = if columns >= 100 { 6 } else { 2 };
-    let left_room = room.saturating_sub(text::width(&owner) + gap);
-    let short = format!("own · {}", text::clean_line(&status.mind));
-    let tail = if state.attached { " · attached" } else { "" };
-    let said = [format!("{mind}{waiting}"), mind, format!("{short}{tail}"), short.clone()];
-    let mind = text::fit(said.iter().find(|said| text::width(said) <= left_room).unwrap_or(&short), left_room);
-    let used = text::width(&owner) + gap + text::width(&mind);
-    let fill = columns.saturating_sub(used + right_columns);
-    let mut spans = vec![
-        Span::styled(owner, theme.strong),
-        Span::raw(" ".repeat(gap)),
-        Span::styled(mind, theme.bar),
-        Span::raw(" ".repeat(fill)),
-    ];
-    spans.extend(right);
-    frame.render_widget(Paragraph::new(Line::from(spans)), area);
-}
-
 /// The scopes whose keys are worth a hint now, in the order they are looked up.
 #[must_use]
 pub fn scopes(state: &State) -> Vec<Scope> {
     match state.overlays.last() {
-        Some(Overlay::Help(_) | Overlay::Item(_)) => return vec![Scope::Item],
+        Some(Overlay::Item(_)) => return vec![Scope::Item],
         Some(Overlay::Sessions(_)) => return vec![Scope::Sessions],
         Some(Overlay::Question(_) | Overlay::Forget(_)) => return vec![Scope::Confirm],
-        Some(Overlay::Palette(_) | Overlay::History(_)) => return vec![Scope::Picker],
+        Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::History(_)) => return vec![Scope::Picker],
         Some(Overlay::Path(_) | Overlay::Passphrase(_)) => return vec![],
         None if mention::is_open(state) || !slash::offers(state).is_empty() => return vec![Scope::Slash],
         None => {}
@@ -220,54 +180,4 @@ pub fn pane_scopes(state: &State) -> Vec<Scope> {
         (Tab::Consent, Focus::First) => vec![Scope::Grants, Scope::Reading, Scope::Everywhere],
         (Tab::Consent, _) => vec![Scope::Ledger, Scope::Reading, Scope::Everywhere],
     }
-}
-
-fn bottom_line(state: &State, frame: &mut Frame, area: Rect) {
-    let theme = &state.theme;
-    let columns = usize::from(area.width);
-    let mut tabs: Vec<Span> = Vec::new();
-    for tab in Tab::ALL {
-        let here = tab == state.tab;
-        let said = if here { format!("[{}] ", tab.name()) } else { format!(" {}  ", tab.name()) };
-        tabs.push(Span::styled(said, if here { theme.accent } else { theme.bar }));
-    }
-    let tabs_columns: usize = tabs.iter().map(|span| text::width(&span.content)).sum();
-    let room = columns.saturating_sub(tabs_columns + 1);
-    let mut hints = String::new();
-    if state.interrupted {
-        hints.push_str(" Ctrl+C again quits");
-    } else if let Some(toast) = &state.toast {
-        hints = format!(" {}", text::fit(toast, room.saturating_sub(1)));
-    } else {
-        if state.killed() {
-            hints.push_str(" F8 lift the kill switch ");
-        }
-        let reading_help = matches!(state.overlays.last(), Some(Overlay::Help(_)));
-        let scopes = if reading_help { vec![] } else { scopes(state) };
-        let mut hinted: Vec<&Binding> = scopes.iter().flat_map(|scope| state.keymap.of(*scope)).collect();
-        // What the pane does comes first, then how to stop everything, then where the rest is written.
-        hinted.sort_by_key(|b| match (b.action, b.scope) {
-            (Action::Kill, _) => 1,
-            (Action::Help, _) => 2,
-            (Action::Newline, _) => 3,
-            (_, Scope::Everywhere) => 4,
-            _ => 0,
-        });
-        // The sources pane has one part only.
-        let useless = |b: &Binding| state.tab == Tab::Sources && b.action == Action::NextFocus;
-        for binding in hinted.into_iter().filter(|b| !b.hint.is_empty() && !useless(b)) {
-            let Some(key) = binding.keys.first() else { continue };
-            let hint = format!(" {key} {} ", binding.hint);
-            if state.killed() && binding.hint == "kill switch" || text::width(&hints) + text::width(&hint) > room {
-                continue;
-            }
-            hints.push_str(&hint);
-        }
-    }
-    let style = if state.interrupted { theme.warn } else { theme.bar };
-    let mut spans = vec![Span::styled(text::cut_raw(&hints, room), style)];
-    let fill = columns.saturating_sub(text::width(&spans[0].content) + tabs_columns);
-    spans.push(Span::raw(" ".repeat(fill)));
-    spans.extend(tabs);
-    frame.render_widget(Paragraph::new(Line::from(spans)), area);
 }

@@ -3,6 +3,7 @@
 //! A broken pipe ends the command quietly. Nothing reaches a terminal that `clean` has not seen.
 
 use hinet_protocol::{Failure, Progress, Unit};
+use hinet_tui::abilities::Abilities;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use unicode_width::UnicodeWidthStr;
@@ -32,7 +33,8 @@ impl Output {
             stdin_terminal: io::stdin().is_terminal(),
             stdout_terminal: io::stdout().is_terminal(),
             stderr_terminal: io::stderr().is_terminal(),
-            styled: !no_color,
+            // A terminal that cannot place text does not know styles either.
+            styled: !no_color && Abilities::here().is_some(),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::app::keymap::{Action, Scope};
 use crate::app::keys::{chosen, forget, movement, new_conversation, to_chat};
 use crate::app::msg::{Proven, Tag, Unlock};
 use crate::app::state::{Loaded, State};
-use crate::app::view::scopes;
+use crate::app::view::{body, scopes};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use hinet_protocol::{ForgetTarget, Op, SessionChange};
 
@@ -37,7 +37,7 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
     match (top, action) {
         (_, Action::Back) => close(state),
         (Overlay::Help(help), action) => {
-            help.by(movement(action, page).unwrap_or(0));
+            help.by(movement(action, page).unwrap_or(0), &state.keymap, &state.theme, body(size));
             vec![]
         }
         (Overlay::Palette(palette), Action::Open) => match palette.current().cloned() {
@@ -76,7 +76,13 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
 fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let home = state.place.home_dir.clone();
     match state.overlays.last_mut() {
-        Some(Overlay::Help(_)) if key.code == KeyCode::Char('?') => close(state),
+        Some(Overlay::Help(help)) if key.code == KeyCode::Char('?') && help.query.is_empty() => close(state),
+        Some(Overlay::Help(help)) => {
+            if help.query.key(key) {
+                help.searched();
+            }
+            vec![]
+        }
         Some(Overlay::Sessions(list)) => match &mut list.naming {
             Some((_, field)) => {
                 field.key(key);

@@ -4,7 +4,7 @@ use super::over;
 use crate::app::effect::Effect;
 use crate::app::field::Field;
 use crate::app::msg::Tag;
-use crate::app::scroll::{first_row, step};
+use crate::app::scroll::{Rows, step};
 use crate::app::state::Loaded;
 use crate::app::words;
 use crate::text;
@@ -13,7 +13,7 @@ use hinet_protocol::{Found, MessageId, Millis, Op, Role, SessionChange, SessionI
 use jiff::tz::TimeZone;
 use ratatui::{
     Frame,
-    layout::Rect,
+    layout::{Position, Rect},
     text::{Line, Span},
     widgets::Paragraph,
 };
@@ -37,6 +37,10 @@ pub struct Sessions {
     pub selected: usize,
     /// The title being typed for the selected conversation.
     pub naming: Option<(SessionId, Field)>,
+}
+
+fn box_size(area: Rect) -> (u16, u16) {
+    (86.min(area.width), area.height.saturating_sub(4).max(5))
 }
 
 /// One row.
@@ -148,9 +152,9 @@ impl Sessions {
         open: Option<SessionId>,
         when: (Millis, &TimeZone),
     ) {
-        let columns = 86.min(area.width);
+        let (columns, box_rows) = box_size(area);
         let title = if self.archived { "conversations · those put away too" } else { "conversations" };
-        let inside = over(frame, area, columns, area.height.saturating_sub(4).max(5), title, theme);
+        let inside = over(frame, area, columns, box_rows, title, theme);
         let inner = usize::from(inside.width);
         if inside.height < 3 {
             return;
@@ -163,10 +167,8 @@ impl Sessions {
         line.spans.insert(0, Span::styled(mark, theme.accent));
         let mut lines = vec![line];
         let rows = self.rows();
-        let height = usize::from(inside.height).saturating_sub(2);
-        let room = height.saturating_sub(usize::from(self.said().is_some()));
-        let first = first_row(self.selected, room, rows.len());
-        for (at, row) in rows.iter().enumerate().skip(first).take(room) {
+        let shown = self.shown(inside).shown();
+        for (at, row) in rows.iter().enumerate().skip(shown.start).take(shown.len()) {
             lines.push(self.row(row, at == self.selected, open, inner, when, theme));
         }
         if let Some((sentence, bad)) = self.said() {
@@ -181,6 +183,20 @@ impl Sessions {
         };
         let at = Rect { y: inside.bottom() - 1, height: 1, ..inside };
         frame.render_widget(Paragraph::new(Line::styled(text::cut_raw(keys, inner), theme.dim)), at);
+    }
+
+    /// The rows on the screen: below the field, above what is said and the keys.
+    fn shown(&self, inside: Rect) -> Rows {
+        let height = inside.height.saturating_sub(2 + u16::from(self.said().is_some()));
+        let area = Rect { y: inside.y + 1.min(inside.height), height, ..inside };
+        Rows::new(area, 1, self.selected, self.rows().len())
+    }
+
+    /// The index of the row at a place of the screen.
+    #[must_use]
+    pub fn at(&self, area: Rect, place: Position) -> Option<usize> {
+        let (columns, rows) = box_size(area);
+        self.shown(super::inside(area, columns, rows)).at(place)
     }
 
     /// What is to be said below the rows, and whether it is bad news.

@@ -3,7 +3,7 @@
 use super::face;
 use crate::app::effect::Effect;
 use crate::app::msg::Tag;
-use crate::app::scroll::{first_row, step};
+use crate::app::scroll::{Rows, step};
 use crate::app::state::{Focus, Loaded, State};
 use crate::app::words;
 use crate::text;
@@ -102,9 +102,42 @@ impl Consent {
 
 /// Draws the pane.
 pub fn view(state: &State, frame: &mut Frame, area: Rect) {
-    let rows = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).spacing(-1).split(area);
+    let rows = layout(area);
     grants(state, frame, rows[0]);
     ledger(state, frame, rows[1]);
+}
+
+fn layout(area: Rect) -> [Rect; 2] {
+    Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).spacing(-1).areas(area)
+}
+
+/// The rows of the grants, in the pane's area.
+#[must_use]
+pub fn grant_rows(state: &State, area: Rect) -> Rows {
+    rows_of_grants(state, below_failure(state, face::inside(layout(area)[0])))
+}
+
+/// The rows of the ledger, in the pane's area.
+#[must_use]
+pub fn ledger_rows(state: &State, area: Rect) -> Rows {
+    rows_of_ledger(state, face::inside(layout(area)[1]))
+}
+
+fn rows_of_grants(state: &State, inside: Rect) -> Rows {
+    Rows::new(inside, 2, state.consent.selected, state.consent.grants.get().map_or(0, Vec::len))
+}
+
+fn rows_of_ledger(state: &State, inside: Rect) -> Rows {
+    Rows::new(inside, 1, state.consent.line, state.consent.ledger.get().map_or(0, Vec::len))
+}
+
+/// Why something failed stands above the grants.
+fn below_failure(state: &State, inside: Rect) -> Rect {
+    let lines = state.consent.failed.as_ref().map_or(0, |failure| {
+        text::wrap_plain(&words::failure(failure), state.theme.bad, usize::from(inside.width)).len()
+    });
+    let height = (lines as u16).min(inside.height);
+    Rect { y: inside.y + height, height: inside.height - height, ..inside }
 }
 
 fn grants(state: &State, frame: &mut Frame, area: Rect) {
@@ -118,9 +151,8 @@ fn grants(state: &State, frame: &mut Frame, area: Rect) {
     let mut inside = face::boxed(frame, area, &title, focus, theme);
     if let Some(failure) = &consent.failed {
         let lines = text::wrap_plain(&words::failure(failure), theme.bad, usize::from(inside.width));
-        let height = (lines.len() as u16).min(inside.height);
         frame.render_widget(Paragraph::new(lines), inside);
-        inside = Rect { y: inside.y + height, height: inside.height - height, ..inside };
+        inside = below_failure(state, inside);
     }
     match &consent.grants {
         Loaded::Not | Loaded::Loading => face::sentences(frame, inside, "Asking what was granted…", theme.dim),
@@ -141,10 +173,9 @@ fn grant_lines(state: &State, frame: &mut Frame, area: Rect, list: &[Grant], foc
     let (theme, place) = (&state.theme, &state.place);
     let columns = usize::from(area.width);
     let sources = state.sources.list.get().map_or(&[][..], Vec::as_slice);
-    let visible = (usize::from(area.height) / 2).max(1);
-    let first = first_row(state.consent.selected, visible, list.len());
+    let shown = rows_of_grants(state, area).shown();
     let mut lines = Vec::new();
-    for (i, grant) in list.iter().enumerate().skip(first).take(visible) {
+    for (i, grant) in list.iter().enumerate().skip(shown.start).take(shown.len()) {
         let sentence = words::grant(grant, sources, &place.home_dir);
         let given = words::when(grant.granted, state.now, &place.zone);
         let mut fate = match (grant.revoked, grant.terms.limits.expires) {
@@ -212,10 +243,9 @@ fn ledger(state: &State, frame: &mut Frame, area: Rect) {
 fn ledger_lines(state: &State, frame: &mut Frame, area: Rect, list: &[LedgerLine], focus: bool) {
     let theme = &state.theme;
     let columns = usize::from(area.width);
-    let height = usize::from(area.height);
-    let first = first_row(state.consent.line, height, list.len());
+    let shown = rows_of_ledger(state, area).shown();
     let broken = state.consent.verified.get().and_then(|report| report.broken.as_ref()).map(|(seq, _)| *seq);
-    let rows = list.iter().enumerate().skip(first).take(height).map(|(i, line)| {
+    let rows = list.iter().enumerate().skip(shown.start).take(shown.len()).map(|(i, line)| {
         let head = format!(
             "{:>6}  {}  {} ",
             line.seq,

@@ -10,7 +10,7 @@ use crate::app::words;
 use hinet_protocol::{Event, Op, Stats};
 use ratatui::{
     Frame,
-    layout::{Constraint, Layout, Rect},
+    layout::{Constraint, Layout, Position, Rect},
     text::Span,
     widgets::Paragraph,
 };
@@ -105,7 +105,7 @@ impl Memory {
 /// Draws the pane.
 pub fn view(state: &State, frame: &mut Frame, area: Rect) {
     let (memory, theme) = (&state.memory, &state.theme);
-    let rows = Layout::vertical([Constraint::Length(3), Constraint::Min(0)]).spacing(-1).split(area);
+    let rows = layout(area);
     let typing = state.focus == Focus::First && state.overlays.is_empty();
     let query = face::boxed(frame, rows[0], "memory · search", state.focus == Focus::First, theme);
     let mut line = memory.query.line(theme, typing, usize::from(query.width).saturating_sub(2));
@@ -131,8 +131,30 @@ pub fn view(state: &State, frame: &mut Frame, area: Rect) {
         Loaded::Full(()) if memory.found.passages.is_empty() => {
             face::sentences(frame, inside, "Nothing that is remembered fits. Fewer or other words may.", theme.dim);
         }
-        Loaded::Full(()) => memory.found.view(frame, inside, state.focus == Focus::Second, 2, &Look::of(state)),
+        Loaded::Full(()) => {
+            memory.found.view(frame, inside, state.focus == Focus::Second, EXCERPT_ROWS, &Look::of(state))
+        }
     }
+}
+
+/// Rows of an excerpt in the list.
+const EXCERPT_ROWS: usize = 2;
+
+/// The query and what was found.
+fn layout(area: Rect) -> [Rect; 2] {
+    Layout::vertical([Constraint::Length(3), Constraint::Min(0)]).spacing(-1).areas(area)
+}
+
+/// The part of the pane at a place of the screen, and the index of the passage drawn there.
+#[must_use]
+pub fn part_at(state: &State, area: Rect, place: Position) -> (Focus, Option<usize>) {
+    let [query, found] = layout(area);
+    if query.contains(place) && !face::inside(found).contains(place) {
+        return (Focus::First, None);
+    }
+    let full = matches!(state.memory.hits, Loaded::Full(()));
+    let at = || state.memory.found.at(face::inside(found), EXCERPT_ROWS, &Look::of(state), place);
+    (Focus::Second, full.then(at).flatten())
 }
 
 fn before(state: &State) -> String {

@@ -8,7 +8,12 @@ use crate::text;
 use crate::theme::Theme;
 use hinet_protocol::{Citation, Hit, ItemId, Millis, ScoreParts, Span};
 use jiff::tz::TimeZone;
-use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
+use ratatui::{
+    Frame,
+    layout::{Position, Rect},
+    text::Line,
+    widgets::Paragraph,
+};
 use std::ops::Range;
 
 /// Characters of a passage that are shown in the list; opening it shows all.
@@ -43,6 +48,20 @@ pub struct Recalled {
 }
 
 impl Passage {
+    /// What the citation with this number stands on.
+    #[must_use]
+    pub fn cited(number: usize, citation: &Citation) -> Self {
+        Self {
+            mark: Some(number),
+            item: citation.item,
+            source: citation.source.clone(),
+            text: citation.text.clone(),
+            span: citation.span,
+            parts: None,
+            modified: None,
+        }
+    }
+
     fn of_hit(hit: &Hit, mark: Option<usize>) -> Self {
         Self {
             mark,
@@ -170,6 +189,28 @@ impl Recalled {
 
     /// Draws the list so that the selected passage is wholly visible where it fits.
     pub fn view(&self, frame: &mut Frame, area: Rect, focus: bool, excerpt: usize, look: &Look) {
+        let mut lines = Vec::new();
+        for (_, block) in self.blocks(area, focus, excerpt, look) {
+            lines.extend(block);
+        }
+        frame.render_widget(Paragraph::new(lines), area);
+    }
+
+    /// The index of the passage drawn at a place of the screen.
+    #[must_use]
+    pub fn at(&self, area: Rect, excerpt: usize, look: &Look, place: Position) -> Option<usize> {
+        let mut y = area.y;
+        for (i, block) in self.blocks(area, false, excerpt, look) {
+            y = y.saturating_add(block.len() as u16);
+            if place.y < y {
+                return area.contains(place).then_some(i);
+            }
+        }
+        None
+    }
+
+    /// What is drawn, block by block.
+    fn blocks(&self, area: Rect, focus: bool, excerpt: usize, look: &Look) -> Vec<(usize, Vec<Line<'static>>)> {
         let columns = usize::from(area.width);
         let height = usize::from(area.height);
         let block = |i: usize| self.passages[i].lines(columns, excerpt, focus && i == self.selected, look);
@@ -183,16 +224,27 @@ impl Recalled {
             used += more;
             first -= 1;
         }
-        let mut lines = Vec::new();
+        let (mut blocks, mut lines) = (Vec::new(), 0);
         for i in first..self.passages.len() {
-            lines.extend(block(i));
-            if lines.len() >= height {
+            let block = block(i);
+            lines += block.len();
+            blocks.push((i, block));
+            if lines >= height {
                 break;
             }
         }
-        frame.render_widget(Paragraph::new(lines), area);
+        blocks
     }
 }
+
+/// The index of the passage at a place of the screen, in the area beside the conversation.
+#[must_use]
+pub fn passage_at(state: &crate::app::State, area: Rect, place: Position) -> Option<usize> {
+    state.chat.recalled.at(face::inside(area), EXCERPT_ROWS, &Look::of(state), place)
+}
+
+/// Rows of an excerpt beside the conversation.
+const EXCERPT_ROWS: usize = 3;
 
 /// Draws what was recalled for the answer, beside the conversation.
 pub fn view(state: &crate::app::State, frame: &mut Frame, area: Rect) {
@@ -211,7 +263,7 @@ pub fn view(state: &crate::app::State, frame: &mut Frame, area: Rect) {
         };
         return face::sentences(frame, inside, sentence, state.theme.dim);
     }
-    chat.recalled.view(frame, inside, focus, 3, &Look::of(state));
+    chat.recalled.view(frame, inside, focus, EXCERPT_ROWS, &Look::of(state));
 }
 
 #[cfg(test)]

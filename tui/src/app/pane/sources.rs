@@ -3,7 +3,7 @@
 use super::face;
 use crate::app::effect::Effect;
 use crate::app::msg::Tag;
-use crate::app::scroll::{first_row, step};
+use crate::app::scroll::{Rows, step};
 use crate::app::state::{Loaded, State};
 use crate::app::words;
 use crate::text;
@@ -127,9 +127,7 @@ impl Sources {
 pub fn view(state: &State, frame: &mut Frame, area: Rect) {
     let (sources, theme) = (&state.sources, &state.theme);
     let below = below_lines(state, usize::from(area.width).saturating_sub(4));
-    let most = area.height / 2;
-    let wanted = if below.is_empty() { 0 } else { (below.len() as u16 + 2).min(most) };
-    let rows = Layout::vertical([Constraint::Min(3), Constraint::Length(wanted)]).spacing(-1).split(area);
+    let rows = layout(&below, area);
     let many = sources.list.get().map_or(String::new(), |l| format!(" · {}", words::some(l.len() as u64, "folder")));
     let inside = face::boxed(frame, rows[0], &format!("sources{many}"), true, theme);
     match &sources.list {
@@ -146,25 +144,43 @@ pub fn view(state: &State, frame: &mut Frame, area: Rect) {
         ),
         Loaded::Full(list) => table(state, frame, inside, list),
     }
-    if wanted > 0 {
+    if !below.is_empty() {
         let title = if sources.reading.is_some() { "reading" } else { "last reading" };
         let inside = face::boxed(frame, rows[1], title, false, theme);
         frame.render_widget(Paragraph::new(below), inside);
     }
 }
 
+fn layout(below: &[Line], area: Rect) -> [Rect; 2] {
+    let most = area.height / 2;
+    let wanted = if below.is_empty() { 0 } else { (below.len() as u16 + 2).min(most) };
+    Layout::vertical([Constraint::Min(3), Constraint::Length(wanted)]).spacing(-1).areas(area)
+}
+
+/// The rows of the folders, in the pane's area.
+#[must_use]
+pub fn rows(state: &State, area: Rect) -> Rows {
+    let below = below_lines(state, usize::from(area.width).saturating_sub(4));
+    table_rows(state, face::inside(layout(&below, area)[0]))
+}
+
+/// The first line is the heading.
+fn table_rows(state: &State, inside: Rect) -> Rows {
+    let area = Rect { y: inside.y + 1.min(inside.height), height: inside.height.saturating_sub(1), ..inside };
+    Rows::new(area, 1, state.sources.selected, state.sources.list.get().map_or(0, Vec::len))
+}
+
 fn table(state: &State, frame: &mut Frame, area: Rect, list: &[SourceLine]) {
     let theme = &state.theme;
     let columns = usize::from(area.width);
-    let height = usize::from(area.height).saturating_sub(1);
     let right = 37;
     let path_columns = columns.saturating_sub(right);
     let mut lines = vec![Line::styled(
         format!("{} {:>9}  {:<14} {:<9}", text::pad("folder", path_columns), "items", "state", "read"),
         theme.dim,
     )];
-    let first = first_row(state.sources.selected, height, list.len());
-    for (i, source) in list.iter().enumerate().skip(first).take(height) {
+    let shown = table_rows(state, area).shown();
+    for (i, source) in list.iter().enumerate().skip(shown.start).take(shown.len()) {
         let path = text::fit_end(&words::tilde(&source.path, &state.place.home_dir), path_columns);
         let read = source.synced.map_or_else(|| "not yet".into(), |at| words::when(at, state.now, &state.place.zone));
         let doing = if state.killed() { "stopped" } else { words::source_state(source.state) };

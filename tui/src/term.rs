@@ -12,7 +12,10 @@ use crossterm::{
     style::{Attribute, SetAttribute},
     terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
-use ratatui::{Frame, Terminal, backend::CrosstermBackend};
+use ratatui::{
+    Frame, Terminal,
+    backend::{Backend, CrosstermBackend},
+};
 use std::{
     fmt,
     io::{self, Stdout, Write, stdout},
@@ -124,7 +127,11 @@ impl Screen {
     /// # Errors
     /// When the terminal is gone.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // The library's own way first asks the terminal where the cursor is, waits for a word that may never come, and
+        // fails without it.
+        self.terminal.backend_mut().clear_region(ratatui::backend::ClearType::All)?;
+        self.terminal.swap_buffers();
+        Ok(())
     }
 
     /// Columns and rows.

@@ -169,9 +169,13 @@ impl World {
                 self.hear(Msg::Resize(w, h));
             }
             1 => self.hear(Msg::Paste("pasted\ttext\nwith lines \x1b[1m".into())),
-            2 => {
+            2 if self.chance.one_in(2) => {
                 let up = self.chance.one_in(2);
                 self.hear(Msg::Wheel { column: 3, row: 3, up });
+            }
+            2 => {
+                let (column, row) = (self.chance.below(160) as u16, self.chance.below(50) as u16);
+                self.hear(Msg::Click { column, row });
             }
             3 if self.chance.one_in(20) => self.hear(Msg::NodeLost),
             3..=8 if !self.pending.is_empty() => {

@@ -184,6 +184,19 @@ fn help_looks_as_agreed() {
 }
 
 #[test]
+fn what_waits_and_what_is_not_kept_is_seen() {
+    each("waiting-and-paused", |state| {
+        let mut status = status();
+        (status.asking, status.paused, status.embedding_left) = (2, true, 120);
+        reply(state, Tag::Status, hinet_protocol::Event::Status { status });
+    });
+    each("incognito", |state| {
+        types(state, "/incognito");
+        press(state, KeyCode::Enter);
+    });
+}
+
+#[test]
 fn the_help_is_searched_scrolled_and_closed() {
     let mut state = opened(80, 24);
     press(&mut state, KeyCode::F(5));
@@ -221,7 +234,7 @@ fn the_right_side_of_the_top_line_is_never_cut() {
     status.owner = "Maximiliane von und zu Sayn-Wittgenstein".into();
     for killed in [false, true] {
         for ledger_ok in [false, true] {
-            for width in 40..=200 {
+            for width in (40..=200).step_by(4) {
                 let mut state = opened(width, 24);
                 (status.killed, status.ledger_ok) = (killed, ledger_ok);
                 let status = Box::new(status.clone());

@@ -175,6 +175,22 @@ fn a_terminal_without_a_screen_is_told_so() {
 }
 
 #[test]
+fn drawing_anew_asks_the_terminal_nothing() {
+    let mut face = Face::open();
+    face.wait("make a new iCore");
+    let before = face.raw().len();
+    face.press("\x0c");
+    let begun = Instant::now();
+    while !face.raw()[before..].contains("make a new iCore") {
+        assert!(begun.elapsed() < PATIENCE, "it is not drawn anew");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    left_out(&face, &["\x1b[6n"]);
+    face.press("\x11");
+    assert_eq!(face.ended(), 0);
+}
+
+#[test]
 fn ctrl_c_twice_leaves() {
     let mut face = Face::open();
     face.wait("make a new iCore");

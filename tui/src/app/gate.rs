@@ -2,6 +2,7 @@
 
 use super::effect::Effect;
 use super::field::Field;
+use super::keymap::{Action, Scope};
 use super::msg::Unlock;
 use super::state::State;
 use super::words;
@@ -121,7 +122,8 @@ impl Lock {
         if state.unlocks.1 {
             keys.push("F7 keychain".into());
         }
-        keys.push("Ctrl+Q quit".into());
+        let quit = state.keymap.key_of(&[Scope::Everywhere], Action::Quit);
+        keys.extend(quit.map(|key| format!("{key} quit")));
         lines.extend(text::wrap_plain(&keys.join("   "), theme.dim, inner));
         let height = (lines.len() as u16 + 2).min(area.height);
         let [x, y] = [(area.width.saturating_sub(columns)) / 2, (area.height.saturating_sub(height)) / 2];

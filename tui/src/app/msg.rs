@@ -78,7 +78,7 @@ pub enum Msg {
         /// Away from the reader.
         up: bool,
     },
-    /// The left button went down.
+    /// The left mouse button went down, where the pointer is.
     Click {
         /// Column.
         column: u16,

@@ -166,7 +166,11 @@ fn memory() {
         let tag = calls(&press(state, KeyCode::Enter))[0];
         reply(state, tag, Event::Hits { hits: hits() });
         let tag = calls(&types(state, "f"))[0];
-        reply(state, tag, Event::Forgotten { report: ForgetReport { items: 1, chunks: 3, answers: 1, done: false } });
+        reply(
+            state,
+            tag,
+            Event::Forgotten { report: ForgetReport { items: 1, chunks: 3, answers: 1, messages: 0, done: false } },
+        );
     });
 }
 

@@ -189,17 +189,25 @@ fn forgetting_is_previewed_asked_and_shown() {
     press(&mut state, KeyCode::BackTab);
     let effects = types(&mut state, "f");
     let [Effect::Call { tag, op: Op::Forget { dry_run: true, .. } }] = effects[..] else { panic!("a preview first") };
-    reply(&mut state, tag, Event::Forgotten { report: ForgetReport { items: 1, chunks: 3, answers: 1, done: false } });
+    reply(
+        &mut state,
+        tag,
+        Event::Forgotten { report: ForgetReport { items: 1, chunks: 3, answers: 1, messages: 0, done: false } },
+    );
     assert!(press(&mut state, KeyCode::Enter).is_empty(), "Enter keeps it");
     let tag = calls(&types(&mut state, "f"))[0];
     assert!(types(&mut state, "y").is_empty(), "nothing is agreed to before it is shown");
-    reply(&mut state, tag, Event::Forgotten { report: ForgetReport { items: 1, chunks: 3, answers: 1, done: false } });
+    reply(
+        &mut state,
+        tag,
+        Event::Forgotten { report: ForgetReport { items: 1, chunks: 3, answers: 1, messages: 0, done: false } },
+    );
     let effects = types(&mut state, "y");
     let [Effect::Call { tag, op: Op::Forget { dry_run: false, .. } }] = effects[..] else { panic!("now it goes") };
     let effects = reply(
         &mut state,
         tag,
-        Event::Forgotten { report: ForgetReport { items: 1, chunks: 3, answers: 1, done: true } },
+        Event::Forgotten { report: ForgetReport { items: 1, chunks: 3, answers: 1, messages: 0, done: true } },
     );
     assert!(calls(&effects).contains(&Tag::Open(session(1))), "the conversation is read again");
     press(&mut state, KeyCode::Esc);

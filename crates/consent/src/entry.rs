@@ -92,6 +92,8 @@ kinds! {
     ModelChanged = 17, "model_changed";
     /// An approval was tried without the owner's proof, or something else was refused.
     Refused = 18, "refused";
+    /// The owner let something out of the sealed home by their own hand: to an editor, into a file.
+    LetOut = 21, "let_out";
 }
 
 impl EntryKind {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::NodeError;
-use crate::flows;
+use crate::flows::{self, conversations};
 use crate::handshake::{self, fresh_nonce};
 use crate::protocol::{ErrorKind, Event, Failure, Op, Progress, Reply, Request};
 use crate::state::Node;
@@ -128,7 +128,11 @@ pub(crate) fn serve(node: Node, seat: Seat, mut inbox: mpsc::Receiver<Request>, 
                 sink.send(Event::Failed { failure: too_many() }).await;
                 continue;
             }
-            let cancel = if matches!(request.op, Op::Chat { .. }) { node.live_answer() } else { node.live() };
+            let cancel = if matches!(request.op, Op::Chat { .. } | Op::Regenerate { .. }) {
+                node.live_answer()
+            } else {
+                node.live()
+            };
             running.lock().unwrap_or_else(PoisonError::into_inner).insert(request.id, cancel.clone());
             let (busy, running) = ((seat == Seat::Guest).then(|| Busy::begin(&node)), running.clone());
             let (id, worker, words) = (request.id, node.clone(), sink.clone());
@@ -169,6 +173,7 @@ fn allowed_when_killed(op: &Op) -> bool {
     !matches!(
         op,
         Op::Chat { .. }
+            | Op::Regenerate { .. }
             | Op::Ingest { .. }
             | Op::SourceAdd { .. }
             | Op::SourceSync { .. }
@@ -227,11 +232,37 @@ fn proven(node: &Node, op: &Op, proof: &crate::protocol::OwnerProof) -> bool {
 async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> Result<Event, NodeError> {
     match op {
         Op::Status => node.apart("the status", flows::status::status).await,
-        Op::Chat { session, text, params, .. } => flows::chat::chat(node, session, text, params, sink, cancel).await,
+        Op::Chat { session, text, turn, params } => {
+            flows::chat::chat(node, session, text, turn, params, sink, cancel).await
+        }
+        Op::Regenerate { session, message, turn, params } => {
+            flows::chat::regenerate(node, session, message, turn, params, sink, cancel).await
+        }
         Op::Cancel { .. } => Ok(Event::Done),
-        Op::Sessions => node.apart("the conversations", flows::memory::sessions).await,
+        Op::Sessions => node.apart("the conversations", conversations::sessions).await,
         Op::Messages { session } => {
-            node.apart("the messages", move |node| flows::memory::messages(node, session)).await
+            node.apart("the messages", move |node| conversations::messages(node, session)).await
+        }
+        Op::Branch { session, message } => {
+            node.apart("the branch", move |node| conversations::branch(node, session, message)).await
+        }
+        Op::Rewind { session, message } => {
+            node.apart("the branch", move |node| conversations::rewind(node, session, message)).await
+        }
+        Op::Fork { session, message } => {
+            node.apart("the copy", move |node| conversations::fork(node, session, message)).await
+        }
+        Op::SessionChange { session, change } => {
+            node.apart("the conversation", move |node| conversations::change(node, session, &change)).await
+        }
+        Op::Find { query, k } => node.apart("the search", move |node| flows::finding::find(node, &query, k)).await,
+        Op::Feedback { message, feedback } => {
+            node.apart("the feedback", move |node| flows::feedback::feedback(node, message, &feedback)).await
+        }
+        Op::Typed { limit } => node.apart("what was typed", move |node| flows::typing::typed(node, limit)).await,
+        Op::Draft { draft } => node.apart("the draft", move |node| flows::typing::draft(node, &draft)).await,
+        Op::LetOut { way, bytes } => {
+            node.apart("the ledger", move |node| flows::typing::let_out(node, &way, bytes)).await
         }
         Op::Ingest { paths } => flows::ingest::ingest(node, paths, sink, cancel).await,
         Op::Sources => node.apart("the sources", flows::sources::list).await,
@@ -254,18 +285,8 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::Models => Ok(Event::Models { models: crate::models::list(&node.settings) }),
         Op::Doctor { rebuild_index } => flows::doctor::doctor(node, rebuild_index, sink).await,
         Op::Shutdown => shutdown(node),
-        Op::Regenerate { .. }
-        | Op::Branch { .. }
-        | Op::Rewind { .. }
-        | Op::Fork { .. }
-        | Op::SessionChange { .. }
-        | Op::Find { .. }
-        | Op::Feedback { .. }
-        | Op::Typed { .. }
-        | Op::Draft { .. }
-        | Op::Attach { .. }
+        Op::Attach { .. }
         | Op::Names { .. }
-        | Op::LetOut { .. }
         | Op::Skips { .. }
         | Op::MemoryPause { .. }
         | Op::Timeline { .. }

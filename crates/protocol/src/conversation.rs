@@ -171,15 +171,3 @@ pub struct Name {
     /// Where it is, as a person would say it.
     pub detail: String,
 }
-
-/// A recalled passage as it is kept with an answer: where it lies and why it was chosen, never its words, so that
-/// forgetting has nothing to hunt for here.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
-    /// The item.
-    pub item: ItemId,
-    /// Where in its text.
-    pub span: crate::Span,
-    /// Why.
-    pub parts: crate::ScoreParts,
-}

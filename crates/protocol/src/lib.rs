@@ -16,7 +16,7 @@ mod work;
 
 pub use answer::{Answer, Citation, Cut, Hit, ScoreParts, Span, TokenCounts};
 pub use conversation::{
-    After, Attached, Attachment, Draft, Feedback, Found, Kept, Name, Said, SessionChange, Thumb, Turn, Within,
+    After, Attached, Attachment, Draft, Feedback, Found, Name, Said, SessionChange, Thumb, Turn, Within,
 };
 pub use disclosure::{Asking, Verdict};
 pub use event::{Event, Progress, Reply, Unit};

@@ -148,6 +148,9 @@ pub struct ForgetReport {
     pub chunks: u64,
     /// Stored answers that quoted them.
     pub answers: u64,
+    /// Messages of the time or the conversation that was to be forgotten.
+    #[serde(default)]
+    pub messages: u64,
     /// Whether it was done (a preview says false).
     pub done: bool,
 }

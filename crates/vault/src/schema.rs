@@ -4,7 +4,11 @@ use crate::VaultError;
 use rusqlite::Connection;
 
 /// Each step, in order; a database of version N has had the first N.
-const STEPS: [&str; 2] = [include_str!("schema/0001_base.sql"), include_str!("schema/0002_ledger_guard.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("schema/0001_base.sql"),
+    include_str!("schema/0002_ledger_guard.sql"),
+    include_str!("schema/0003_conversations.sql"),
+];
 
 /// The version this program writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;

@@ -49,6 +49,47 @@ fn an_older_schema_is_brought_up_to_date_in_one_step() {
 }
 
 #[test]
+fn what_was_said_before_conversations_branched_becomes_one_chain() {
+    let (_dir, home) = home();
+    create::build_version(&home, "Ada", &words(), 2).unwrap();
+    {
+        let ring = SlotFile::load(&home).unwrap().file.unlock(&Secret::Words(words()), &OsKeychain).unwrap();
+        let db = crate::db::connect(&home.db(), &ring.bundle.database[0].key).unwrap().unwrap();
+        db.execute_batch(
+            "INSERT INTO sessions (n, id, title, created, updated) VALUES
+                (1, x'01010101010101010101010101010101', 'first', 1, 9),
+                (2, x'02020202020202020202020202020202', 'second', 2, 8),
+                (3, x'03030303030303030303030303030303', 'none', 3, 3);
+             INSERT INTO messages (n, id, session, role, at, stats, text) VALUES
+                (1, x'11111111111111111111111111111111', 1, 'user', 1, NULL, 'one'),
+                (2, x'12121212121212121212121212121212', 2, 'user', 2, NULL, 'elsewhere'),
+                (5, x'15151515151515151515151515151515', 1, 'assistant', 3,
+                 '{\"how\":\"generated\",\"tokens\":{\"prompt\":1,\"cached\":0,\"generated\":2},\"tokens_per_s\":3.5}', 'two'),
+                (6, x'16161616161616161616161616161616', 1, 'user', 4, NULL, 'three');",
+        )
+        .unwrap();
+    }
+    let vault = open(&home).unwrap();
+    let session = |n: u8| hinet_protocol::SessionId(uuid::Uuid::from_bytes([n; 16]));
+    vault
+        .read(|r| -> Outcome {
+            let said = r.messages(session(1))?;
+            assert_eq!(said.iter().map(|m| m.text.as_str()).collect::<Vec<_>>(), ["one", "two", "three"]);
+            assert_eq!((said[0].parent, said[1].parent, said[2].parent), (None, Some(said[0].id), Some(said[1].id)));
+            assert_eq!(said[1].stats.as_ref().map(|stats| stats.how.as_str()), Some("generated"));
+            assert_eq!((r.messages(session(2))?.len(), r.messages(session(3))?.len()), (1, 0));
+            let lines = r.sessions()?;
+            assert_eq!(
+                lines.iter().map(|l| (l.messages, l.created, l.pinned)).collect::<Vec<_>>(),
+                [(3, 1, false), (1, 2, false), (0, 3, false)]
+            );
+            Ok(())
+        })
+        .unwrap();
+    assert!(vault.check().iter().all(|f| f.ok), "{:?}", vault.check());
+}
+
+#[test]
 fn a_newer_schema_is_refused_untouched() {
     let (_dir, home) = home();
     let vault = make(&home);

@@ -3,7 +3,7 @@
 
 mod testkit;
 
-use hinet_protocol::{Hash, ItemId, Role, SessionId, SourceId, Span};
+use hinet_protocol::{After, Draft, Feedback, Hash, ItemId, Role, SessionId, SourceId, Span};
 use hinet_vault::records::{ChunkDraft, LeafDraft};
 use hinet_vault::{Home, Vault};
 use std::fs;
@@ -62,10 +62,21 @@ fn plant(vault: &Vault, source: SourceId) -> (ItemId, SessionId) {
             tx.put_vectors(Hash([4; 32]), &vectors)?;
             tx.ledger_append(b"ingest", Hash([9; 32]), &[leaf])?;
             tx.put_session(session, &PLANTED[1][..10], 50)?;
-            tx.put_message(session, &message(Role::User, &format!("about {}?", PLANTED[1]), 50, None))?;
+            let question = message(Role::User, &format!("about {}?", PLANTED[1]), 50, None);
+            tx.put_message(session, &question, After::Head)?;
             let mut answer = message(Role::Assistant, PLANTED[0], 51, Some(row.id));
             answer.citations[0].text = PLANTED[2].into();
-            tx.put_message(session, &answer)
+            tx.put_message(session, &answer, After::Head)?;
+            // Typed, and never sent; and an answer that cites nothing, as the owner would have had it.
+            let text = format!("so {} then", PLANTED[0].to_uppercase());
+            tx.put_draft(&Draft { session: None, text }, 52)?;
+            let other = SessionId::new();
+            tx.put_session(other, "other", 50)?;
+            tx.put_draft(&Draft { session: Some(other), text: PLANTED[2].into() }, 52)?;
+            let plain = message(Role::Assistant, "hello", 50, None);
+            tx.put_message(other, &plain, After::Head)?;
+            let edited = Some(format!("rather: {}", PLANTED[1]));
+            tx.put_feedback(plain.id, &Feedback { edited, ..Feedback::default() }, 52)
         })
         .unwrap();
     (row.id, session)
@@ -87,7 +98,8 @@ fn what_was_forgotten_is_in_no_page_and_no_log() {
         .write(|tx| -> Outcome {
             assert_eq!(tx.delete_item(item)?, 3);
             assert_eq!(tx.delete_answers_citing(item)?, 1);
-            assert_eq!(tx.delete_messages_containing(&[PLANTED[1].to_uppercase()])?, 1);
+            let needles = [PLANTED[0].into(), PLANTED[1].to_uppercase(), PLANTED[2].into()];
+            assert_eq!(tx.delete_messages_containing(&needles)?, 1);
             Ok(())
         })
         .unwrap();
@@ -98,6 +110,8 @@ fn what_was_forgotten_is_in_no_page_and_no_log() {
     vault
         .read(|r| -> Outcome {
             assert!(r.messages(session)?.is_empty());
+            assert!(r.drafts()?.is_empty());
+            assert_eq!(r.sessions()?.iter().map(|line| line.title.as_str()).collect::<Vec<_>>(), ["other"]);
             assert_eq!(r.ledger_leaves(0)?[0].body, None);
             assert_eq!(r.counts()?.items, 80);
             // The index is told by chunk and item id alone.
@@ -124,7 +138,7 @@ fn an_older_version_of_an_item_is_scrubbed_too() {
             (row.text, row.title, row.key) = ("harmless".into(), "t".into(), "/k".into());
             tx.put_item(&row, &testkit::whole("harmless"))?;
             tx.erase_leaves_of(id)?;
-            assert_eq!(tx.delete_messages_between(0, 1000)?, 2);
+            assert_eq!(tx.delete_messages_between(0, 1000)?, 3);
             Ok(())
         })
         .unwrap();
@@ -157,7 +171,7 @@ fn answers_that_may_repeat_a_forgotten_one_go_with_it() {
             tx.put_session(one, "one", 1)?;
             tx.put_session(other, "other", 1)?;
             for (at, (session, role, text, cites, _)) in said.iter().enumerate() {
-                tx.put_message(*session, &message(*role, text, at as i64, *cites))?;
+                tx.put_message(*session, &message(*role, text, at as i64, *cites), After::Head)?;
             }
             assert_eq!(tx.delete_answers_citing(gone.id)?, 2);
             let mut left = tx.messages(one)?;

@@ -3,7 +3,7 @@
 
 mod testkit;
 
-use hinet_protocol::{GrantId, Hash, ItemId, Role, SessionId, SourceState, Span};
+use hinet_protocol::{After, GrantId, Hash, ItemId, Role, SessionId, SourceState, Span};
 use hinet_vault::VaultError;
 use hinet_vault::records::{ChunkDraft, ItemRow, LeafDraft};
 use testkit::{Outcome, create, item, message, source, whole};
@@ -137,15 +137,19 @@ fn conversations_keep_citations_and_forget() {
     let vault = create(dir.path());
     let (a, b, cited) = (SessionId::new(), SessionId::new(), ItemId::new());
     let question = message(Role::User, "Where is the harbour?", 100, None);
-    let answer = message(Role::Assistant, "In the north.", 101, Some(cited));
+    let mut answer = message(Role::Assistant, "In the north.", 101, Some(cited));
+    answer.parent = Some(question.id);
     vault
         .write(|tx| -> Outcome {
             tx.put_session(a, "Where is the harb…", 100)?;
-            tx.put_message(a, &question)?;
-            tx.put_message(a, &answer)?;
+            tx.put_message(a, &question, After::Head)?;
+            tx.put_message(a, &answer, After::Head)?;
             tx.put_session(b, "Other", 200)?;
-            tx.put_message(b, &message(Role::User, "something ELSE", 200, None))?;
-            assert!(matches!(tx.put_message(SessionId::new(), &question), Err(VaultError::Missing { .. })));
+            tx.put_message(b, &message(Role::User, "something ELSE", 200, None), After::Head)?;
+            assert!(matches!(
+                tx.put_message(SessionId::new(), &question, After::Head),
+                Err(VaultError::Missing { .. })
+            ));
             Ok(())
         })
         .unwrap();
@@ -158,7 +162,7 @@ fn conversations_keep_citations_and_forget() {
             assert_eq!(tx.messages(a)?, std::slice::from_ref(&question));
             assert_eq!(tx.delete_messages_containing(&["Something else".into(), String::new()])?, 1);
             assert_eq!(tx.sessions()?.iter().map(|s| s.id).collect::<Vec<_>>(), [a]);
-            tx.put_message(a, &message(Role::User, "more", 300, None))?;
+            tx.put_message(a, &message(Role::User, "more", 300, None), After::Head)?;
             assert_eq!(tx.delete_messages_between(100, 101)?, 1);
             // The title came from the message that went.
             assert_eq!(tx.sessions()?[0].title, "");

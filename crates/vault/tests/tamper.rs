@@ -3,7 +3,7 @@
 
 mod testkit;
 
-use hinet_protocol::{Hash, Role, SessionId};
+use hinet_protocol::{After, Hash, Role, SessionId};
 use hinet_vault::records::LeafDraft;
 use hinet_vault::{Evidence, Home, Secret, Vault, VaultError};
 use std::fs;
@@ -30,7 +30,7 @@ fn fill(vault: &Vault, from: i64, to: i64) {
                 tx.ledger_append(b"entry", Hash([n as u8; 32]), &[leaf])?;
                 let session = SessionId::new();
                 tx.put_session(session, "t", n)?;
-                tx.put_message(session, &message(Role::User, &text, n, None))
+                tx.put_message(session, &message(Role::User, &text, n, None), After::Head)
             })
             .unwrap();
     }

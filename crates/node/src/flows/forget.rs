@@ -8,11 +8,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use hinet_consent::{EntryKind, Note};
-use hinet_vault::records::SourceRow;
+use hinet_vault::records::{SourceRow, Tx};
 
 use crate::failure::NodeError;
-use crate::flows::{background, ingest, sources, status};
-use crate::protocol::{Event, ForgetReport, ForgetTarget, ItemId};
+use crate::flows::{background, conversations, ingest, sources, status};
+use crate::protocol::{Event, ForgetReport, ForgetTarget, ItemId, SessionId};
 use crate::state::{Node, now};
 
 /// Set while a forget has deleted rows but not yet rewritten what held them.
@@ -28,6 +28,8 @@ struct Affected {
     source: Option<SourceRow>,
     /// Messages said in this time go too.
     time: Option<(i64, i64)>,
+    /// This conversation goes.
+    session: Option<SessionId>,
 }
 
 /// [`crate::protocol::Op::Forget`].
@@ -81,23 +83,22 @@ fn resolve(node: &Node, target: &ForgetTarget) -> Result<Affected, NodeError> {
             // A file that was handed over by itself is its source: nothing would be left of it but its name.
             let sources = node.vault.read(|r| r.sources())?;
             let source = row.and_then(|row| sources.into_iter().find(|s| s.id == row.source && s.path == row.key));
-            Affected { items: vec![*item], source, time: None }
+            Affected { items: vec![*item], source, time: None, session: None }
         }
         ForgetTarget::Source { source } => {
             let row = sources::row(node, *source)?;
             let items = node.vault.read(|r| r.items_of(*source))?.into_iter().map(|item| item.id).collect();
-            Affected { items, source: Some(row), time: None }
+            Affected { items, source: Some(row), time: None, session: None }
         }
         ForgetTarget::Session { session } => {
-            return Err(NodeError::said(
-                crate::protocol::ErrorKind::Failed,
-                format!("The conversation {session} cannot be forgotten yet."),
-                "",
-            ));
+            if node.vault.read(|r| r.session(*session))?.is_none() {
+                return Err(conversations::unknown(*session));
+            }
+            Affected { items: Vec::new(), source: None, time: None, session: Some(*session) }
         }
         ForgetTarget::Time { from, to } => {
             let items = node.vault.read(|r| r.items_between(*from, *to))?;
-            Affected { items, source: None, time: Some((*from, *to)) }
+            Affected { items, source: None, time: Some((*from, *to)), session: None }
         }
     })
 }
@@ -113,6 +114,17 @@ fn quotable(node: &Node, items: &[ItemId]) -> Result<Vec<String>, NodeError> {
     Ok(sentences.into_iter().collect())
 }
 
+/// What items may be called where they were attached to a message.
+fn names(tx: &Tx<'_>, items: &[ItemId]) -> Result<Vec<String>, NodeError> {
+    let mut names = Vec::new();
+    for item in items {
+        let Some(head) = tx.item_head(*item)? else { continue };
+        let file = std::path::Path::new(&head.key).file_name().map(|name| name.to_string_lossy().into_owned());
+        names.extend([head.title, head.key].into_iter().chain(file));
+    }
+    Ok(names)
+}
+
 fn preview(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
     node.vault.read(|r| {
         let mut report = ForgetReport { items: affected.items.len() as u64, ..ForgetReport::default() };
@@ -121,6 +133,12 @@ fn preview(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> 
         }
         for item in &affected.items {
             report.answers += r.answers_citing(*item)?;
+        }
+        if let Some((from, to)) = affected.time {
+            report.messages = r.messages_between(from, to)?;
+        }
+        if let Some(session) = affected.session {
+            report.messages = r.session(session)?.map_or(0, |line| line.messages);
         }
         Ok::<_, NodeError>(report)
     })
@@ -143,12 +161,17 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
     let mut report = ForgetReport { items: affected.items.len() as u64, done: true, ..ForgetReport::default() };
     node.vault.write(|tx| {
         // The entry says how much, never what: what is forgotten must not live on in the ledger.
-        let body = match affected.items.len() {
-            1 => "one item was forgotten at the owner's word".to_owned(),
-            n => format!("{n} items were forgotten at the owner's word"),
+        let body = match (affected.session, affected.items.len()) {
+            (Some(session), _) => match tx.session(session)?.map_or(0, |line| line.messages) {
+                1 => "a conversation of one message was forgotten at the owner's word".to_owned(),
+                n => format!("a conversation of {n} messages was forgotten at the owner's word"),
+            },
+            (None, 1) => "one item was forgotten at the owner's word".to_owned(),
+            (None, n) => format!("{n} items were forgotten at the owner's word"),
         };
         node.consent.record(tx, EntryKind::Forget, vec![Note { item: None, body }], now())?;
         tx.set_meta(UNFINISHED, "1")?;
+        tx.erase_attached(&names(tx, &affected.items)?)?;
         for item in &affected.items {
             report.answers += tx.delete_answers_citing(*item)?;
             report.chunks += tx.delete_item(*item)?;
@@ -156,7 +179,10 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
         report.answers += tx.delete_messages_containing(&quotes)?;
         node.consent.erase_mentions(tx, &mentions)?;
         if let Some((from, to)) = affected.time {
-            report.answers += tx.delete_messages_between(from, to)?;
+            report.messages = tx.delete_messages_between(from, to)?;
+        }
+        if let Some(session) = affected.session {
+            report.messages = tx.delete_session(session)?;
         }
         match &affected.source {
             // The whole source goes, and its grant with the path it names.

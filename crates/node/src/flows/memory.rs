@@ -1,9 +1,9 @@
-//! Looking into the memory: search, items, counts, conversations.
+//! Looking into the memory: search, items, counts.
 
 use hinet_index::Query;
 
 use crate::failure::NodeError;
-use crate::protocol::{ErrorKind, Event, Hit, ItemId, ItemView, SessionId};
+use crate::protocol::{ErrorKind, Event, Hit, ItemId, ItemView};
 use crate::state::{Node, now};
 
 /// Most hits a search gives.
@@ -72,14 +72,4 @@ pub(crate) fn show(node: &Node, item: ItemId) -> Result<Event, NodeError> {
 /// [`crate::protocol::Op::Stats`].
 pub(crate) fn stats(node: &Node) -> Result<Event, NodeError> {
     Ok(Event::Stats { stats: node.vault.read(|r| r.counts())? })
-}
-
-/// [`crate::protocol::Op::Sessions`].
-pub(crate) fn sessions(node: &Node) -> Result<Event, NodeError> {
-    Ok(Event::Sessions { sessions: node.vault.read(|r| r.sessions())? })
-}
-
-/// [`crate::protocol::Op::Messages`].
-pub(crate) fn messages(node: &Node, session: SessionId) -> Result<Event, NodeError> {
-    Ok(Event::Messages { messages: node.vault.read(|r| r.messages(session))? })
 }

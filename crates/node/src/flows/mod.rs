@@ -3,9 +3,13 @@
 pub(crate) mod background;
 pub(crate) mod chat;
 pub(crate) mod consent;
+pub(crate) mod conversations;
 pub(crate) mod doctor;
+pub(crate) mod feedback;
+pub(crate) mod finding;
 pub(crate) mod forget;
 pub(crate) mod ingest;
 pub(crate) mod memory;
 pub(crate) mod sources;
 pub(crate) mod status;
+pub(crate) mod typing;

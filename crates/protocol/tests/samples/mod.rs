@@ -363,7 +363,7 @@ fn reports() -> Vec<Event> {
                 cited: 2,
             }),
         },
-        Event::Forgotten { report: ForgetReport { items: 1, chunks: 2, answers: 3, done: true } },
+        Event::Forgotten { report: ForgetReport { items: 1, chunks: 2, answers: 3, messages: 4, done: true } },
         Event::Stats { stats },
         Event::Grants { grants: grants() },
         Event::Ledger { lines: vec![line] },

@@ -1,7 +1,9 @@
 //! How ids, hashes and the protocol's small enums lie in columns.
 
 use crate::VaultError;
-use hinet_protocol::{GrantId, Hash, ItemId, MessageId, Role, SessionId, SourceId, SourceKind, SourceState, Trust};
+use hinet_protocol::{
+    GrantId, Hash, ItemId, MessageId, Role, SessionId, SourceId, SourceKind, SourceState, Thumb, Trust,
+};
 use rusqlite::Row;
 use rusqlite::types::Type;
 use uuid::Uuid;
@@ -85,4 +87,5 @@ pub(super) trait Word {
 words!(SourceKind, source_kind, Folder = "folder", Import = "import");
 words!(SourceState, source_state, Active = "active", Paused = "paused", Missing = "missing");
 words!(Trust, trust, Untrusted = "untrusted", Own = "own");
+words!(Thumb, thumb, Up = "up", Down = "down");
 words!(Role, role, User = "user", Assistant = "assistant");

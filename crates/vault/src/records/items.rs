@@ -178,6 +178,7 @@ impl Tx<'_> {
     pub fn delete_item(&self, item: ItemId) -> Result<u64, VaultError> {
         let chunks = self.drop_chunks(item)?;
         self.db.prepare_cached("DELETE FROM items WHERE id = ?1")?.execute([item.raw()])?;
+        self.db.prepare_cached("DELETE FROM message_recalled WHERE item = ?1")?.execute([item.raw()])?;
         self.erase_leaves_of(item)?;
         Ok(chunks)
     }

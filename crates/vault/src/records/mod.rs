@@ -1,16 +1,22 @@
 //! What is stored, as plain rows, and the two ways to get at it: [`Reader`], a snapshot, and [`Tx`], which can also
 //! write. The vault gives rows no meaning: what a grant allows or a ledger entry says is decided above.
 
-mod chats;
 mod chunks;
 mod columns;
+mod drafts;
+mod feedback;
+mod forgetting;
 mod items;
 mod ledger;
+mod messages;
 mod rows;
+mod sessions;
 mod sources;
+mod tree;
 mod vectors;
 
 pub use ledger::{EntryRow, LeafDraft, LeafRow};
+pub use messages::MessageLine;
 pub use rows::{ChunkDraft, ChunkRow, ChunkView, ItemHead, ItemRow, QueueRow, SourceRow};
 
 use crate::VaultError;

@@ -11,7 +11,7 @@ const HISTORY_SHARE: f32 = 0.25;
 /// Share of the context that the owner's message may take.
 const MESSAGE_SHARE: f32 = 0.4;
 /// Earlier messages that are looked at.
-const HISTORY_MAX: usize = 12;
+pub(super) const HISTORY_MAX: usize = 12;
 
 /// Tokens of the prompt's own words, and the chat template's around them, at most.
 const PROMPT_WORDS: usize = 120;

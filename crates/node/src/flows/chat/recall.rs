@@ -4,7 +4,7 @@ use hinet_index::read::{Evidence, Intent, Question, sentences, weigh};
 
 use super::{Node, memory};
 use crate::failure::NodeError;
-use crate::protocol::{Hit, Message, Role};
+use crate::protocol::{Hit, Message, Role, Turn};
 
 /// Hits looked at for one question.
 const LOOKED_AT: usize = 12;
@@ -55,8 +55,16 @@ fn leans(text: &str, question: &Question) -> bool {
 }
 
 /// Searches the memory for a message.
-pub(super) async fn recall(node: &Node, text: &str, history: &[Message]) -> Result<Recalled, NodeError> {
+pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &Turn) -> Result<Recalled, NodeError> {
     let mut question = Question::read(text);
+    // The owner wants the memory left alone: what would have been asked of it is talked about instead.
+    if turn.forgo {
+        if question.intent == Intent::Recall {
+            question.intent = Intent::Converse;
+        }
+        let follows = question.intent == Intent::Converse && !history.is_empty();
+        return Ok(Recalled { question, hits: Vec::new(), evidence: Vec::new(), near: Vec::new(), follows });
+    }
     // "And when is it back?" has no word of its own to search for, and yet asks the memory.
     let leaning = leans(text, &question);
     if !history.is_empty() && text.contains('?') && leaning {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::prompt;
-use super::{ChatParams, Citation, Cut, Event, Message, Node, Recalled, Sink, TokenCounts};
+use super::{Asked, ChatParams, Citation, Cut, Event, Message, Node, Recalled, Sink, TokenCounts};
 use crate::failure::NodeError;
 use crate::mind::Spoken;
 use crate::protocol::{Hit, Span};
@@ -17,6 +17,11 @@ use crate::protocol::{Hit, Span};
 const ANSWER_TOKENS: usize = 96;
 /// Readings, of as many passages as the anchor reads at once, before the best passage is quoted.
 const TRIES: usize = 2;
+
+/// Temperature of an answer that is made again, at least: a greedy one would only be the same once more.
+const AGAIN_TEMPERATURE: f32 = 0.7;
+/// Tokens below this share of the best one's probability are not tried then either.
+const AGAIN_MIN_P: f32 = 0.1;
 
 /// What icore says of itself: true whatever model answers.
 const ABOUT: &str = include_str!("../../../../../prompts/about.md");
@@ -42,6 +47,7 @@ struct Turn<'a> {
     text: &'a str,
     history: &'a [Message],
     params: &'a ChatParams,
+    again: bool,
     sink: &'a Sink,
     cancel: &'a CancellationToken,
 }
@@ -49,16 +55,15 @@ struct Turn<'a> {
 /// Answers one message.
 pub(super) async fn answer(
     node: &Node,
-    text: &str,
-    history: &[Message],
+    asked: &Asked,
     recalled: &Recalled,
-    params: &ChatParams,
     sink: &Sink,
     cancel: &CancellationToken,
 ) -> Result<Reply, NodeError> {
+    let Asked { text, params, again, .. } = asked;
     // A small reader is led astray by earlier turns it does not need.
-    let history = if recalled.follows { history } else { &[] };
-    let turn = Turn { node, text, history, params, sink, cancel };
+    let history = if recalled.follows { &asked.history[..] } else { &[] };
+    let turn = Turn { node, text, history, params, again: *again, sink, cancel };
     match recalled.question.intent {
         Intent::Recall => {}
         Intent::Converse | Intent::Greet => return talk(&turn).await,
@@ -151,12 +156,14 @@ fn cite(hit: &Hit) -> Citation {
 }
 
 /// What the caller asked for, else the anchor's own defaults; reading a passage has one right answer, so it is greedy.
-fn sampling(params: &ChatParams, defaults: &SamplingDefaults, from_memory: bool) -> Sampling {
+/// An answer that is made again is drawn more freely; what it says is held against its passage all the same.
+fn sampling(params: &ChatParams, defaults: &SamplingDefaults, from_memory: bool, again: bool) -> Sampling {
     let talk = |value: f32, memory: f32| if from_memory { memory } else { value };
+    let freely = |value: f32, least: f32| if again { value.max(least) } else { value };
     Sampling {
-        temperature: params.temperature.unwrap_or(talk(defaults.temperature, 0.0)),
+        temperature: params.temperature.unwrap_or(freely(talk(defaults.temperature, 0.0), AGAIN_TEMPERATURE)),
         top_p: params.top_p.unwrap_or(talk(defaults.top_p, 1.0)),
-        min_p: params.min_p.unwrap_or(talk(defaults.min_p, 0.0)),
+        min_p: params.min_p.unwrap_or(freely(talk(defaults.min_p, 0.0), AGAIN_MIN_P)),
         repeat_penalty: params.repeat_penalty.unwrap_or(talk(defaults.repeat_penalty, 1.0)),
         seed: params.seed.unwrap_or(0),
         max_tokens: params.max_tokens.unwrap_or(if from_memory { ANSWER_TOKENS } else { defaults.max_tokens }),
@@ -167,7 +174,7 @@ fn sampling(params: &ChatParams, defaults: &SamplingDefaults, from_memory: bool)
 /// One generation, streamed.
 async fn say(turn: &Turn<'_>, passages: &[&Hit]) -> Result<(Spoken, Vec<Cut>), NodeError> {
     let about = turn.node.mind.about().await?;
-    let mut sampling = sampling(turn.params, &about.sampling, !passages.is_empty());
+    let mut sampling = sampling(turn.params, &about.sampling, !passages.is_empty(), turn.again);
     // An answer may take half of what can be held; the rest is for what it is made from.
     sampling.max_tokens = sampling.max_tokens.min(about.context / 2);
     let reserved = sampling.max_tokens + 64;
@@ -185,4 +192,23 @@ async fn say(turn: &Turn<'_>, passages: &[&Hit]) -> Result<(Spoken, Vec<Cut>), N
     // All words are out before anything is said about them.
     let _ = streaming.await;
     Ok((spoken, built.cut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_made_again_is_drawn_where_the_first_was_greedy() {
+        let (defaults, nothing_asked) = (SamplingDefaults::default(), ChatParams::default());
+        assert_eq!(sampling(&nothing_asked, &defaults, true, false).temperature, 0.0);
+        let again = sampling(&nothing_asked, &defaults, true, true);
+        assert_eq!((again.temperature, again.min_p), (AGAIN_TEMPERATURE, AGAIN_MIN_P));
+        // What is asked for holds, also when it is greedy.
+        let asked = ChatParams { temperature: Some(0.0), seed: Some(7), ..ChatParams::default() };
+        let again = sampling(&asked, &defaults, true, true);
+        assert_eq!((again.temperature, again.seed), (0.0, 7));
+        let warm = SamplingDefaults { temperature: 0.9, ..defaults };
+        assert_eq!(sampling(&nothing_asked, &warm, false, true).temperature, 0.9);
+    }
 }

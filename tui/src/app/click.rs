@@ -8,6 +8,7 @@ use super::effect::Effect;
 use super::gate::Gate;
 use super::keymap::Action;
 use super::keys;
+use super::mention;
 use super::overlay::Overlay;
 use super::pane::recalled::Passage;
 use super::pane::{chat, consent, face, memory, recalled, sources};
@@ -56,6 +57,11 @@ pub fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     if areas.notice.contains(at) {
         state.notices.pop_front();
         return vec![];
+    }
+    if state.tab == Tab::Chat
+        && let Some(index) = mention::at(state, &areas, column, row)
+    {
+        return mention::take(state, index, true);
     }
     if state.tab == Tab::Chat
         && let Some(index) = slash::at(state, &areas, column, row)

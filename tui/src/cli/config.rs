@@ -9,8 +9,9 @@ use super::end::End;
 
 const EXAMPLES: &str = "\
 Examples:
-  icore config show > \"$(icore config path)\"     start from the defaults, all as comments
-  icore config check                            what is wrong with it, in sentences
+  mkdir -p ~/.config/icore
+  icore config show > ~/.config/icore/config.toml     start from the defaults, all as comments
+  icore config check                                  what is wrong with it, in sentences
 
 ICORE_CONFIG names another file.";
 

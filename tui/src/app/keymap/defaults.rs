@@ -85,7 +85,7 @@ const EVERYWHERE: &[Default] = {
         bind(E, &[key(KeyCode::BackTab)], A::PreviousFocus, "", "the part before"),
         bind(E, &[key(KeyCode::Esc)], A::Back, "", "stop the answer, close what is open, go back to the chat"),
         bind(E, &[ctrl('b')], A::Side, "", "show or hide what was recalled"),
-        bind(E, &[f(9)], A::Mouse, "", "wheel on or off (off: the terminal selects; Shift+drag selects either way)"),
+        bind(E, &[f(9)], A::Mouse, "", "mouse on or off (off: the terminal selects; Shift+drag selects either way)"),
         bind(E, &[ctrl('l')], A::Redraw, "", "draw the screen anew"),
         bind(E, &[ctrl('q')], A::Quit, "quit", "quit"),
         bind(E, &[ctrl('c')], A::Interrupt, "", "stop the answer; twice: quit"),

@@ -10,9 +10,9 @@
 use std::ops::Range;
 
 /// From this size on a piece is cut before any line that begins at the margin.
-const SOFT_BYTES: usize = 8 * 1024;
+const SOFT_BYTES: usize = 4 * 1024;
 /// From this size on a piece is cut after any line, and a line is cut anywhere.
-const HARD_BYTES: usize = 16 * 1024;
+const HARD_BYTES: usize = 8 * 1024;
 /// How far back a space is looked for, where a line must be cut.
 const SPACE_BYTES: usize = 256;
 

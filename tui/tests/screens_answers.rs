@@ -25,6 +25,13 @@ fn asked(state: &mut State, text: &str) {
     reply(state, tag, Event::ChatDone { answer: Box::new(answer(text, "generated")) });
 }
 
+/// The panes alone: the bars and the input are others' screens.
+fn panes(state: &State) -> String {
+    let screen = screen(state);
+    let lines: Vec<&str> = screen.lines().collect();
+    lines[1..lines.len() - 3].join("\n")
+}
+
 /// What the loop does after a frame.
 fn paint(state: &mut State) {
     draw(state);
@@ -38,7 +45,7 @@ fn styles(state: &State) -> String {
     let buffer = draw(state);
     let mut known = Vec::new();
     let mut out = String::new();
-    for y in 0..buffer.area.height {
+    for y in 1..buffer.area.height - 3 {
         let mut line = String::new();
         for x in 0..buffer.area.width {
             let cell = &buffer[(x, y)];
@@ -68,10 +75,10 @@ fn an_answer_in_markdown() {
         let mut state = opened(width, height);
         asked(&mut state, ANSWER);
         paint(&mut state);
-        insta::assert_snapshot!(format!("answer@{width}x{height}"), screen(&state));
+        insta::assert_snapshot!(format!("answer@{width}x{height}"), panes(&state));
         if height == 24 {
             press(&mut state, KeyCode::PageUp);
-            insta::assert_snapshot!(format!("answer-above@{width}x{height}"), screen(&state));
+            insta::assert_snapshot!(format!("answer-above@{width}x{height}"), panes(&state));
         }
     }
 }
@@ -108,7 +115,7 @@ fn an_unfinished_answer() {
         let cut = ANSWER.find("879").unwrap();
         reply(&mut state, tag, Event::ChatReset);
         reply(&mut state, tag, Event::ChatDelta { text: ANSWER[..cut].into() });
-        insta::assert_snapshot!(format!("answer-streaming@{width}x{height}"), screen(&state));
+        insta::assert_snapshot!(format!("answer-streaming@{width}x{height}"), panes(&state));
     }
 }
 
@@ -144,7 +151,7 @@ fn versions_attachments_and_opinions() {
     said.onward = 2;
     let mut state = opened(80, 24);
     opened_with(&mut state, vec![asked, said]);
-    insta::assert_snapshot!("answer-versions@80x24", screen(&state));
+    insta::assert_snapshot!("answer-versions@80x24", panes(&state));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! painted beside the screen, and fills in what came of it. Code that still grows is asked for again only when it has
 //! grown by a good part, and keeps the colours it has meanwhile.
 
-use super::layout::Code;
+use super::code::Code;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};

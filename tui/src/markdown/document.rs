@@ -3,8 +3,9 @@
 //! What is finished is laid out once. Only the open piece at the end is done again when words are added, and of an open
 //! code fence only its last line, so that the cost of a word does not grow with the text before it.
 
+use super::code::{self, Code};
 use super::ink::{CodeAt, Ink, Row};
-use super::layout::{self, Code, Counts, Source, Wish};
+use super::layout::{self, Counts, Source, Wish};
 use super::split::{Carry, Piece, Rest, Splitter, is_undecided};
 use crate::text;
 use std::ops::Range;
@@ -115,8 +116,8 @@ impl Document {
                 if !self.rows.is_empty() && layout::blank_before(text, line.start) {
                     self.rows.push(Row { source: line.start..line.start, ..Row::default() });
                 }
-                let language = layout::language(&text[info]);
-                let rule = layout::open_rule(&language, wish.columns, self.codes.len());
+                let language = code::language(&text[info]);
+                let rule = code::open_rule(&language, wish.columns, self.codes.len());
                 self.rows.push(Row { source: line, ..rule });
                 self.codes.push(Code { language, ..Code::default() });
             }
@@ -137,10 +138,10 @@ impl Document {
                     code.marked = (start, place(last).min(code.text.len()));
                 }
                 let block = self.codes.len() - 1;
-                self.rows.extend(layout::code_rows(&cleaned, from, line, wish.columns, block));
+                self.rows.extend(code::code_rows(&cleaned, from, line, wish.columns, block));
             }
             Piece::Closed(line) => {
-                let rule = layout::close_rule(wish.columns, self.codes.len().saturating_sub(1));
+                let rule = code::close_rule(wish.columns, self.codes.len().saturating_sub(1));
                 self.rows.push(Row { source: line, ..rule });
             }
         }

@@ -104,8 +104,8 @@ fn push(runs: &mut Vec<Run>, from: usize, to: usize, shade: Shade) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::markdown::code::Code;
     use crate::markdown::colours::Colours;
-    use crate::markdown::layout::Code;
 
     fn parts(language: &str, code: &str) -> Vec<(String, Shade)> {
         let mut colours = Colours::default();

@@ -3,8 +3,9 @@
 //! What stands in quotations and lists carries the marks of them in front of every line. Deep nesting stops standing in
 //! further at half the width, so that there is always room for words.
 
+use super::code::{Code, close_rule, code_rows, language, open_rule};
 use super::flow::Flow;
-use super::ink::{CodeAt, Ink, Kind, Row};
+use super::ink::{Ink, Kind, Row};
 use super::table::{self, Table};
 use crate::text;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
@@ -14,8 +15,6 @@ use std::ops::Range;
 const ADDRESS_COLUMNS_MAX: usize = 32;
 /// Columns the words have at least, before nesting stops standing in further.
 const WORDS_COLUMNS_MIN: usize = 10;
-/// In front of a line of code that goes on with the line above.
-const GOES_ON: &str = "↪ ";
 
 /// How a text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +25,6 @@ pub struct Wish {
     pub breaks: bool,
     /// The bytes of the text that are marked, from and to.
     pub mark: (usize, usize),
-}
-
-/// A block of code as the layout found it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Code {
-    /// The language it names, or nothing.
-    pub language: String,
-    /// The code, made harmless.
-    pub text: String,
-    /// The bytes of it that are marked, from and to.
-    pub marked: (usize, usize),
 }
 
 /// Counts that go on from piece to piece.
@@ -504,55 +492,6 @@ impl Walk<'_> {
         self.codes.push(Code { language, text: code.to_owned(), marked });
         self.fresh = false;
     }
-}
-
-/// The line above code.
-pub(super) fn open_rule(language: &str, columns: usize, block: usize) -> Row {
-    let said = if language.is_empty() { "──".to_owned() } else { format!("── {} ", text::fit(language, 24)) };
-    let fill = columns.saturating_sub(text::width(&said));
-    let said = text::cut_raw(&(said + &"─".repeat(fill)), columns);
-    Row { pieces: vec![(said, Ink::of(Kind::Aside))], source: 0..0, code: Some(CodeAt { block, from: None }) }
-}
-
-/// The line below code.
-pub(super) fn close_rule(columns: usize, block: usize) -> Row {
-    let pieces = vec![("─".repeat(columns), Ink::of(Kind::Aside))];
-    Row { pieces, source: 0..0, code: Some(CodeAt { block, from: None }) }
-}
-
-/// The rows of one cleaned line of code, `from` its place in the whole code.
-pub(super) fn code_rows(line: &str, from: usize, source: Range<usize>, columns: usize, block: usize) -> Vec<Row> {
-    let mark = if columns > 8 { GOES_ON } else { "" };
-    let mut out = Vec::new();
-    let mut start = 0;
-    loop {
-        let room = if out.is_empty() { columns } else { columns - text::width(mark) };
-        let mut piece = text::cut_raw(&line[start..], room);
-        let mut end = start + piece.len();
-        if piece.is_empty() && start < line.len() {
-            // Not even one character fits: show that there is one.
-            end = line[start..].chars().next().map_or(line.len(), |c| start + c.len_utf8());
-            piece = "…".into();
-        }
-        let mut pieces = Vec::with_capacity(2);
-        if !out.is_empty() && !mark.is_empty() {
-            pieces.push((mark.to_owned(), Ink::of(Kind::Aside)));
-        }
-        pieces.push((piece, Ink::of(Kind::Code)));
-        let at = (source.start + start).min(source.end)..(source.start + end).min(source.end);
-        let at = if end == line.len() { at.start..source.end } else { at };
-        out.push(Row { pieces, source: at, code: Some(CodeAt { block, from: Some(from + start) }) });
-        start = end;
-        if start >= line.len() {
-            return out;
-        }
-    }
-}
-
-/// The language a fence names: its first word.
-pub(super) fn language(info: &str) -> String {
-    let word = info.trim().split(|c: char| c.is_whitespace() || matches!(c, ',' | '{')).next().unwrap_or_default();
-    text::clean_line(word)
 }
 
 fn level_number(level: HeadingLevel) -> u8 {

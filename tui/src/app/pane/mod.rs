@@ -4,6 +4,7 @@ pub mod chat;
 pub mod composer;
 pub mod consent;
 pub mod face;
+pub mod foot;
 pub mod memory;
 pub mod recalled;
 pub mod sources;

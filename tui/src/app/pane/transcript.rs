@@ -3,13 +3,15 @@
 //! Lines are laid out only for turns on the screen and kept until the width or the turn changes. The answer being made
 //! keeps what it laid out from word to word, and when it is finished.
 
-use super::chat::{Foot, Live, Turn};
+use super::chat::{Live, Turn};
+use super::foot::footer;
+pub use super::foot::name_of;
 use crate::app::scroll::{Blocks, Place};
 use crate::app::words;
 use crate::markdown::{self, Brush, Colours, Document, Wish};
 use crate::text;
 use crate::theme::Theme;
-use hinet_protocol::{Cut, Feedback, Millis, Role, Thumb};
+use hinet_protocol::{Millis, Role};
 use jiff::tz::TimeZone;
 use ratatui::{
     style::Style,
@@ -342,102 +344,48 @@ impl Blocks for Transcript<'_> {
     }
 }
 
-/// What stands under the words: what was attached, how the answer came about, what the owner thought, where it goes on.
-fn footer(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
-    let mut out = Vec::new();
-    if !turn.attached.is_empty() {
-        let mut names: Vec<String> = turn.attached.iter().take(5).map(|name| name_of(name)).collect();
-        if turn.attached.len() > 5 {
-            names.push(format!("{} more", turn.attached.len() - 5));
-        }
-        out.push((format!("attached: {}", names.join(", ")), theme.dim));
-    }
-    out.extend(made(turn, theme));
-    if let Some(opinion) = opinion(&turn.feedback) {
-        out.push((opinion, theme.dim));
-    }
-    if turn.onward > 0 {
-        let branches =
-            if turn.onward == 1 { "1 branch".to_owned() } else { format!("{} branches", text::count(turn.onward)) };
-        out.push((format!("goes on: {branches}"), theme.accent));
-    }
-    out
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::scroll::Scroll;
 
-/// What the owner thought of an answer, in words.
-fn opinion(feedback: &Feedback) -> Option<String> {
-    let mut said = Vec::new();
-    match feedback.thumb {
-        Some(Thumb::Up) => said.push("good"),
-        Some(Thumb::Down) => said.push("not good"),
-        None => {}
-    }
-    if feedback.edited.is_some() {
-        said.push("corrected");
-    }
-    if feedback.accepted {
-        said.push("taken");
-    }
-    (!said.is_empty()).then(|| format!("to you: {}", said.join(", ")))
-}
-
-/// How the answer came about, what it stands on, what was cut.
-fn made(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
-    let Foot::Made { how, tokens_per_s, cut } = &turn.foot else {
-        return match &turn.foot {
-            Foot::Failed(failure) => vec![(words::failure(failure), theme.bad)],
-            _ => vec![],
+    #[test]
+    fn only_what_is_looked_at_is_laid_out_and_kept() {
+        let turn = |n: u64| Turn {
+            version: n + 1,
+            ..Turn::said(
+                if n.is_multiple_of(2) { Role::User } else { Role::Assistant },
+                format!("**words** {n}\n\n- a\n- b"),
+                0,
+            )
         };
-    };
-    let sources = distinct_sources(turn);
-    let speed = if *tokens_per_s >= 0.5 { format!(" · {tokens_per_s:.0} tok/s") } else { String::new() };
-    // An answer that stands on nothing of the owner's says so: it may be the model's invention.
-    let stood = match sources.len() {
-        0 => " · from no source".to_owned(),
-        n => format!(" · {}", words::some(n as u64, "source")),
-    };
-    let first = match how.as_str() {
-        "quoted" => format!("quoted from {}", sources.first().map_or("your memory", String::as_str)),
-        "not_in_memory" => "not in your memory".to_owned(),
-        "about" => "icore, on itself".to_owned(),
-        "stopped" if sources.is_empty() => format!("stopped by you · own{speed}"),
-        "stopped" => format!("stopped by you · own{stood}{speed}"),
-        _ => format!("own{stood}{speed}"),
-    };
-    let mut out = vec![(first, theme.dim)];
-    let legend: Vec<String> =
-        turn.citations.iter().take(9).enumerate().map(|(i, c)| format!("[{}] {}", i + 1, name_of(&c.source))).collect();
-    if !legend.is_empty() {
-        out.push((legend.join("  "), theme.cite));
-    }
-    if !cut.is_empty() {
-        out.push((cut_in_words(cut), theme.warn));
-    }
-    out
-}
-
-fn distinct_sources(turn: &Turn) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    for citation in &turn.citations {
-        let name = name_of(&citation.source);
-        if !out.contains(&name) {
-            out.push(name);
+        let turns: Vec<Turn> = (0..10_000).map(turn).collect();
+        let (kept, theme, colours) = (RefCell::default(), Theme::default(), Colours::default());
+        let transcript = Transcript {
+            turns: &turns,
+            live: None,
+            kept: &kept,
+            columns: 80,
+            theme: &theme,
+            colours: &colours,
+            now: 0,
+            zone: &TimeZone::UTC,
+        };
+        let mut scroll = Scroll::End;
+        assert_eq!(transcript.window(scroll.top(&transcript, 40), 40).len(), 40);
+        let below = scroll.by(-40, &transcript, 40).below(&transcript, 40, 99);
+        assert_eq!(below, 40);
+        assert!(kept.borrow().turns.len() < 40, "the end alone was looked at");
+        let home = Scroll::home(&transcript, 40);
+        let _ = (transcript.window(home.top(&transcript, 40), 40), home.below(&transcript, 40, 99));
+        assert!(kept.borrow().turns.len() < 100, "the beginning was looked at too");
+        for _ in 0..1_600 {
+            scroll = scroll.by(-38, &transcript, 40);
+            let _ = transcript.window(scroll.top(&transcript, 40), 40);
+            let kept = kept.borrow();
+            assert!(kept.lines <= KEPT_LINES_MAX && kept.turns.len() > 5);
+            assert_eq!(kept.lines, kept.turns.values().map(Laid::lines).sum::<usize>());
         }
+        assert_eq!(scroll, Scroll::At(Place::default()));
     }
-    out
-}
-
-/// The last part of a path, or the whole of what is no path.
-#[must_use]
-pub fn name_of(source: &str) -> String {
-    text::fit(source.rsplit('/').find(|part| !part.is_empty()).unwrap_or(source), 40)
-}
-
-fn cut_in_words(cut: &[Cut]) -> String {
-    let tokens: usize = cut.iter().map(|c| c.tokens).sum();
-    let mut what: Vec<String> = cut.iter().take(3).map(|c| text::fit(&c.what, 40)).collect();
-    if cut.len() > 3 {
-        what.push(format!("{} more", cut.len() - 3));
-    }
-    format!("cut to fit: {} ({})", what.join(", "), words::some(tokens as u64, "token"))
 }

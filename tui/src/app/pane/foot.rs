@@ -1,0 +1,109 @@
+//! What stands under the words of a turn.
+
+use super::chat::{Foot, Turn};
+use crate::app::words;
+use crate::text;
+use crate::theme::Theme;
+use hinet_protocol::{Cut, Feedback, Thumb};
+use ratatui::style::Style;
+
+/// What stands under the words: what was attached, how the answer came about, what the owner thought, where it goes on.
+#[must_use]
+pub fn footer(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
+    let mut out = Vec::new();
+    if !turn.attached.is_empty() {
+        let mut names: Vec<String> = turn.attached.iter().take(5).map(|name| name_of(name)).collect();
+        if turn.attached.len() > 5 {
+            names.push(format!("{} more", turn.attached.len() - 5));
+        }
+        out.push((format!("attached: {}", names.join(", ")), theme.dim));
+    }
+    out.extend(made(turn, theme));
+    if let Some(opinion) = opinion(&turn.feedback) {
+        out.push((opinion, theme.dim));
+    }
+    if turn.onward > 0 {
+        let branches =
+            if turn.onward == 1 { "1 branch".to_owned() } else { format!("{} branches", text::count(turn.onward)) };
+        out.push((format!("goes on: {branches}"), theme.accent));
+    }
+    out
+}
+
+/// What the owner thought of an answer, in words.
+fn opinion(feedback: &Feedback) -> Option<String> {
+    let mut said = Vec::new();
+    match feedback.thumb {
+        Some(Thumb::Up) => said.push("good"),
+        Some(Thumb::Down) => said.push("not good"),
+        None => {}
+    }
+    if feedback.edited.is_some() {
+        said.push("corrected");
+    }
+    if feedback.accepted {
+        said.push("taken");
+    }
+    (!said.is_empty()).then(|| format!("to you: {}", said.join(", ")))
+}
+
+/// How the answer came about, what it stands on, what was cut.
+fn made(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
+    let Foot::Made { how, tokens_per_s, cut } = &turn.foot else {
+        return match &turn.foot {
+            Foot::Failed(failure) => vec![(words::failure(failure), theme.bad)],
+            _ => vec![],
+        };
+    };
+    let sources = distinct_sources(turn);
+    let speed = if *tokens_per_s >= 0.5 { format!(" · {tokens_per_s:.0} tok/s") } else { String::new() };
+    // An answer that stands on nothing of the owner's says so: it may be the model's invention.
+    let stood = match sources.len() {
+        0 => " · from no source".to_owned(),
+        n => format!(" · {}", words::some(n as u64, "source")),
+    };
+    let first = match how.as_str() {
+        "quoted" => format!("quoted from {}", sources.first().map_or("your memory", String::as_str)),
+        "not_in_memory" => "not in your memory".to_owned(),
+        "about" => "icore, on itself".to_owned(),
+        "stopped" if sources.is_empty() => format!("stopped by you · own{speed}"),
+        "stopped" => format!("stopped by you · own{stood}{speed}"),
+        _ => format!("own{stood}{speed}"),
+    };
+    let mut out = vec![(first, theme.dim)];
+    let legend: Vec<String> =
+        turn.citations.iter().take(9).enumerate().map(|(i, c)| format!("[{}] {}", i + 1, name_of(&c.source))).collect();
+    if !legend.is_empty() {
+        out.push((legend.join("  "), theme.cite));
+    }
+    if !cut.is_empty() {
+        out.push((cut_in_words(cut), theme.warn));
+    }
+    out
+}
+
+fn distinct_sources(turn: &Turn) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for citation in &turn.citations {
+        let name = name_of(&citation.source);
+        if !out.contains(&name) {
+            out.push(name);
+        }
+    }
+    out
+}
+
+/// The last part of a path, or the whole of what is no path.
+#[must_use]
+pub fn name_of(source: &str) -> String {
+    text::fit(source.rsplit('/').find(|part| !part.is_empty()).unwrap_or(source), 40)
+}
+
+fn cut_in_words(cut: &[Cut]) -> String {
+    let tokens: usize = cut.iter().map(|c| c.tokens).sum();
+    let mut what: Vec<String> = cut.iter().take(3).map(|c| text::fit(&c.what, 40)).collect();
+    if cut.len() > 3 {
+        what.push(format!("{} more", cut.len() - 3));
+    }
+    format!("cut to fit: {} ({})", what.join(", "), words::some(tokens as u64, "token"))
+}

@@ -114,6 +114,17 @@ impl Consent {
         Ok(grants)
     }
 
+    /// How often anything went out to an asker, under whatever grant.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn uses_by(&self, asker: &Asker) -> Result<u64, ConsentError> {
+        let grants = self.vault.read(standing)?;
+        let theirs =
+            grants.iter().filter(|g| g.grant.terms.asker == *asker && g.grant.terms.capability != Capability::Ingest);
+        Ok(theirs.map(|g| g.usage.uses).sum())
+    }
+
     /// Decides, from grants alone. Where the grants cannot be read, nothing is allowed.
     #[must_use]
     pub fn decide(&self, ask: &Ask, now: Millis) -> Decision {

@@ -48,7 +48,9 @@ macro_rules! kinds {
                 match code { $($code => Some(Self::$name),)* _ => None }
             }
 
-            pub(crate) fn from_word(word: &str) -> Option<Self> {
+            /// The kind with this word.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$name),)* _ => None }
             }
         }
@@ -92,6 +94,10 @@ kinds! {
     ModelChanged = 17, "model_changed";
     /// An approval was tried without the owner's proof, or something else was refused.
     Refused = 18, "refused";
+    /// Remembering was paused altogether.
+    MemoryPaused = 19, "memory_paused";
+    /// Remembering was resumed.
+    MemoryResumed = 20, "memory_resumed";
     /// The owner let something out of the sealed home by their own hand: to an editor, into a file.
     LetOut = 21, "let_out";
 }

@@ -17,6 +17,19 @@ pub const NOTE_BYTES_MAX: usize = 64 * 1024;
 /// Entries that are read at a time.
 const PAGE: usize = 256;
 
+/// Which lines of the ledger are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Lines {
+    /// At most so many.
+    pub limit: usize,
+    /// Only these kinds; empty is all.
+    pub kinds: Vec<EntryKind>,
+    /// Only lines whose sentence holds this, in whatever letter case.
+    pub matching: String,
+    /// Only entries before this one.
+    pub before: Option<u64>,
+}
+
 impl Consent {
     /// Appends one entry inside the caller's transaction, so that an act and its entry are committed together or not
     /// at all. Gives the entry's number.
@@ -107,13 +120,37 @@ impl Consent {
     /// # Errors
     /// When the vault cannot be read.
     pub fn lines(&self, limit: usize) -> Result<Vec<LedgerLine>, ConsentError> {
+        self.lines_of(&Lines { limit, ..Lines::default() })
+    }
+
+    /// The newest entries that are wanted as readable lines, newest first; read from the newest end, no further than
+    /// needed.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn lines_of(&self, wanted: &Lines) -> Result<Vec<LedgerLine>, ConsentError> {
+        let matching = wanted.matching.to_lowercase();
+        let is_kind = |kind: &str| wanted.kinds.is_empty() || wanted.kinds.iter().any(|wanted| wanted.word() == kind);
         self.vault.read(|reader| {
-            let from = reader.ledger_len()?.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
-            let mut out = Vec::new();
-            for row in reader.ledger_entries(from, limit)? {
-                out.push(line(&row, &reader.ledger_leaves(row.seq)?));
+            let (mut before, mut out) = (wanted.before.unwrap_or(u64::MAX), Vec::new());
+            while out.len() < wanted.limit {
+                let rows = reader.ledger_entries_before(before, PAGE)?;
+                let Some(last) = rows.last() else { break };
+                before = last.seq;
+                for row in &rows {
+                    if out.len() == wanted.limit {
+                        break;
+                    }
+                    let kind = Entry::parse(&row.bytes).map_or("broken", |entry| entry.kind.word());
+                    if !is_kind(kind) {
+                        continue;
+                    }
+                    let line = line(row, &reader.ledger_leaves(row.seq)?);
+                    if line.text.to_lowercase().contains(&matching) {
+                        out.push(line);
+                    }
+                }
             }
-            out.reverse();
             Ok(out)
         })
     }

@@ -48,6 +48,8 @@ fn plain(kind: EntryKind) -> &'static str {
         EntryKind::SourceResumed => "a source was resumed",
         EntryKind::ModelChanged => "another model serves from here on",
         EntryKind::Refused => "something was refused",
+        EntryKind::MemoryPaused => "remembering was paused",
+        EntryKind::MemoryResumed => "remembering was resumed",
         EntryKind::LetOut => "something was let out by the owner's own hand",
     }
 }

@@ -101,7 +101,9 @@ fn timed<T>(f: impl FnOnce() -> T) -> (T, f64) {
 }
 
 fn queries(rng: &mut StdRng, count: usize) -> Vec<Query> {
-    (0..count).map(|i| Query { text: words(rng, 3 + i % 8), vector: Some(vector(rng)), k: 10, now: NOW }).collect()
+    (0..count)
+        .map(|i| Query { text: words(rng, 3 + i % 8), vector: Some(vector(rng)), k: 10, now: NOW, ..Query::default() })
+        .collect()
 }
 
 fn bench(c: &mut Criterion) {

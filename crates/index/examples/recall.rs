@@ -119,7 +119,7 @@ fn conversation(talk: &Value, embedder: &Embedder) -> Result<(Vec<Case>, Places)
         }
         let text = qa["question"].as_str().unwrap_or_default().to_owned();
         let vector = embedder.embed(&[&text])?.pop();
-        let candidates = index.candidates(&Query { text, vector, k: 20, now: NOW })?;
+        let candidates = index.candidates(&Query { text, vector, k: 20, now: NOW, ..Query::default() })?;
         cases.push(Case { category, evidence, candidates });
     }
     Ok((cases, places))

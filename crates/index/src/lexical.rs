@@ -5,17 +5,18 @@
 
 use crate::{
     IndexError,
+    choose::Chunks,
     directory::{MANAGED, META, SealedDirectory},
     words,
 };
 use hinet_protocol::{ItemId, Millis};
 use hinet_vault::records::ChunkView;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashSet, path::PathBuf};
+use std::{collections::HashSet, path::PathBuf, sync::Arc};
 use tantivy::{
     DocAddress, DocSet, Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TERMINATED,
     TantivyDocument, Term,
-    collector::TopDocs,
+    collector::{DocSetCollector, FilterCollector, TopDocs},
     columnar::Column,
     fieldnorm::FieldNormReader,
     index::SegmentComponent,
@@ -351,14 +352,63 @@ impl View {
             .collect()
     }
 
-    /// The `limit` best chunks for a question in free text.
-    pub(crate) fn search(&self, text: &str, limit: usize) -> Result<Vec<Shared>, IndexError> {
-        let Some(query) = self.query(&words::question(text)) else { return Ok(Vec::new()) };
+    /// The `limit` best chunks for a question in free text, among those of `within` where it is given.
+    pub(crate) fn search(
+        &self,
+        text: &str,
+        limit: usize,
+        within: Option<&Arc<Chunks>>,
+    ) -> Result<Vec<Shared>, IndexError> {
+        match self.query(&words::question(text)) {
+            Some(query) => self.best(&query, limit, within),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn best(
+        &self,
+        query: &BooleanQuery,
+        limit: usize,
+        within: Option<&Arc<Chunks>>,
+    ) -> Result<Vec<Shared>, IndexError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let found = self.searcher.search(&query, &TopDocs::with_limit(limit).order_by_score())?;
+        let best = TopDocs::with_limit(limit).order_by_score();
+        let found = match within.cloned() {
+            None => self.searcher.search(query, &best)?,
+            Some(within) => {
+                let is_within = move |chunk: i64| within.contains(chunk);
+                self.searcher.search(query, &FilterCollector::new("chunk".to_owned(), is_within, best))?
+            }
+        };
         Ok(found.into_iter().filter_map(|(bm25, at)| self.shared(at, bm25)).collect())
+    }
+
+    /// The `limit` best chunks that have every one of these plain words, among those of `within` where it is given.
+    pub(crate) fn having_all(
+        &self,
+        words: &[String],
+        limit: usize,
+        within: Option<&Arc<Chunks>>,
+    ) -> Result<Vec<Shared>, IndexError> {
+        let must = |word: &String| -> (Occur, Box<dyn Query>) {
+            let term = Term::from_field_text(self.fields.plain, word);
+            (Occur::Must, Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)))
+        };
+        self.best(&BooleanQuery::new(words.iter().map(must).collect()), limit, within)
+    }
+
+    /// The items that have a stemmed word in a passage, a heading, their title or their path.
+    pub(crate) fn items_with(&self, stem: &str) -> Result<HashSet<ItemId>, IndexError> {
+        let fields = [self.fields.body, self.fields.title, self.fields.heading, self.fields.path];
+        let should = |field| -> (Occur, Box<dyn Query>) {
+            let term = Term::from_field_text(field, stem);
+            (Occur::Should, Box::new(TermQuery::new(term, IndexRecordOption::Basic)))
+        };
+        let query = BooleanQuery::new(fields.into_iter().map(should).collect());
+        let found = self.searcher.search(&query, &DocSetCollector)?;
+        Ok(found.into_iter().filter_map(|at| self.shared(at, 0.0)).map(|shared| shared.facts.item).collect())
     }
 
     fn shared(&self, at: DocAddress, bm25: f32) -> Option<Shared> {

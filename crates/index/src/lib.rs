@@ -4,6 +4,8 @@
 //! is sealed; vectors and the graph over them live in RAM only. It is never the only copy of anything, asks no model
 //! but the embedder, and knows neither grants nor askers.
 
+mod asked;
+mod choose;
 mod chunk;
 mod directory;
 mod error;
@@ -11,17 +13,21 @@ mod fuse;
 mod hnsw;
 mod kernel;
 mod lexical;
+mod people;
 pub mod read;
 mod search;
+mod timeline;
 mod upkeep;
 mod vectors;
 mod words;
 
+pub use asked::{Asked, Filter, NotADate};
 pub use chunk::chunk;
 pub use error::IndexError;
 pub use fuse::{Candidate, Fused, Weights, diverse, fuse, recency};
 pub use hnsw::GRAPH_FROM;
-pub use search::Query;
+pub use people::{is_meant, people};
+pub use search::{PIN_LIFT, Query};
 pub use vectors::{Near, Probe, Vectors, decode, encode};
 
 use directory::SealedDirectory;
@@ -116,6 +122,12 @@ impl Index {
     #[must_use]
     pub fn embedded(&self) -> u64 {
         self.vectors().len() as u64
+    }
+
+    /// The embedder whose vectors are searched.
+    #[must_use]
+    pub fn embedder(&self) -> Hash {
+        self.embedder
     }
 
     /// How many segments the lexical index has.

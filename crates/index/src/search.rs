@@ -1,14 +1,28 @@
 //! Asking: words and meaning each give their best hundred, fused into one list of passages.
 
 use crate::{
-    Index, IndexError,
-    fuse::{Candidate, Weights, diverse, fuse},
-    lexical::View,
+    Filter, Index, IndexError,
+    asked::folded,
+    choose::{Choice, Chunks},
+    fuse::{Candidate, Fused, Weights, diverse, fuse, recency},
+    lexical::{Shared, View},
     vectors::{Near, Probe},
+    words,
 };
-use hinet_protocol::{Hit, Millis};
-use hinet_vault::Vault;
-use std::collections::HashMap;
+use hinet_protocol::{Hit, ItemId, Millis, ScoreParts};
+use hinet_vault::{Vault, records::ChunkView};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// What a pin adds to a score of 0..=1: about what a twentieth of the best words in common add. It decides between
+/// passages that are nearly alike and never lifts one over another that clearly says more.
+pub const PIN_LIFT: f32 = 0.05;
+/// Passages with a phrase in them that are ranked; beyond them the phrase says too little to be worth more.
+const PHRASED: usize = 1_000;
+/// Passages with all words of a phrase that are looked at before those left are taken in no order.
+const LOOKED_AT: usize = 5_000;
+/// Passages whose text is read at once.
+const TEXTS: usize = 128;
 
 /// How many candidates words and meaning each bring in, at least.
 const CANDIDATES_MIN: usize = 100;
@@ -28,6 +42,10 @@ pub struct Query {
     pub k: usize,
     /// The present, for recency.
     pub now: Millis,
+    /// What must stand in a passage as it is, letter case and white space aside; it must lie in one passage.
+    pub phrases: Vec<String>,
+    /// Which items are looked at. Where it is all that is asked, their first passages are given, the newest first.
+    pub filter: Filter,
 }
 
 impl Index {
@@ -41,29 +59,115 @@ impl Index {
         if k == 0 {
             return Ok(Vec::new());
         }
-        let fused = fuse(&self.candidates(query)?, Weights::default(), query.now);
+        let within = self.within(vault, query)?;
+        if within.as_ref().is_some_and(|chunks| chunks.len() == 0) {
+            return Ok(Vec::new());
+        }
+        let asks = query.vector.is_some() || !query.phrases.is_empty() || query.text.chars().any(char::is_alphanumeric);
+        let fused = match (&within, asks) {
+            (None, false) => return Ok(Vec::new()),
+            (_, false) => return self.newest(vault, query, k),
+            _ => fuse(&self.found(query, within.as_ref())?, Weights::default(), query.now),
+        };
+        let pinned = self.pinned(vault)?;
         // A few more than wanted: a chunk may have left the vault since the last commit of the index.
-        let mut picked = diverse(fused, k + 8);
+        let mut picked = diverse(lifted(fused, &pinned), k + 8);
         let ids: Vec<i64> = picked.iter().map(|hit| hit.candidate.chunk).collect();
         let views = vault.read(|reader| Ok::<_, IndexError>(reader.chunk_views(&ids)?))?;
         let mut views: HashMap<i64, _> = views.into_iter().map(|view| (view.chunk.id, view)).collect();
         picked.retain(|hit| views.contains_key(&hit.candidate.chunk));
         let hits = diverse(picked, k).into_iter().filter_map(|hit| {
             let view = views.remove(&hit.candidate.chunk)?;
-            Some(Hit {
-                item: view.item.id,
-                source: view.item.key,
-                title: view.item.title,
-                text: view.text,
-                span: view.chunk.span,
-                score: hit.score,
-                parts: hit.parts,
-                modified: view.item.modified,
-                kind: view.item.kind,
-                pinned: false,
-            })
+            Some(shown(view, hit.score, hit.parts, &pinned))
         });
         Ok(hits.collect())
+    }
+
+    /// What a filter alone leaves: the first passage of each item, the newest item first.
+    fn newest(&self, vault: &Vault, query: &Query, k: usize) -> Result<Vec<Hit>, IndexError> {
+        let pinned = self.pinned(vault)?;
+        vault.read(|reader| {
+            let mut hits = Vec::new();
+            let mut items = Vec::new();
+            Choice::read(&query.filter, reader)?.each(reader, &mut |line| {
+                items.push(line.id);
+                items.len() < k
+            })?;
+            for item in items {
+                let Some(first) = reader.chunks_of(item)?.into_iter().next() else { continue };
+                let Some(view) = reader.chunk(first.id)? else { continue };
+                let fresh = recency(view.item.modified, query.now);
+                hits.push(shown(view, fresh, ScoreParts { recency: fresh, ..ScoreParts::default() }, &pinned));
+            }
+            Ok(hits)
+        })
+    }
+
+    fn pinned(&self, vault: &Vault) -> Result<HashSet<ItemId>, IndexError> {
+        vault.read(|reader| {
+            let mut items = HashSet::new();
+            reader.lines_of(&reader.pinned()?, &mut |line| {
+                items.insert(line.id);
+            })?;
+            Ok(items)
+        })
+    }
+
+    /// The chunks a search is confined to, where it is.
+    fn within(&self, vault: &Vault, query: &Query) -> Result<Option<Arc<Chunks>>, IndexError> {
+        let filter = &query.filter;
+        let chosen = if filter.is_empty() {
+            None
+        } else {
+            Some(Arc::new(vault.read(|reader| Choice::read(filter, reader)?.chunks(reader))?))
+        };
+        if query.phrases.is_empty() {
+            return Ok(chosen);
+        }
+        let (chunks, _) = self.with_phrases(&self.view(), vault, &query.phrases, chosen.as_ref(), PHRASED)?;
+        Ok(Some(Arc::new(chunks)))
+    }
+
+    /// Chunks in whose text all phrases stand, the likeliest first until there are `enough`, and their items.
+    pub(crate) fn with_phrases(
+        &self,
+        view: &View,
+        vault: &Vault,
+        phrases: &[String],
+        within: Option<&Arc<Chunks>>,
+        enough: usize,
+    ) -> Result<(Chunks, HashSet<ItemId>), IndexError> {
+        let phrases: Vec<String> = phrases.iter().map(|phrase| folded(phrase)).collect();
+        let words: Vec<String> = phrases.iter().flat_map(|phrase| words::phrase(phrase)).collect();
+        let having = |limit: usize| -> Result<Vec<i64>, IndexError> {
+            let found = view.having_all(&words, limit, within)?;
+            Ok(found.into_iter().map(|Shared { chunk, .. }| chunk).collect())
+        };
+        let mut likely = if words.is_empty() {
+            view.chunks().into_iter().filter(|chunk| within.is_none_or(|within| within.contains(*chunk))).collect()
+        } else {
+            having(LOOKED_AT)?
+        };
+        let (mut chunks, mut items) = (Chunks::default(), HashSet::new());
+        loop {
+            for batch in likely.chunks(TEXTS) {
+                for found in vault.read(|reader| Ok::<_, IndexError>(reader.chunk_views(batch)?))? {
+                    let text = folded(&found.text);
+                    if phrases.iter().all(|phrase| text.contains(phrase.as_str())) {
+                        chunks.insert(found.chunk.id);
+                        items.insert(found.item.id);
+                    }
+                }
+                if chunks.len() >= enough {
+                    return Ok((chunks, items));
+                }
+            }
+            if words.is_empty() || likely.len() != LOOKED_AT {
+                return Ok((chunks, items));
+            }
+            // All words are common and the phrase is rare: all of them are looked at.
+            likely = having(usize::try_from(view.len()).unwrap_or(usize::MAX))?;
+        }
     }
 
     /// How much of what a question asks for a passage holds, in 0..=1: the question's words without stop words,
@@ -86,13 +190,17 @@ impl Index {
     /// # Errors
     /// As [`Index::search`].
     pub fn candidates(&self, query: &Query) -> Result<Vec<Candidate>, IndexError> {
+        self.found(query, None)
+    }
+
+    fn found(&self, query: &Query, within: Option<&Arc<Chunks>>) -> Result<Vec<Candidate>, IndexError> {
         let limit = CANDIDATES_MIN.max(3 * query.k.min(HITS_MAX));
         let view = self.view();
         let probe = query.vector.as_deref().map(Probe::new).transpose()?;
         let (shared, near) = rayon::join(
-            || view.search(cut(&query.text), limit),
+            || view.search(cut(&query.text), limit, within),
             || match (&query.vector, &probe) {
-                (Some(vector), Some(probe)) => self.near(vector, probe, limit),
+                (Some(vector), Some(probe)) => self.near(vector, probe, limit, within),
                 _ => Ok(Vec::new()),
             },
         );
@@ -111,11 +219,22 @@ impl Index {
         Ok(found.into_values().collect())
     }
 
-    fn near(&self, vector: &[f32], probe: &Probe, limit: usize) -> Result<Vec<Near>, IndexError> {
+    fn near(
+        &self,
+        vector: &[f32],
+        probe: &Probe,
+        limit: usize,
+        within: Option<&Arc<Chunks>>,
+    ) -> Result<Vec<Near>, IndexError> {
         let vectors = self.vectors();
+        let threads = rayon::current_num_threads().min(2);
+        // The graph knows no filter; what a filter leaves is scanned exactly.
+        if let Some(within) = within {
+            return vectors.nearest_among(probe, limit, threads, &|chunk| within.contains(chunk));
+        }
         match self.accelerator.nearest(&vectors, vector, probe, limit) {
             Some(near) => Ok(near),
-            None => vectors.nearest(probe, limit, rayon::current_num_threads().min(2)),
+            None => vectors.nearest(probe, limit, threads),
         }
     }
 
@@ -132,6 +251,35 @@ impl Index {
         }
         Ok(())
     }
+}
+
+fn shown(view: ChunkView, score: f32, parts: ScoreParts, pinned: &HashSet<ItemId>) -> Hit {
+    Hit {
+        item: view.item.id,
+        source: view.item.key,
+        title: view.item.title,
+        text: view.text,
+        span: view.chunk.span,
+        score,
+        parts,
+        modified: view.item.modified,
+        kind: view.item.kind,
+        pinned: pinned.contains(&view.item.id),
+    }
+}
+
+/// The list with what the owner pinned lifted a little, best first again.
+fn lifted(mut fused: Vec<Fused>, pinned: &HashSet<ItemId>) -> Vec<Fused> {
+    if pinned.is_empty() {
+        return fused;
+    }
+    for hit in &mut fused {
+        let lift = if pinned.contains(&hit.candidate.item) { PIN_LIFT } else { 0.0 };
+        // Scaled, so that the best possible is still 1.
+        hit.score = (hit.score + lift) / (1.0 + PIN_LIFT);
+    }
+    fused.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.candidate.chunk.cmp(&b.candidate.chunk)));
+    fused
 }
 
 fn cut(text: &str) -> &str {

@@ -192,6 +192,20 @@ impl Vectors {
     /// # Errors
     /// Where the probe has another dimension.
     pub fn nearest(&self, probe: &Probe, k: usize, threads: usize) -> Result<Vec<Near>, IndexError> {
+        self.nearest_among(probe, k, threads, &|_| true)
+    }
+
+    /// [`Self::nearest`] among the chunks that `among` says yes to.
+    ///
+    /// # Errors
+    /// As [`Self::nearest`].
+    pub fn nearest_among(
+        &self,
+        probe: &Probe,
+        k: usize,
+        threads: usize,
+        among: &(dyn Fn(i64) -> bool + Sync),
+    ) -> Result<Vec<Near>, IndexError> {
         if self.is_empty() || k == 0 {
             return Ok(Vec::new());
         }
@@ -201,12 +215,12 @@ impl Vectors {
         let parts = threads.clamp(1, self.len().div_ceil(ROWS_PER_THREAD_MIN));
         let each = self.len().div_ceil(parts);
         let mut best = if parts == 1 {
-            self.scan(0, self.len(), probe, k)
+            self.scan(0, self.len(), probe, k, among)
         } else {
             use rayon::prelude::*;
             let scanned: Vec<Vec<Ranked>> = (0..parts)
                 .into_par_iter()
-                .map(|part| self.scan(part * each, self.len().min((part + 1) * each), probe, k))
+                .map(|part| self.scan(part * each, self.len().min((part + 1) * each), probe, k, among))
                 .collect();
             scanned.into_iter().flatten().collect()
         };
@@ -215,13 +229,13 @@ impl Vectors {
         Ok(best.into_iter().map(|r| Near { chunk: r.chunk, item: self.items[r.row], cosine: r.cosine }).collect())
     }
 
-    fn scan(&self, from: usize, to: usize, probe: &Probe, k: usize) -> Vec<Ranked> {
+    fn scan(&self, from: usize, to: usize, probe: &Probe, k: usize, among: &dyn Fn(i64) -> bool) -> Vec<Ranked> {
         let mut heap: BinaryHeap<std::cmp::Reverse<Ranked>> = BinaryHeap::with_capacity(k + 1);
         let mut floor = f32::NEG_INFINITY;
         kernel::dots(&self.values[from * self.dim..to * self.dim], self.dim, &probe.values, &mut |offset, dot| {
             let row = from + offset;
             let cosine = self.score(row, dot, probe);
-            if cosine < floor {
+            if cosine < floor || !among(self.chunks[row]) {
                 return;
             }
             heap.push(std::cmp::Reverse(Ranked { cosine, chunk: self.chunks[row], row }));

@@ -67,6 +67,17 @@ pub(crate) fn question(text: &str) -> Question {
     Question { stemmed, plain: kept }
 }
 
+/// The words that a passage with this phrase in it must have, as the plain field knows them.
+pub(crate) fn phrase(text: &str) -> Vec<String> {
+    let mut analyzer =
+        TextAnalyzer::builder(Words { compounds: false }).filter(LowerCaser).filter(AsciiFoldingFilter).build();
+    // In lower case no word is taken apart at its capitals; one character of a script without spaces is a word only
+    // where it stands alone.
+    let mut words = unique(&mut analyzer, &text.to_lowercase());
+    words.retain(|word| word.chars().nth(1).is_some() || word.chars().all(|c| class(c) != Class::Pairs));
+    words
+}
+
 /// The stemmed words of a text without repetition.
 pub(crate) fn stems(text: &str) -> Vec<String> {
     unique(&mut stemmed(), text)

@@ -11,11 +11,13 @@ use std::{fs, path::PathBuf};
 use testkit::{Kit, NOW, meaning, prose};
 
 fn ask(index: &Index, kit: &Kit, text: &str, k: usize) -> Vec<hinet_protocol::Hit> {
-    index.search(&kit.vault, &Query { text: text.into(), vector: None, k, now: NOW }).unwrap()
+    index.search(&kit.vault, &Query { text: text.into(), vector: None, k, now: NOW, ..Query::default() }).unwrap()
 }
 
 fn ask_both(index: &Index, kit: &Kit, text: &str, k: usize) -> Vec<hinet_protocol::Hit> {
-    index.search(&kit.vault, &Query { text: text.into(), vector: Some(meaning(text)), k, now: NOW }).unwrap()
+    index
+        .search(&kit.vault, &Query { text: text.into(), vector: Some(meaning(text)), k, now: NOW, ..Query::default() })
+        .unwrap()
 }
 
 #[test]
@@ -56,7 +58,8 @@ fn meaning_finds_what_words_do_not_and_another_embedder_is_rebuilt_beside_it() {
     kit.embed_all();
     let (index, _) = kit.open();
     assert_eq!(index.embedded(), 2);
-    let near = Query { text: "???".into(), vector: Some(meaning("harbour lantern")), k: 2, now: NOW };
+    let near =
+        Query { text: "???".into(), vector: Some(meaning("harbour lantern")), k: 2, now: NOW, ..Query::default() };
     let hits = index.search(&kit.vault, &near).unwrap();
     assert_eq!(hits[0].item, boat);
     assert!(hits[0].parts.vector > 0.5 && hits[0].parts.bm25 == 0.0);
@@ -65,7 +68,7 @@ fn meaning_finds_what_words_do_not_and_another_embedder_is_rebuilt_beside_it() {
         Index::open(&kit.dir().with_file_name("other"), &kit.key, &kit.vault, Hash([9; 32])).unwrap();
     assert!(notices.len() == 1 && notices[0].contains("missing"), "{notices:?}");
     assert_eq!(other.embedded(), 0);
-    let query = Query { text: "sailing".into(), vector: Some(meaning("sailing")), k: 1, now: NOW };
+    let query = Query { text: "sailing".into(), vector: Some(meaning("sailing")), k: 1, now: NOW, ..Query::default() };
     assert_eq!(other.search(&kit.vault, &query).unwrap()[0].item, boat, "words go on answering");
 }
 

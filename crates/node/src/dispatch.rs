@@ -178,6 +178,9 @@ fn allowed_when_killed(op: &Op) -> bool {
             | Op::SourceAdd { .. }
             | Op::SourceSync { .. }
             | Op::SourcePause { paused: false, .. }
+            | Op::MemoryPause { paused: false }
+            | Op::Attach { .. }
+            | Op::Disclose { .. }
             | Op::Search { .. }
             | Op::Grant { .. }
     )
@@ -270,14 +273,33 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::SourceSync { source } => flows::sources::sync(node, source, sink, cancel).await,
         Op::SourcePause { source, paused } => flows::sources::pause(node, source, paused).await,
         Op::Search { query, k } => flows::memory::search(node, query, k).await,
+        Op::Attach { what } => flows::attach::attach(node, what, sink, cancel).await,
+        Op::Names { typed, limit } => {
+            node.apart("the names", move |node| flows::names::names(node, &typed, limit)).await
+        }
+        Op::Skips { source } => node.apart("the source", move |node| flows::sources::skips(node, source)).await,
+        Op::MemoryPause { paused } => flows::pause::pause(node, paused).await,
+        Op::Timeline { query, before, limit } => {
+            node.apart("the timeline", move |node| flows::memory::timeline(node, &query, before, limit)).await
+        }
+        Op::Mark { item, pinned, labels } => {
+            node.apart("the item", move |node| flows::memory::mark(node, item, pinned, labels)).await
+        }
         Op::Show { item } => node.apart("the item", move |node| flows::memory::show(node, item)).await,
         Op::Forget { target, dry_run } => flows::forget::forget(node, target, dry_run).await,
         Op::Stats => node.apart("the counts", flows::memory::stats).await,
         Op::Grants => node.apart("the grants", flows::consent::grants).await,
         Op::Grant { draft } => node.apart("the grant", move |node| flows::consent::grant(node, draft)).await,
         Op::Revoke { grant } => node.apart("the grant", move |node| flows::consent::revoke(node, grant)).await,
-        Op::Pending => flows::consent::pending(node),
-        Op::Ledger { limit, .. } => node.apart("the ledger", move |node| flows::consent::ledger(node, limit)).await,
+        Op::Pending => Ok(flows::disclose::pending(node)),
+        Op::Disclose { asker, capability, about } => {
+            flows::disclose::disclose(node, asker, capability, about, cancel).await
+        }
+        Op::Answer { id, verdict } => flows::disclose::answer(node, id, verdict).await,
+        Op::Ledger { limit, kinds, matching, before } => {
+            let look = move |node: &Node| flows::consent::ledger(node, limit, &kinds, &matching, before);
+            node.apart("the ledger", look).await
+        }
         Op::Verify => node.apart("the ledger", flows::consent::verify).await,
         Op::ExportLedger => node.apart("the ledger", flows::consent::export).await,
         Op::Kill => node.apart("the kill switch", flows::consent::kill).await,
@@ -285,16 +307,6 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::Models => Ok(Event::Models { models: crate::models::list(&node.settings) }),
         Op::Doctor { rebuild_index } => flows::doctor::doctor(node, rebuild_index, sink).await,
         Op::Shutdown => shutdown(node),
-        Op::Attach { .. }
-        | Op::Names { .. }
-        | Op::Skips { .. }
-        | Op::MemoryPause { .. }
-        | Op::Timeline { .. }
-        | Op::Mark { .. }
-        | Op::Disclose { .. }
-        | Op::Answer { .. } => {
-            Err(NodeError::said(ErrorKind::Failed, "This node does not know how to do that yet.", ""))
-        }
     }
 }
 

@@ -65,6 +65,12 @@ pub(crate) struct Inner {
     pub(crate) guests: AtomicUsize,
     pub(crate) guests_busy: AtomicUsize,
     pub(crate) ledger_ok: AtomicBool,
+    /// Disclosures that wait for the owner.
+    pub(crate) desk: crate::flows::disclose::Desk,
+    /// What may be typed after `@`.
+    pub(crate) names: crate::flows::names::Shelf,
+    /// Whether remembering is paused.
+    pub(crate) paused: AtomicBool,
     /// Whether this node is `icore node` rather than a part of a terminal.
     pub(crate) detached: bool,
     /// Held until the node is gone; last, so that it is dropped last.
@@ -119,6 +125,7 @@ impl Node {
         if let Some((seq, why)) = &report.broken {
             notices.add(format!("The ledger is broken at entry {seq}: {why}"));
         }
+        let paused = crate::flows::pause::was_paused(&vault)?;
         let (news, _) = broadcast::channel(256);
         let ending = CancellationToken::new();
         let node = Self(Arc::new(Inner {
@@ -145,6 +152,9 @@ impl Node {
             guests: AtomicUsize::new(0),
             guests_busy: AtomicUsize::new(0),
             ledger_ok: AtomicBool::new(report.ok),
+            desk: crate::flows::disclose::Desk::default(),
+            names: crate::flows::names::Shelf::default(),
+            paused: AtomicBool::new(paused),
             detached,
             _lock: lock,
         }));

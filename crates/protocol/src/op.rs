@@ -213,13 +213,15 @@ pub enum Op {
         /// How many hits.
         k: usize,
     },
-    /// Items by when they were last changed, newest first, pinned ones apart; the operators of [`Op::Search`] confine it.
+    /// Items by when they were last changed, newest first; the operators of [`Op::Search`] confine it. The pinned ones
+    /// come in front, on the first page only, and are not among the others. A page may be longer than its limit, so that
+    /// items of one instant are not parted.
     Timeline {
         /// Operators and words that must occur; empty is everything.
         query: String,
-        /// Only items changed before this.
+        /// Only items changed before this; absent is the first page.
         before: Option<Millis>,
-        /// At most so many.
+        /// At most so many beside the pinned ones.
         limit: usize,
     },
     /// An item with its text.
@@ -269,7 +271,7 @@ pub enum Op {
         /// About what.
         about: String,
     },
-    /// Decide a disclosure that waits (owner's proof needed, except for a no).
+    /// Decide a disclosure that waits (owner's proof needed, except for a no); answered by [`crate::Event::Done`].
     Answer {
         /// Which.
         id: u64,

@@ -8,6 +8,7 @@ use super::{
     audit::Audit,
     config::Config,
     consent::Consent,
+    disclose::Disclose,
     doctor::Doctor,
     ingest::Ingest,
     init::Init,
@@ -80,6 +81,8 @@ pub enum Command {
     Memory(Memory),
     /// Who may do what with which part of the memory
     Consent(Consent),
+    /// Ask for excerpts on behalf of a program or a person
+    Disclose(Disclose),
     /// The signed record of everything that was done
     Audit(Audit),
     /// Stop every source, door and job at once

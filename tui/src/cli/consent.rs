@@ -1,7 +1,9 @@
 //! `icore consent`: grants. Giving one shows what it allows and needs fresh proof of the owner; taking one back does not.
 
 use clap::{Args, Subcommand};
-use hinet_protocol::{Asker, Capability, Event, Filter, Grant, GrantDraft, GrantId, Limits, Millis, Op, Scope};
+use hinet_protocol::{
+    Asker, Asking, Capability, Event, Filter, Grant, GrantDraft, GrantId, Limits, Millis, Op, Scope, Verdict,
+};
 use jiff::Timestamp;
 
 use super::clean;
@@ -18,6 +20,8 @@ Examples:
   icore consent grant --asker app:backup --capability retrieve --scope label:work,topic:invoices \\
       --purpose taxes --expires 30d --uses-per-hour 60
   icore consent list
+  icore consent pending
+  icore consent answer 1 once
   icore consent revoke 0199f3a2-…";
 
 /// `icore consent`
@@ -44,8 +48,17 @@ enum What {
         #[arg(value_name = "ID")]
         grant: GrantId,
     },
-    /// Show what is waiting for your decision
+    /// Show what is waiting for your decision, byte for byte
     Pending,
+    /// Decide what is waiting; all but `no` needs fresh proof that you are the owner
+    Answer {
+        /// Its number, as pending prints it
+        #[arg(value_name = "ID")]
+        id: u64,
+        /// once: these bytes; hour, standing: this asker, from these sources, for an hour or until revoked; no: nothing
+        #[arg(value_name = "VERDICT", value_parser = verdict)]
+        verdict: Verdict,
+    },
 }
 
 /// `icore consent grant`
@@ -97,7 +110,27 @@ impl Consent {
                 list(out, &grants, "There are no standing grants.")
             }),
             What::Pending => line::with(context, async |line| {
-                list(out, &grants(line.one(Op::Pending).await?)?, "Nothing is waiting for your decision.")
+                let Event::Asking { asking } = line.one(Op::Pending).await? else {
+                    return Err(End::unexpected("what is waiting"));
+                };
+                waiting(out, &asking)
+            }),
+            What::Answer { id, verdict } => line::with(context, async |line| {
+                let op = Op::Answer { id, verdict };
+                if verdict == Verdict::No {
+                    line.one(op).await?
+                } else {
+                    line.prove(op).await?
+                };
+                if out.json() {
+                    return out.document(&serde_json::json!({ "id": id, "verdict": verdict }));
+                }
+                out.line(match verdict {
+                    Verdict::No => "Refused: nothing left.",
+                    Verdict::Once => "Those bytes were disclosed, this once.",
+                    Verdict::Hour => "Those bytes were disclosed; the grant runs out in an hour.",
+                    Verdict::Standing => "Those bytes were disclosed; the grant stands until you revoke it.",
+                })
             }),
             What::Revoke { grant } => line::with(context, async |line| {
                 line.one(Op::Revoke { grant }).await?;
@@ -150,6 +183,37 @@ impl Give {
             purpose,
         })
     }
+}
+
+fn verdict(text: &str) -> Result<Verdict, String> {
+    match text {
+        "once" => Ok(Verdict::Once),
+        "hour" => Ok(Verdict::Hour),
+        "standing" => Ok(Verdict::Standing),
+        "no" => Ok(Verdict::No),
+        _ => Err("an answer is once, hour, standing or no".into()),
+    }
+}
+
+/// What waits, with exactly what would leave.
+fn waiting(out: &Output, asking: &[Asking]) -> Result<(), End> {
+    if out.json() {
+        return out.document(&serde_json::json!({ "asking": asking }));
+    }
+    if asking.is_empty() {
+        out.note("Nothing is waiting for your decision.");
+    }
+    for one in asking {
+        let asker = out.bold(&clean::one_line(&one.asker.to_string()));
+        out.line(format!("{}  {asker} asks to {}: {}", one.id, one.capability, clean::one_line(&one.about)))?;
+        out.line(out.dim(&format!("    from {}", clean::one_line(&one.sources.join(", ")))))?;
+        out.line(out.dim(&format!("    {}; {} before; until {}", one.learns, one.before, moment::show(one.until))))?;
+        out.line(out.dim(&format!("    these {} bytes would leave:", one.text.len())))?;
+        for line in one.text.lines() {
+            out.line(format!("    | {line}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn grants(event: Event) -> Result<Vec<Grant>, End> {

@@ -2,7 +2,7 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 use hinet_protocol::{
-    Event, ForgetReport, ForgetTarget, Hit, ItemId, ItemView, Millis, Op, ScoreParts, SourceId, Stats, Trust,
+    Event, ForgetReport, ForgetTarget, Hit, ItemId, ItemLine, ItemView, Millis, Op, ScoreParts, SourceId, Stats, Trust,
 };
 use serde::Serialize;
 
@@ -19,6 +19,8 @@ const HIT_CHARS: usize = 200;
 const EXAMPLES: &str = "\
 Examples:
   icore memory search deploy keys -k 5
+  icore memory search 'from:ana after:2026-03 \"the late train\"'
+  icore memory timeline label:work
   icore memory show 0199f3a2-…
   icore memory forget --item 0199f3a2-…
   icore memory forget --from 2026-03-01 --to 2026-04-01 --dry-run";
@@ -33,7 +35,8 @@ pub struct Memory {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Find passages by their words and their meaning
+    /// Find passages by their words and their meaning; from:, source:, before:, after:, type:, label:, is:pinned and
+    /// "an exact phrase" confine the search
     Search {
         /// What to look for
         #[arg(value_name = "QUERY", required = true)]
@@ -48,6 +51,37 @@ enum What {
         #[arg(value_name = "ITEM")]
         item: ItemId,
     },
+    /// List items by when they were last changed, newest first; confined as a search is
+    Timeline {
+        /// Operators, and words that must occur
+        #[arg(value_name = "QUERY")]
+        query: Vec<String>,
+        /// How many items at most, beside the pinned ones
+        #[arg(short = 'k', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        k: u16,
+    },
+    /// Pin an item: it comes first in the timeline and a little higher in a search
+    Pin {
+        /// The item's id
+        #[arg(value_name = "ITEM")]
+        item: ItemId,
+        /// Take the pin away
+        #[arg(long)]
+        off: bool,
+    },
+    /// Give an item these labels in place of those it has; without any, take them away
+    Label {
+        /// The item's id
+        #[arg(value_name = "ITEM")]
+        item: ItemId,
+        /// The labels
+        #[arg(value_name = "LABEL")]
+        labels: Vec<String>,
+    },
+    /// Take nothing new in until it is resumed: no source is read or watched; what is remembered is still found
+    Pause,
+    /// Read and watch again
+    Resume,
     /// Forget an item, a source or a span of time, for good
     Forget(Forget),
     /// Count what is remembered
@@ -107,6 +141,15 @@ impl Memory {
                 };
                 show(out, &item)
             }
+            What::Timeline { query, k } => {
+                let op = Op::Timeline { query: query.join(" "), before: None, limit: usize::from(k) };
+                let Event::Items { items } = line.one(op).await? else { return Err(End::unexpected("a timeline")) };
+                timeline(out, &items)
+            }
+            What::Pin { item, off } => mark(line, Op::Mark { item, pinned: Some(!off), labels: None }).await,
+            What::Label { item, labels } => mark(line, Op::Mark { item, pinned: None, labels: Some(labels) }).await,
+            What::Pause => pause(line, true).await,
+            What::Resume => pause(line, false).await,
             What::Forget(forget) => forget.run(line).await,
             What::Stats => {
                 let Event::Stats { stats } = line.one(Op::Stats).await? else { return Err(End::unexpected("counts")) };
@@ -236,6 +279,50 @@ fn list(out: &Output, hits: &[Hit]) -> Result<(), End> {
     Ok(())
 }
 
+async fn mark(line: &Line<'_>, op: Op) -> Result<(), End> {
+    let Event::Item { item } = line.one(op).await? else { return Err(End::unexpected("an item")) };
+    let out = &line.context.out;
+    if out.json() {
+        return out.document(&serde_json::json!({ "item": item.item, "pinned": item.pinned, "labels": item.labels }));
+    }
+    out.line(format!("{}{}", clean::one_line(&item.title), marks(item.pinned, &item.labels)))
+}
+
+async fn pause(line: &Line<'_>, paused: bool) -> Result<(), End> {
+    line.one(Op::MemoryPause { paused }).await?;
+    let out = &line.context.out;
+    if out.json() {
+        return out.document(&serde_json::json!({ "paused": paused }));
+    }
+    out.line(if paused {
+        "Remembering is paused: nothing new is taken in. `icore memory resume` goes on."
+    } else {
+        "Remembering goes on."
+    })
+}
+
+/// What the owner said about an item, to follow its title.
+fn marks(pinned: bool, labels: &[String]) -> String {
+    let pin = if pinned { "  pinned" } else { "" };
+    let labels: String = labels.iter().map(|label| format!("  [{}]", clean::one_line(label))).collect();
+    format!("{pin}{labels}")
+}
+
+fn timeline(out: &Output, items: &[ItemLine]) -> Result<(), End> {
+    if out.json() {
+        return out.document(&serde_json::json!({ "items": items }));
+    }
+    if items.is_empty() {
+        out.note("Nothing in your memory is like that.");
+    }
+    for item in items {
+        let title = out.bold(&clean::one_line(&item.title));
+        out.line(format!("{}  {title}{}", moment::show(item.modified), marks(item.pinned, &item.labels)))?;
+        out.line(out.dim(&format!("    {}  item {}", clean::one_line(&item.source), item.item)))?;
+    }
+    Ok(())
+}
+
 fn show(out: &Output, item: &ItemView) -> Result<(), End> {
     if out.json() {
         return out.document(item);
@@ -244,7 +331,7 @@ fn show(out: &Output, item: &ItemView) -> Result<(), End> {
         Trust::Own => "your own",
         Trust::Untrusted => "someone else's words",
     };
-    out.line(out.bold(&clean::one_line(&item.title)))?;
+    out.line(format!("{}{}", out.bold(&clean::one_line(&item.title)), marks(item.pinned, &item.labels)))?;
     out.line(out.dim(&clean::one_line(&item.source)))?;
     let (modified, ingested) = (moment::show(item.modified), moment::show(item.ingested));
     let facts = format!("{}, {trust}; changed {modified}, remembered {ingested}", item.kind);

@@ -11,6 +11,7 @@ mod clean;
 mod config;
 mod consent;
 mod context;
+mod disclose;
 mod doctor;
 mod end;
 mod face;
@@ -80,6 +81,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), End> {
         Command::Sources(sources) => sources.run(context),
         Command::Memory(memory) => memory.run(context),
         Command::Consent(consent) => consent.run(context),
+        Command::Disclose(disclose) => disclose.run(context),
         Command::Audit(audit) => audit.run(context),
         Command::Kill(kill) => kill.run(context),
         Command::Keys(keys) => keys.run(context),

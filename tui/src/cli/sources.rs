@@ -57,6 +57,12 @@ enum What {
         #[arg(value_name = "ID")]
         source: String,
     },
+    /// List what was left out when a source was last read, and why
+    Skips {
+        /// Its id or path
+        #[arg(value_name = "ID")]
+        source: String,
+    },
     /// Forget a source and everything that came from it; the files stay
     Remove {
         /// Its id or path
@@ -85,6 +91,7 @@ impl Sources {
             }
             What::Pause { source } => pause(line, &source, true).await,
             What::Resume { source } => pause(line, &source, false).await,
+            What::Skips { source } => skips(line, &source).await,
             What::Remove { source, sure } => {
                 let source = find(line, &source).await?;
                 let what = format!("the source {}", clean::one_line(&source.path));
@@ -136,6 +143,28 @@ async fn pause(line: &Line<'_>, name: &str, paused: bool) -> Result<(), End> {
     } else {
         format!("{path} is read again.")
     })
+}
+
+async fn skips(line: &Line<'_>, name: &str) -> Result<(), End> {
+    let source = find(line, name).await?;
+    let Event::Skips { skipped } = line.one(Op::Skips { source: source.id }).await? else {
+        return Err(End::unexpected("what was left out"));
+    };
+    let out = &line.context.out;
+    if out.json() {
+        return out.document(&serde_json::json!({ "skipped": skipped, "count": source.skipped }));
+    }
+    if skipped.is_empty() {
+        out.note("Nothing was left out.");
+    }
+    for skip in &skipped {
+        out.line(format!("{}: {}", clean::one_line(&skip.what), clean::one_line(&skip.why)))?;
+    }
+    let more = source.skipped.saturating_sub(skipped.len() as u64);
+    if more > 0 {
+        out.note(format!("and {} more", grouped(more)));
+    }
+    Ok(())
 }
 
 fn list(out: &Output, sources: &[SourceLine]) -> Result<(), End> {

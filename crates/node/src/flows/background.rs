@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
-use crate::flows::{ingest, status};
+use crate::flows::{ingest, pause, people, status};
 use crate::protocol::{Event, IngestReport, Progress, SourceId, SourceKind, SourceState, Unit};
 use crate::state::Node;
 
@@ -52,11 +52,14 @@ pub(crate) async fn resume(node: Node) {
         node.notices.add(failure.to_string());
     }
     catch_up(&node).await;
+    if let Err(failure) = node.apart("the people", people::fill).await {
+        node.notices.add(failure.to_string());
+    }
 }
 
 /// Reads what changed in the watched folders while nobody was looking.
 async fn catch_up(node: &Node) {
-    if node.consent.is_killed() {
+    if node.consent.is_killed() || pause::is_on(node) {
         return;
     }
     let cancel = node.live();
@@ -74,11 +77,14 @@ async fn catch_up(node: &Node) {
 
 /// Reads one source again, nobody having asked.
 pub(crate) async fn read_again(node: &Node, source: SourceId, path: &str, cancel: &CancellationToken) {
+    if pause::is_on(node) {
+        return;
+    }
     let pass = ingest::Pass { root: PathBuf::from(path), forced: false };
     match ingest::run(node, source, pass, None, cancel).await {
         Ok(report) => tell_changes(node, report),
-        // The kill switch is no fault.
-        Err(_) if cancel.is_cancelled() => {}
+        // Neither the kill switch nor a pause is a fault.
+        Err(_) if cancel.is_cancelled() || pause::is_on(node) => {}
         Err(failure) => node.notices.add(failure.to_string()),
     }
 }
@@ -92,7 +98,7 @@ fn tell_changes(node: &Node, report: IngestReport) {
 
 /// Starts the watcher on every active folder.
 pub(crate) fn start_watching(node: &Node) {
-    if node.consent.is_killed() {
+    if node.consent.is_killed() || pause::is_on(node) {
         return;
     }
     let sources = node.vault.read(|r| r.sources()).unwrap_or_default();
@@ -113,8 +119,8 @@ pub(crate) fn start_watching(node: &Node) {
     watch.notices().into_iter().for_each(|sentence| node.notices.add(sentence));
     {
         let mut slot = node.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        // Thrown while the folders were walked: what this made goes as well.
-        if node.consent.is_killed() || node.ending.is_cancelled() {
+        // Thrown or paused while the folders were walked: what this made goes as well.
+        if node.consent.is_killed() || pause::is_on(node) || node.ending.is_cancelled() {
             return;
         }
         *slot = Some(watch);
@@ -134,7 +140,7 @@ pub(crate) fn start_watching(node: &Node) {
 }
 
 async fn changed(node: &Node, source: SourceId, paths: Vec<PathBuf>) {
-    if node.consent.is_killed() {
+    if node.consent.is_killed() || pause::is_on(node) {
         return;
     }
     let _alone = node.memory_work.lock().await;
@@ -142,7 +148,7 @@ async fn changed(node: &Node, source: SourceId, paths: Vec<PathBuf>) {
     match read {
         Ok(report) => tell_changes(node, report),
         // Stopped in the middle; the next start or the lifting of the switch reads it.
-        Err(_) if node.consent.is_killed() => {}
+        Err(_) if node.consent.is_killed() || pause::is_on(node) => {}
         Err(failure) => node.notices.add(failure.to_string()),
     }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
+use hinet_consent::{EntryKind, Lines};
+
 use crate::failure::NodeError;
 use crate::flows::{background, status};
-use crate::protocol::{Event, GrantDraft, GrantId};
+use crate::protocol::{ErrorKind, Event, GrantDraft, GrantId};
 use crate::state::{Node, now};
 
 /// Most ledger lines in one answer.
@@ -29,14 +31,27 @@ pub(crate) fn revoke(node: &Node, grant: GrantId) -> Result<Event, NodeError> {
     Ok(Event::Done)
 }
 
-/// [`crate::protocol::Op::Pending`]: nothing asks for disclosure before the first door to others is built.
-pub(crate) fn pending(_node: &Node) -> Result<Event, NodeError> {
-    Ok(Event::Grants { grants: Vec::new() })
-}
-
 /// [`crate::protocol::Op::Ledger`].
-pub(crate) fn ledger(node: &Node, limit: usize) -> Result<Event, NodeError> {
-    Ok(Event::Ledger { lines: node.consent.lines(limit.min(LINES_MAX))? })
+pub(crate) fn ledger(
+    node: &Node,
+    limit: usize,
+    kinds: &[String],
+    matching: &str,
+    before: Option<u64>,
+) -> Result<Event, NodeError> {
+    let known = |word: &String| {
+        EntryKind::from_word(word).ok_or_else(|| {
+            let all: Vec<&str> = EntryKind::ALL.iter().map(|kind| kind.word()).collect();
+            NodeError::said(
+                ErrorKind::Usage,
+                format!("The ledger has no entries of the kind \"{word}\"."),
+                format!("The kinds are {}.", all.join(", ")),
+            )
+        })
+    };
+    let kinds = kinds.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    let wanted = Lines { limit: limit.min(LINES_MAX), kinds, matching: matching.to_owned(), before };
+    Ok(Event::Ledger { lines: node.consent.lines_of(&wanted)? })
 }
 
 /// [`crate::protocol::Op::Verify`].

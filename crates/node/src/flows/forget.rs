@@ -82,7 +82,14 @@ fn resolve(node: &Node, target: &ForgetTarget) -> Result<Affected, NodeError> {
             }
             // A file that was handed over by itself is its source: nothing would be left of it but its name.
             let sources = node.vault.read(|r| r.sources())?;
-            let source = row.and_then(|row| sources.into_iter().find(|s| s.id == row.source && s.path == row.key));
+            let source = match row.and_then(|row| Some((sources.into_iter().find(|s| s.id == row.source)?, row))) {
+                Some((source, row)) if source.path == row.key => Some(source),
+                // So it is with the last of what a command printed.
+                Some((source, _)) if !sources::is_place(&source) => {
+                    (node.vault.read(|r| r.source_items(source.id))? == 1).then_some(source)
+                }
+                _ => None,
+            };
             Affected { items: vec![*item], source, time: None, session: None }
         }
         ForgetTarget::Source { source } => {
@@ -176,6 +183,7 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
             report.answers += tx.delete_answers_citing(*item)?;
             report.chunks += tx.delete_item(*item)?;
         }
+        keys.iter().try_for_each(|key| tx.drop_skip(key))?;
         report.answers += tx.delete_messages_containing(&quotes)?;
         node.consent.erase_mentions(tx, &mentions)?;
         if let Some((from, to)) = affected.time {
@@ -201,6 +209,8 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
         }
         Ok::<_, NodeError>(())
     })?;
+    node.names.clear();
+    node.desk.forget(node, &affected.items);
     if let Some(source) = &affected.source {
         background::unwatch(node, source.id, std::path::Path::new(&source.path));
     }

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use hinet_connectors::{Document, FileRef};
 use hinet_consent::{ConsentError, EntryKind, Note, Reading};
 use hinet_vault::records::{ItemRow, SourceRow};
+use hinet_vault::{Tx, VaultError};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
-use crate::flows::{background, sources, status};
+use crate::flows::reading::Herald;
+use crate::flows::{background, pause, sources, status};
 use crate::protocol::{
     ErrorKind, Event, Hash, IngestReport, ItemId, Progress, Skipped, SourceId, SourceKind, SourceState, Unit,
 };
@@ -33,6 +35,7 @@ pub(crate) async fn ingest(
     sink: &Sink,
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
+    pause::check(node)?;
     let mut report = IngestReport::default();
     for path in paths {
         if cancel.is_cancelled() {
@@ -89,8 +92,9 @@ pub(crate) fn add(report: &mut IngestReport, part: IngestReport) {
 }
 
 /// The source that covers `root`, made (with its grant) where none does: handing a path over is the owner's consent.
-fn source_for(node: &Node, root: &Path) -> Result<SourceId, NodeError> {
+pub(crate) fn source_for(node: &Node, root: &Path) -> Result<SourceId, NodeError> {
     // In one transaction, so that two imports of the same folder at once do not make two sources.
+    node.names.soil();
     node.vault.write(|tx| {
         let sources = tx.sources()?;
         let covering = sources.iter().filter(|s| root.starts_with(&s.path)).max_by_key(|s| s.path.len());
@@ -134,16 +138,17 @@ fn read_source(
     // A folder names no file in it: what was forgotten comes back only when it is itself handed over.
     let named = pass.forced && !pass.root.is_dir();
     let mut importer = Importer::new(node, &reading, row.clone(), named);
+    let mut herald = sink.is_none().then(|| Herald::new(node, source));
     let mut here = HashSet::new();
     for found in hinet_connectors::walk(&reading, &pass.root, &node.limits) {
-        if cancel.is_cancelled() || !reading.is_live() {
+        if cancel.is_cancelled() || !reading.is_live() || pause::is_on(node) {
             break;
         }
         importer.report.seen += 1;
         match found {
             Err(skipped) => {
                 here.insert(skipped.what.clone());
-                importer.report.skipped.push(skipped);
+                importer.skip(skipped);
             }
             Ok(file) => {
                 here.insert(file.path.to_string_lossy().into_owned());
@@ -154,16 +159,27 @@ fn read_source(
             let what = format!("reading {}", row.path);
             sink.progress(Progress { what, done: importer.report.seen, total: None, unit: Unit::Files });
         }
+        if let Some(herald) = &mut herald {
+            herald.tell(&row.path, importer.report.seen);
+        }
     }
     let stored = importer.flush();
-    let report = importer.report;
+    let Importer { report, skips, read, .. } = importer;
     // What earlier batches stored is to be found, also where the last one was refused.
     node.index().apply(&node.vault)?;
     stored?;
+    pause::check(node)?;
     // A pass that was cut short says nothing about what is gone, nor does a root that is not there.
     if !cancel.is_cancelled() && reading.is_live() && Path::new(&row.path).exists() {
         remove_vanished(node, &row, &pass.root, &here)?;
-        node.vault.write(|tx| tx.set_source_synced(source, now()))?;
+        node.vault.write(|tx| {
+            if pass.root == Path::new(&row.path) {
+                tx.set_skips(source, &skips)?;
+            } else {
+                part_read(tx, source, &read, &skips)?;
+            }
+            tx.set_source_synced(source, now())
+        })?;
         node.index().apply(&node.vault)?;
     }
     node.embed_wake.notify_one();
@@ -179,16 +195,20 @@ pub(crate) fn read_changes(node: &Node, source: SourceId, paths: &[PathBuf]) -> 
     };
     let reading = node.consent.admit(source, Path::new(&row.path), now())?.without(&node.excluded());
     let mut importer = Importer::new(node, &reading, row.clone(), false);
+    let mut herald = Herald::new(node, source);
     let (there, gone): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|path| path.exists());
     for found in hinet_connectors::walk_changes(&reading, Path::new(&row.path), &there, &node.limits) {
         importer.report.seen += 1;
         match found {
-            Err(skipped) => importer.report.skipped.push(skipped),
+            Err(skipped) => importer.skip(skipped),
             Ok(file) => importer.take(&file)?,
         }
+        herald.tell(&row.path, importer.report.seen);
     }
     importer.flush()?;
-    let report = importer.report;
+    let Importer { report, skips, mut read, .. } = importer;
+    read.extend(gone.iter().map(|path| path.to_string_lossy().into_owned()));
+    node.vault.write(|tx| part_read(tx, source, &read, &skips))?;
     if Path::new(&row.path).exists() {
         for path in gone {
             remove_vanished(node, &row, &path, &HashSet::new())?;
@@ -197,6 +217,14 @@ pub(crate) fn read_changes(node: &Node, source: SourceId, paths: &[PathBuf]) -> 
     node.index().apply(&node.vault)?;
     node.embed_wake.notify_one();
     Ok(report)
+}
+
+/// Some files of a source were read and some left out.
+fn part_read(tx: &Tx<'_>, source: SourceId, read: &[String], skips: &[Skipped]) -> Result<(), VaultError> {
+    if tx.skipped(source)? > 0 {
+        read.iter().try_for_each(|path| tx.drop_skip(path))?;
+    }
+    if skips.is_empty() { Ok(()) } else { tx.add_skips(source, skips) }
 }
 
 /// Items below `root` whose file is no longer there leave the memory, as they left the folder.
@@ -220,6 +248,7 @@ fn remove_vanished(node: &Node, source: &SourceRow, root: &Path, here: &HashSet<
             }
             Ok::<_, NodeError>(())
         })?;
+        node.names.soil();
     }
     Ok(())
 }
@@ -233,11 +262,30 @@ struct Importer<'a> {
     pending: Vec<(ItemRow, bool)>,
     bytes: usize,
     report: IngestReport,
+    /// What the source remembers to have left out.
+    skips: Vec<Skipped>,
+    /// What was not left out.
+    read: Vec<String>,
 }
 
 impl<'a> Importer<'a> {
     fn new(node: &'a Node, reading: &'a Reading, source: SourceRow, forced: bool) -> Self {
-        Self { node, reading, source, forced, pending: Vec::new(), bytes: 0, report: IngestReport::default() }
+        Self {
+            node,
+            reading,
+            source,
+            forced,
+            pending: Vec::new(),
+            bytes: 0,
+            report: IngestReport::default(),
+            skips: Vec::new(),
+            read: Vec::new(),
+        }
+    }
+
+    fn skip(&mut self, skipped: Skipped) {
+        self.skips.push(skipped.clone());
+        self.report.skipped.push(skipped);
     }
 
     fn take(&mut self, file: &FileRef) -> Result<(), NodeError> {
@@ -248,8 +296,10 @@ impl<'a> Importer<'a> {
             && known.ingested - known.modified > SETTLED_MS
         {
             self.report.same += 1;
+            self.read.push(key);
             return Ok(());
         }
+        // Said to whoever asked and kept nowhere: a list of what was forgotten would be no forgetting.
         if known.is_none() && !self.forced && is_forgotten(self.node, &key)? {
             self.report.skipped.push(Skipped {
                 what: key,
@@ -261,10 +311,11 @@ impl<'a> Importer<'a> {
             match hinet_connectors::read(self.reading, file, &self.node.limits, &self.node.settings.extractor) {
                 Ok(document) => document,
                 Err(skipped) => {
-                    self.report.skipped.push(skipped);
+                    self.skip(skipped);
                     return Ok(());
                 }
             };
+        self.read.push(key);
         let hash = Hash(*blake3::hash(document.text.as_bytes()).as_bytes());
         match &known {
             Some(known) if known.hash == hash && known.title == document.title => {
@@ -299,6 +350,7 @@ impl<'a> Importer<'a> {
             self.reading.check().map_err(ConsentError::from)?;
             for ((row, _), chunks) in self.pending.iter().zip(&chunked) {
                 tx.put_item(row, chunks)?;
+                tx.set_people(row.id, &hinet_index::people(&row.text))?;
                 if forced {
                     tx.set_meta(&forgotten_key(node, &row.key), "")?;
                 }
@@ -308,6 +360,7 @@ impl<'a> Importer<'a> {
         })?;
         self.pending.clear();
         self.bytes = 0;
+        node.names.soil();
         Ok(())
     }
 }

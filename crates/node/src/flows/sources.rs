@@ -1,5 +1,6 @@
 //! Sources: each a folder or an import, each under its own consent grant.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use hinet_consent::{Consent, EntryKind, Note};
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
-use crate::flows::{background, ingest, status};
+use crate::flows::{background, ingest, pause, status};
 use crate::protocol::{
     Asker, Capability, ErrorKind, Event, Filter, GrantDraft, IngestReport, Limits, Scope, Skipped, SourceId,
     SourceKind, SourceLine, SourceState,
@@ -22,6 +23,11 @@ pub(crate) fn row(node: &Node, id: SourceId) -> Result<SourceRow, NodeError> {
     node.vault.read(|r| r.source(id))?.ok_or_else(|| {
         NodeError::said(ErrorKind::Failed, format!("There is no source {id}."), "`icore sources list` shows them.")
     })
+}
+
+/// Whether a source is a place that can be read again; what a command printed is not.
+pub(crate) fn is_place(source: &SourceRow) -> bool {
+    Path::new(&source.path).is_absolute()
 }
 
 /// Opens a source: the row, its grant and the ledger entries, in the caller's transaction.
@@ -44,19 +50,29 @@ pub(crate) fn open_in(consent: &Consent, tx: &Tx<'_>, root: &Path, kind: SourceK
 
 /// [`crate::protocol::Op::Sources`].
 pub(crate) fn list(node: &Node) -> Result<Event, NodeError> {
+    let embedder = node.index().embedder();
     let sources = node.vault.read(|r| {
+        let counts = r.counts()?;
+        let waiting = if counts.embedded < counts.chunks { r.waiting(embedder)? } else { HashMap::new() };
         r.sources()?
             .into_iter()
             .map(|row| {
                 let items = r.source_items(row.id)?;
-                let missing = row.state == SourceState::Active && !Path::new(&row.path).exists();
+                let missing = row.state == SourceState::Active && is_place(&row) && !Path::new(&row.path).exists();
                 let state = if missing { SourceState::Missing } else { row.state };
                 let SourceRow { id, kind, path, grant, synced, .. } = row;
-                Ok(SourceLine { id, kind, path, state, grant, items, synced, skipped: 0, waiting: 0 })
+                let (skipped, waiting) = (r.skipped(id)?, waiting.get(&id).copied().unwrap_or(0));
+                Ok(SourceLine { id, kind, path, state, grant, items, synced, skipped, waiting })
             })
             .collect::<Result<Vec<_>, hinet_vault::VaultError>>()
     })?;
     Ok(Event::Sources { sources })
+}
+
+/// [`crate::protocol::Op::Skips`].
+pub(crate) fn skips(node: &Node, source: SourceId) -> Result<Event, NodeError> {
+    row(node, source)?;
+    Ok(Event::Skips { skipped: node.vault.read(|r| r.skips(source))? })
 }
 
 /// [`crate::protocol::Op::SourceAdd`].
@@ -66,6 +82,7 @@ pub(crate) async fn add(
     sink: &Sink,
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
+    pause::check(node)?;
     let (id, root) = node.apart("the source", move |node| open_folder(node, &path)).await?;
     let report = ingest::run(node, id, ingest::Pass { root, forced: true }, Some(sink), cancel).await?;
     ingest::close(node, report, sink, cancel).await
@@ -107,6 +124,7 @@ fn open_folder(node: &Node, path: &str) -> Result<(SourceId, PathBuf), NodeError
             None => open_in(&node.consent, tx, &root, SourceKind::Folder),
         }
     })?;
+    node.names.soil();
     background::watch(node, id, &root);
     Ok((id, root))
 }
@@ -118,12 +136,13 @@ pub(crate) async fn sync(
     sink: &Sink,
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
+    pause::check(node)?;
     let chosen = node
         .apart("the sources", move |node| match asked {
             Some(id) => Ok(vec![row(node, id)?]),
             None => {
                 let sources = node.vault.read(|r| r.sources())?;
-                Ok(sources.into_iter().filter(|s| s.state == SourceState::Active).collect())
+                Ok(sources.into_iter().filter(|s| s.state == SourceState::Active && is_place(s)).collect())
             }
         })
         .await?;
@@ -137,6 +156,13 @@ pub(crate) async fn sync(
                 ErrorKind::Refused,
                 format!("The source {} is paused.", source.path),
                 format!("`icore sources resume {}` starts it again.", source.id),
+            ));
+        }
+        if !is_place(&source) {
+            return Err(NodeError::said(
+                ErrorKind::Usage,
+                format!("\"{}\" is what a command printed; there is no file to read again.", source.path),
+                "Run the command again and attach what it prints.",
             ));
         }
         // A drive that is not plugged in stops neither the others nor anything that is remembered.

@@ -19,8 +19,8 @@ pub(crate) fn read(node: &Node) -> Result<NodeStatus, NodeError> {
         killed: node.consent.is_killed(),
         detached: node.detached,
         embedding_left: counts.chunks.saturating_sub(counts.embedded),
-        paused: false,
-        asking: 0,
+        paused: super::pause::is_on(node),
+        asking: node.desk.len(),
         notices: node.notices.all(),
     })
 }

@@ -98,6 +98,21 @@ impl Reader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// At most `limit` entries before number `before`, the newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn ledger_entries_before(&self, before: u64, limit: usize) -> Result<Vec<EntryRow>, VaultError> {
+        let before = i64::try_from(before).unwrap_or(i64::MAX);
+        let sql = "SELECT seq, hash, bytes FROM ledger WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2";
+        let mut some = self.db.prepare_cached(sql)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = some.query_map((before, limit), |row| {
+            Ok(EntryRow { seq: count(row, 0)?, hash: hash(row, 1)?, bytes: row.get(2)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// What an entry commits to, in order.
     ///
     /// # Errors

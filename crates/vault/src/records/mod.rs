@@ -8,15 +8,21 @@ mod feedback;
 mod forgetting;
 mod items;
 mod ledger;
+mod lines;
+mod marks;
 mod messages;
+mod people;
 mod rows;
 mod sessions;
+mod skips;
 mod sources;
 mod tree;
 mod vectors;
 
 pub use ledger::{EntryRow, LeafDraft, LeafRow};
+pub use lines::Line;
 pub use messages::MessageLine;
+pub use people::PersonRow;
 pub use rows::{ChunkDraft, ChunkRow, ChunkView, ItemHead, ItemRow, QueueRow, SourceRow};
 
 use crate::VaultError;

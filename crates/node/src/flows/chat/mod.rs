@@ -26,6 +26,7 @@ use crate::state::{Node, now};
 
 use prompt::HISTORY_MAX;
 use recall::Recalled;
+pub(crate) use recall::nearness;
 use speak::Reply;
 
 /// Longest message that is taken, in bytes. More belongs into a file.

@@ -6,14 +6,17 @@ use super::{Node, memory};
 use crate::failure::NodeError;
 use crate::protocol::{Hit, Message, Role, Turn};
 
-/// Hits looked at for one question.
+/// Hits looked at for one question, and where the owner confined it to a part of the memory, which is worth more
+/// looking: what is left is what was meant.
 const LOOKED_AT: usize = 12;
+const LOOKED_AT_WITHIN: usize = 48;
 /// Hits shown beside the answer.
 const SHOWN: usize = 6;
 /// Sentences of fewer words are fragments: a signature, a list mark.
 const WORDS_MIN: usize = 4;
-/// Sentences measured for one question, at most.
+/// Sentences measured for one question, at most; and within a part of the memory.
 const SENTENCES_MAX: usize = 96;
+const SENTENCES_MAX_WITHIN: usize = 256;
 /// A question with fewer content words than this may lean on the one before.
 const TERMS_MIN: usize = 3;
 
@@ -54,8 +57,9 @@ fn leans(text: &str, question: &Question) -> bool {
     starts || (question.terms.len() < TERMS_MIN && words.any(|word| POINTERS.contains(&word)))
 }
 
-/// Searches the memory for a message.
+/// Searches the memory, or the parts of it the turn is within, for a message. What is not evidence is none there either.
 pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &Turn) -> Result<Recalled, NodeError> {
+    let within = turn.within.as_slice();
     let mut question = Question::read(text);
     // The owner wants the memory left alone: what would have been asked of it is talked about instead.
     if turn.forgo {
@@ -67,7 +71,9 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
     }
     // "And when is it back?" has no word of its own to search for, and yet asks the memory.
     let leaning = leans(text, &question);
-    if !history.is_empty() && text.contains('?') && leaning {
+    // And who points at a part of the memory asks it, however it is put.
+    let confined = !within.is_empty() && question.intent == Intent::Converse;
+    if confined || (!history.is_empty() && text.contains('?') && leaning) {
         question.intent = Intent::Recall;
     }
     if question.intent != Intent::Recall {
@@ -88,7 +94,8 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
         }
         _ => false,
     };
-    let hits = memory::find(node, query.clone(), LOOKED_AT).await?;
+    let hits =
+        memory::find(node, query.clone(), within, if within.is_empty() { LOOKED_AT } else { LOOKED_AT_WITHIN }).await?;
     let near = nearness(node, query, &hits).await;
     let index = node.index();
     let rarity = |stem: &str| index.rarity(stem);
@@ -110,7 +117,8 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
 
 /// How near each sentence of each hit is to the question in meaning; 0 for fragments, and for all where the embedder is
 /// not here. A chunk's own vector drowns the one sentence that matters.
-async fn nearness(node: &Node, question: String, hits: &[Hit]) -> Vec<Vec<f32>> {
+pub(crate) async fn nearness(node: &Node, question: String, hits: &[Hit]) -> Vec<Vec<f32>> {
+    let most = if hits.len() > LOOKED_AT { SENTENCES_MAX_WITHIN } else { SENTENCES_MAX };
     let texts: Vec<String> = hits.iter().map(|hit| hit.text.clone()).collect();
     let silent: Vec<Vec<f32>> = texts.iter().map(|text| vec![0.0; sentences(text).len()]).collect();
     let mut near = silent.clone();
@@ -118,10 +126,8 @@ async fn nearness(node: &Node, question: String, hits: &[Hit]) -> Vec<Vec<f32>> 
         let parts = texts.iter().enumerate().flat_map(|(hit, text)| {
             sentences(text).into_iter().enumerate().map(move |(n, range)| (hit, n, &text[range]))
         });
-        let parts: Vec<(usize, usize, &str)> = parts
-            .filter(|(.., part)| part.split_whitespace().nth(WORDS_MIN - 1).is_some())
-            .take(SENTENCES_MAX)
-            .collect();
+        let parts: Vec<(usize, usize, &str)> =
+            parts.filter(|(.., part)| part.split_whitespace().nth(WORDS_MIN - 1).is_some()).take(most).collect();
         let mut batch = vec![question.as_str()];
         batch.extend(parts.iter().map(|(.., part)| *part));
         let vectors = node.embedder()?.embed(&batch)?;

@@ -414,3 +414,20 @@ fn a_path_after_an_at_sign_is_gone_into_and_attached() {
     );
     assert_eq!(state.chat.composer.text(), "");
 }
+
+#[test]
+fn a_line_with_an_exclamation_mark_is_a_command_and_two_are_text() {
+    let mut state = opened(100, 30);
+    types(&mut state, "!git log -3");
+    assert!(calls(&press(&mut state, KeyCode::Enter)).is_empty());
+    press(&mut state, KeyCode::Esc);
+    assert_eq!(state.chat.composer.text(), "!git log -3", "what was not agreed to stays");
+    press(&mut state, KeyCode::Enter);
+    let effects = types(&mut state, "y");
+    assert!(effects.iter().any(|e| matches!(e, Effect::Command(c) if c == "git log -3")));
+    assert_eq!(state.chat.composer.text(), "");
+    press(&mut state, KeyCode::Esc);
+    types(&mut state, "!!important");
+    let effects = press(&mut state, KeyCode::Enter);
+    assert!(matches!(op(&effects), Op::Chat { text, .. } if text == "!important"));
+}

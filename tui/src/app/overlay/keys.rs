@@ -7,6 +7,7 @@ use crate::app::effect::Effect;
 use crate::app::keymap::{Action, Scope};
 use crate::app::keys::{chosen, forget, movement, new_conversation, to_chat};
 use crate::app::msg::{Proven, Tag, Unlock};
+use crate::app::pane::chat::attach;
 use crate::app::state::{Loaded, State};
 use crate::app::view::{body, scopes};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -206,6 +207,9 @@ fn agreed(state: &mut State) -> Vec<Effect> {
                 About::Revoke(grant) => vec![Effect::call(Tag::Revoke, Op::Revoke { grant })],
                 About::Command(command) => {
                     state.chat.running = Some(command.clone());
+                    if attach::typed_command(&state.chat.composer.text()).as_ref() == Some(&command) {
+                        state.chat.composer.take();
+                    }
                     let told = Op::LetOut { way: "command".into(), bytes: command.len() as u64 };
                     vec![Effect::call(Tag::Quiet, told), Effect::Command(command)]
                 }

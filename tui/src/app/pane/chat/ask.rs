@@ -31,7 +31,10 @@ impl Chat {
         if let Some(editing) = self.editing.clone() {
             return self.send_edited(&editing, now);
         }
-        let text = self.composer.take();
+        let mut text = self.composer.take();
+        if text.starts_with("!!") {
+            text.remove(0);
+        }
         if self.live.is_some() || self.loading {
             let queued = match self.composer.queued.take() {
                 Some(before) => format!("{before}\n{text}"),

@@ -31,6 +31,13 @@ fn begin(state: &mut State, what: Attachment, name: String) -> Vec<Effect> {
     vec![Effect::call(Tag::Attach(number), Op::Attach { what })]
 }
 
+/// The command of a line like `!git log -3`; `!!` sends an exclamation mark as text.
+#[must_use]
+pub fn typed_command(text: &str) -> Option<String> {
+    let command = text.strip_prefix('!')?.trim();
+    (!command.is_empty() && !command.starts_with('!') && !command.contains('\n')).then(|| command.to_owned())
+}
+
 /// Asks whether a command is to be run.
 pub fn command(state: &mut State, command: &str) -> Vec<Effect> {
     let command = command.trim().to_owned();

@@ -1,6 +1,6 @@
 //! Keys of the chat: in the input, and in the conversation itself.
 
-use super::{find, reader, scroll_by, scroll_home};
+use super::{attach, find, reader, scroll_by, scroll_home};
 use crate::app::effect::Effect;
 use crate::app::keymap::Action;
 use crate::app::keys::{movement, open_item};
@@ -66,6 +66,9 @@ pub fn in_input(state: &mut State, action: Action) -> Vec<Effect> {
             if let Some(chip) = waits.filter(|_| !state.chat.composer.is_blank()) {
                 state.toast = Some(format!("{} is still being read; Enter again in a moment", chip.name));
                 return vec![];
+            }
+            if let Some(command) = attach::typed_command(&state.chat.composer.text()) {
+                return attach::command(state, &command);
             }
             return slash::send(state).unwrap_or_else(|| state.chat.send(state.now));
         }

@@ -177,6 +177,8 @@ impl Chat {
 
     /// The node went away: the answer being made will not come.
     pub fn lost(&mut self, now: Millis) {
+        // What was being read for the next question will not be told any more.
+        self.composer.chips.retain(|chip| chip.within.is_some());
         let hint = "Up brings the question back; what was stored is kept.";
         self.fail(Failure::new(ErrorKind::Failed, "The node went away while it answered.", hint), now);
     }

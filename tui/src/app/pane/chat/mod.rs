@@ -190,7 +190,8 @@ impl Chat {
         let mut composer = std::mem::take(&mut self.composer);
         composer.set(&drafts.remove(&next).unwrap_or_default());
         let told = composer.revision();
-        *self = Self { composer, drafts, told, asked: self.asked, versions: self.versions, ..Self::default() };
+        let running = self.running.take();
+        *self = Self { composer, drafts, told, running, asked: self.asked, versions: self.versions, ..Self::default() };
         effects
     }
 

@@ -3,7 +3,7 @@
 
 mod testkit;
 
-use hinet_protocol::{Hash, ItemId, SourceId, Span};
+use hinet_protocol::{After, Hash, ItemId, Role, SessionId, SourceId, Span};
 use hinet_vault::Vault;
 use hinet_vault::records::ChunkDraft;
 use std::time::Instant;
@@ -84,4 +84,101 @@ fn speed() {
     let vault = clock("open", || testkit::open(dir.path()).unwrap());
     clock("first read", || vault.read(|r| -> Outcome<_> { r.sources() }).unwrap());
     eprintln!("database: {} MB", std::fs::metadata(vault.home().db()).unwrap().len() >> 20);
+}
+
+const SAID: usize = 10_000;
+const CONVERSATIONS: usize = 5_000;
+const RECALLED: usize = 6;
+
+/// An answer that recalled six passages of four hundred bytes.
+fn answer(item: &hinet_vault::records::ItemRow, n: usize) -> hinet_protocol::Message {
+    let hit = |at: usize| hinet_protocol::Hit {
+        item: item.id,
+        source: item.key.clone(),
+        title: item.title.clone(),
+        text: item.text[at * 400..][..400].into(),
+        span: Span { start: at * 400, end: (at + 1) * 400 },
+        score: 0.5,
+        parts: Default::default(),
+        modified: item.modified,
+        kind: item.kind.clone(),
+        pinned: false,
+    };
+    let stats = hinet_protocol::MessageStats { recalled: (0..RECALLED).map(hit).collect(), ..Default::default() };
+    let text = format!("The heron waits, for the {n}th time. ").repeat(6);
+    hinet_protocol::Message { stats: Some(stats), ..testkit::message(Role::Assistant, &text, n as i64, Some(item.id)) }
+}
+
+#[test]
+#[ignore = "prints times"]
+fn speed_of_conversations() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let (source, session) = (source(), SessionId::new());
+    let row = item(source.id, "/b/heron", &"The heron stands in the shallow water and waits. ".repeat(80));
+    let said = |n: usize| match n % 2 {
+        0 => testkit::message(Role::User, &format!("And the {n}th time?"), n as i64, None),
+        _ => answer(&row, n),
+    };
+    clock("10,000 messages stored in one conversation, 100 a commit", || {
+        vault
+            .write(|tx| -> Outcome {
+                tx.put_source(&source)?;
+                tx.put_item(&row, &testkit::whole(&row.text))?;
+                tx.put_session(session, "long", 1)
+            })
+            .unwrap();
+        for batch in 0..SAID / 100 {
+            let put = |tx: &hinet_vault::records::Tx<'_>| -> Outcome {
+                (0..100).try_for_each(|n| tx.put_message(session, &said(batch * 100 + n), After::Head))
+            };
+            vault.write(put).unwrap();
+        }
+    });
+    let read = || vault.read(|r| -> Outcome<_> { r.messages(session) }).unwrap();
+    let all = clock("its messages, first read", read);
+    clock("its messages, read again", read);
+    assert_eq!(all.len(), SAID);
+    assert_eq!(all[SAID - 1].stats.as_ref().unwrap().recalled.len(), RECALLED);
+    let last = all[SAID - 1].id;
+    clock("the twelve messages a turn looks at", || {
+        vault.read(|r| -> Outcome<_> { r.path(session, last, 12) }).unwrap()
+    });
+    clock("one more message", || {
+        vault.write(|tx| -> Outcome { tx.put_message(session, &said(SAID), After::Head) }).unwrap();
+    });
+    clock("turned to its first message's branch", || {
+        vault.write(|tx| -> Outcome { tx.turn_to(session, all[0].id) }).unwrap();
+    });
+    clock("all messages walked for a word that is in none", || {
+        let mut found = 0;
+        let mut look = |line: hinet_vault::records::MessageLine| {
+            found += usize::from(line.text.contains("cormorant"));
+            true
+        };
+        vault.read(|r| -> Outcome { r.each_message(&mut look) }).unwrap();
+        found
+    });
+    clock("5,000 conversations of 20 messages stored, 100 a commit", || {
+        for batch in 0..CONVERSATIONS / 100 {
+            let put = |tx: &hinet_vault::records::Tx<'_>| -> Outcome {
+                for n in 0..100 {
+                    let session = SessionId::new();
+                    tx.put_session(session, "short", (batch * 100 + n) as i64)?;
+                    for n in 0..20 {
+                        let one = testkit::message(Role::User, "And the heron?", n, None);
+                        tx.put_message(session, &one, After::Head)?;
+                    }
+                }
+                Ok(())
+            };
+            vault.write(put).unwrap();
+        }
+    });
+    let lines = || vault.read(|r| -> Outcome<_> { r.sessions() }).unwrap();
+    assert_eq!(clock("their list, first read", lines).len(), CONVERSATIONS + 1);
+    clock("their list, read again", lines);
+    clock("the messages of the longest of them forgotten", || {
+        vault.write(|tx| -> Outcome { tx.delete_session(session).map(drop) }).unwrap();
+    });
 }

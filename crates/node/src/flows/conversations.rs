@@ -12,7 +12,7 @@ pub(crate) fn unknown(session: SessionId) -> NodeError {
     NodeError::said(
         ErrorKind::Failed,
         format!("There is no conversation {session}."),
-        "It may have been forgotten; `icore chats list` shows those there are.",
+        "It may have been forgotten in the meantime; without --session a new one begins.",
     )
 }
 

@@ -6,6 +6,7 @@ pub mod corpus;
 pub mod office;
 pub mod opened;
 pub mod process;
+pub mod screen;
 
 use std::ffi::OsStr;
 use std::io::Read;

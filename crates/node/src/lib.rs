@@ -18,6 +18,7 @@ mod wire;
 
 pub mod models;
 pub mod setup;
+pub mod trial;
 
 pub use client::{Client, Stream};
 pub use door::run_node;

@@ -31,7 +31,7 @@ pub mod words;
 
 pub use effect::Effect;
 pub use msg::{Msg, Tag};
-pub use run::run;
+pub use run::{Guise, run, run_as};
 pub use state::State;
 pub use update::update;
 pub use view::view;

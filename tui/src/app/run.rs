@@ -19,7 +19,7 @@ use crossterm::event::{Event as Input, EventStream, MouseButton, MouseEventKind}
 use futures_util::StreamExt;
 use hinet_node::setup::{self, HomeState};
 use hinet_node::{Client, Settings, Stream};
-use hinet_protocol::{Draft, ErrorKind, Event, Failure, Op};
+use hinet_protocol::{Draft, ErrorKind, Event, Failure, Op, SessionId};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -69,7 +69,20 @@ struct Runner {
     edit: Option<String>,
     /// Stops the command that is running.
     command_cancel: Arc<AtomicBool>,
+    /// The conversation that is opened when the home is.
+    first: Option<(SessionId, String)>,
     over: bool,
+}
+
+/// What the face is told beside its home: for a home that is not the owner's own, such as the demo's.
+#[derive(Debug, Clone, Default)]
+pub struct Guise {
+    /// The folder that paths begin with `~` for, where it is not the user's home folder.
+    pub home_dir: Option<String>,
+    /// A sentence that is shown from the start.
+    pub notice: Option<String>,
+    /// The conversation that is opened first, and its title.
+    pub session: Option<(SessionId, String)>,
 }
 
 /// Opens the terminal face: onboarding where there is no home yet, the unlock screen where `unlock` is not given and
@@ -80,6 +93,14 @@ struct Runner {
 /// # Errors
 /// When the home's keyslots cannot be read, or the terminal cannot be used.
 pub async fn run(settings: &Settings, unlock: Option<Unlock>) -> Result<(), Failure> {
+    run_as(settings, unlock, Guise::default()).await
+}
+
+/// Like [`run`], in a guise.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_as(settings: &Settings, unlock: Option<Unlock>, guise: Guise) -> Result<(), Failure> {
     let home = setup::state(settings)?;
     let config = config::read(config::path().as_deref());
     let (faults, faulted) = unbounded_channel();
@@ -87,7 +108,10 @@ pub async fn run(settings: &Settings, unlock: Option<Unlock>) -> Result<(), Fail
     let (back, coming) = unbounded_channel();
     let abilities = Abilities::here().ok_or_else(no_screen)?;
     let screen = Screen::enter(abilities).map_err(no_terminal)?;
-    let place = place(screen.size().map_err(no_terminal)?, &config);
+    let mut place = place(screen.size().map_err(no_terminal)?, &config);
+    if let Some(home_dir) = guise.home_dir {
+        place.home_dir = home_dir;
+    }
     let mut runner = Runner {
         settings: settings.clone(),
         client: None,
@@ -100,11 +124,13 @@ pub async fn run(settings: &Settings, unlock: Option<Unlock>) -> Result<(), Fail
         draft: None,
         edit: None,
         command_cancel: Arc::default(),
+        first: guise.session,
         over: false,
     };
     let (mut state, effects) = begin(place, home, unlock);
     (state.abilities, state.mouse) = (abilities, abilities.mouse);
     state.configure(config);
+    state.notices.extend(guise.notice);
     runner.carry_out(effects, &mut state).map_err(no_terminal)?;
     let result = runner.turn(&mut state, coming, faulted).await;
     let Runner { client, screen, requests, pull_cancel, command_cancel, draft, .. } = runner;
@@ -224,6 +250,11 @@ impl Runner {
     }
 
     fn draw(&mut self, state: &mut State) -> io::Result<()> {
+        // The news of another size is lost now and then where keys come in the same moment.
+        let (width, height) = self.screen.size()?;
+        if (width, height) != state.place.size {
+            self.handle(state, Msg::Resize(width, height))?;
+        }
         state.dirty = false;
         self.screen.draw(|frame| view(state, frame))?;
         // What was drawn without its colours is painted beside the loop.
@@ -256,7 +287,14 @@ impl Runner {
                 let attached = client.is_attached();
                 self.listen(&client);
                 self.client = Some(client);
-                self.handle(state, Msg::Unlocked { attached })
+                self.handle(state, Msg::Unlocked { attached })?;
+                match self.first.take() {
+                    Some((session, title)) => {
+                        let effects = state.chat.open(session, &title);
+                        self.carry_out(effects, state)
+                    }
+                    None => Ok(()),
+                }
             }
             Back::Msg(msg) => {
                 match &msg {

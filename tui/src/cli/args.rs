@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use super::{
     ask::Ask,
     audit::Audit,
+    bench::Bench,
     config::Config,
     consent::Consent,
+    demo::Demo,
     disclose::Disclose,
     doctor::Doctor,
     ingest::Ingest,
@@ -97,6 +99,10 @@ pub enum Command {
     Config(Config),
     /// Look everything over and say what works here and what does not
     Doctor(Doctor),
+    /// A first look: the chat on a made-up home, with nothing of yours
+    Demo(Demo),
+    /// Measure this program on this machine
+    Bench(Bench),
     /// Print a completion script for your shell
     Completions(Completions),
     /// Print or write the manual pages
@@ -105,5 +111,8 @@ pub enum Command {
     Panic {
         /// What must not be printed.
         text: String,
+        /// With the terminal taken, as the face has it.
+        #[arg(long)]
+        drawn: bool,
     },
 }

@@ -52,6 +52,12 @@ impl Context {
         Settings { presence: Presence::Lasting, ..self.settings.clone() }
     }
 
+    /// Settings for one command on another home.
+    #[must_use]
+    pub fn at(&self, home: PathBuf) -> Settings {
+        Settings { home, ..self.settings.clone() }
+    }
+
     /// The home folder.
     #[must_use]
     pub fn home(&self) -> &Path {

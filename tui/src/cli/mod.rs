@@ -7,10 +7,12 @@
 mod args;
 mod ask;
 mod audit;
+mod bench;
 mod clean;
 mod config;
 mod consent;
 mod context;
+mod demo;
 mod disclose;
 mod doctor;
 mod end;
@@ -36,6 +38,7 @@ mod unlock;
 
 use clap::Parser;
 use hinet_protocol::{ErrorKind, Failure};
+use hinet_tui::abilities::Abilities;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
@@ -89,9 +92,14 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), End> {
         Command::Models(models) => models.run(context),
         Command::Config(config) => config.run(context),
         Command::Doctor(doctor) => doctor.run(context),
+        Command::Demo(demo) => demo.run(context),
+        Command::Bench(bench) => bench.run(context),
         Command::Completions(completions) => completions.run(context),
         Command::Man(man) => man.run(context),
-        Command::Panic { text } => panic!("{text}"),
+        Command::Panic { text, drawn } => {
+            let _screen = drawn.then(|| hinet_tui::term::Screen::enter(Abilities::default())).transpose()?;
+            panic!("{text}")
+        }
     }
 }
 

@@ -105,7 +105,7 @@ impl Chat {
 
     fn op(&self, text: String, how: &How, turn: Hanging) -> Op {
         let params = ChatParams::default();
-        let stored = |at: &usize| Some((self.session?, self.turns[*at].id?));
+        let stored = |at: &usize| Some((self.session?, self.turns.get(*at)?.id?));
         match how {
             How::Again(at) => match stored(at) {
                 Some((session, message)) => Op::Regenerate { session, message, turn, params },
@@ -119,7 +119,8 @@ impl Chat {
     fn hanging(&self, how: &How, within: Vec<Within>, attached: Vec<String>) -> Hanging {
         let before = match how {
             How::Next => self.turns.len(),
-            How::Anew(at) | How::Again(at) => *at,
+            // The conversation may have become shorter since the edit began.
+            How::Anew(at) | How::Again(at) => (*at).min(self.turns.len()),
         };
         let parent = before.checked_sub(1).and_then(|at| self.turns[at].id);
         let after = match (how, parent) {

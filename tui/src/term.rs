@@ -16,6 +16,7 @@ use ratatui::{
     Frame, Terminal,
     backend::{Backend, CrosstermBackend},
 };
+use rustix::event::{PollFd, PollFlags, poll};
 use std::{
     fmt,
     io::{self, Stdout, Write, stdout},
@@ -25,6 +26,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
+    time::Duration,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -180,6 +182,34 @@ impl Drop for Screen {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// How long the loop has to leave by itself once the terminal is gone.
+const LEAVE: Duration = Duration::from_secs(3);
+
+/// Tells when the terminal is gone: its window closed, its line cut. The reader of keys does not notice that, it reads
+/// the end of the line over and over, so this looks at the line itself, and ends the program where the loop, kept busy
+/// by that reader, cannot.
+pub fn watch_line(gone: impl FnOnce() + Send + 'static) {
+    let watch = move || {
+        let line = io::stdin();
+        let mut look = [PollFd::new(&line, PollFlags::empty())];
+        loop {
+            match poll(&mut look, None) {
+                // Nothing but a cut line wakes this.
+                Ok(_) if look[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) => break,
+                Ok(_) => thread::sleep(LEAVE),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+        gone();
+        thread::sleep(LEAVE);
+        restore();
+        std::process::exit(1);
+    };
+    // Without the thread the program is as it would be without the watch.
+    let _ = thread::Builder::new().name("line".into()).spawn(watch);
 }
 
 /// Gives the terminal back, once; does nothing when it is not taken.

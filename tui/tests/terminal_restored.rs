@@ -239,3 +239,33 @@ fn ask_to_end(pid: u32) -> bool {
     command.args(["-TERM", &pid.to_string()]);
     pair.slave.spawn_command(command).and_then(|mut child| Ok(child.wait()?)).is_ok_and(|status| status.success())
 }
+
+/// A terminal that goes away sends a signal, as a rule; a program that does not get it must not read the end of the
+/// line over and over for ever.
+#[test]
+fn a_cut_line_ends_it_where_no_signal_comes() {
+    let home = tempfile::tempdir().unwrap();
+    let pair = native_pty_system().openpty(size(80, 24)).unwrap();
+    let mut command = CommandBuilder::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\"", env!("CARGO_BIN_EXE_icore")]);
+    command.env("HOME", home.path());
+    command.env("ICORE_HOME", home.path().join("icore"));
+    command.env("ICORE_MODELS", home.path().join("models"));
+    command.env("TERM", "xterm-256color");
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    let mut said = Vec::new();
+    while !String::from_utf8_lossy(&said).contains("make a new iCore") {
+        let mut bytes = [0; 4096];
+        let n = reader.read(&mut bytes).unwrap();
+        said.extend_from_slice(&bytes[..n]);
+    }
+    drop(reader);
+    drop(pair.master);
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < PATIENCE, "it outlives its terminal");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

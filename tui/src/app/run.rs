@@ -13,7 +13,7 @@ use crate::abilities::Abilities;
 use crate::config::{self, Config};
 use crate::onboard::Onboard;
 use crate::outside;
-use crate::term::{Screen, install_panic_hook};
+use crate::term::{Screen, install_panic_hook, watch_line};
 use crate::theme::Look;
 use crossterm::event::{Event as Input, EventStream, MouseButton, MouseEventKind};
 use futures_util::StreamExt;
@@ -204,7 +204,15 @@ impl Runner {
         mut faulted: UnboundedReceiver<String>,
     ) -> io::Result<()> {
         let mut inputs = EventStream::new();
-        let mut ending = Box::pin(chores::told_to_end());
+        let line_cut = Arc::new(tokio::sync::Notify::new());
+        let teller = line_cut.clone();
+        watch_line(move || teller.notify_one());
+        let mut ending = Box::pin(async move {
+            tokio::select! {
+                () = chores::told_to_end() => {}
+                () = line_cut.notified() => {}
+            }
+        });
         let mut drawn = Instant::now() - FRAME;
         self.draw(state)?;
         while !self.over {

@@ -64,6 +64,7 @@ fn onboarding_ends_in_a_chat_that_answers() {
     screen.wait_for("✓");
     screen.press(key::ENTER);
     screen.wait_for("8 of 9");
+    screen.wait_for("Enter go on");
     screen.press(key::ENTER);
     screen.wait_for("9 of 9");
     screen.press(key::ENTER);
@@ -235,4 +236,39 @@ fn attaching_detaching_and_the_node_dying_under_it() {
     assert!(!screen.shows("attached"), "it is its own node now");
     screen.leave();
     assert_eq!(person.json(["audit", "verify"])["ok"], true);
+}
+
+#[test]
+fn editing_a_question_loses_no_branch_and_a_fork_goes_its_own_way() {
+    let person = with_papers();
+    let mut screen = Screen::open(&person);
+    screen.ask("When does my train to Porto leave?");
+    screen.wait_for("14:39");
+    // The question comes back into the input; another one is asked in its place.
+    screen.press("\x1be");
+    screen.wait_for("▏ When does my train");
+    screen.press("\x15");
+    screen.wait_gone("▏ When does my train");
+    screen.press("Who waters the ferns?");
+    screen.wait_for("▏ Who waters the ferns?");
+    screen.press(key::ENTER);
+    screen.wait_for("Duarte");
+    screen.wait_for("‹ 2 of 2 ›");
+    screen.wait_gone("(Esc stops)");
+    assert!(!screen.shows("14:39 from Oriente, coach 21, seat 54.”"), "the first answer is on the other branch");
+    // A fork has what was said so far and is a conversation of its own.
+    screen.press("/fork");
+    screen.wait_for("take this conversation along");
+    screen.press(key::ENTER);
+    screen.wait_until("the forked conversation", |shown| shown.contains("Duarte") && !shown.contains("2 of 2"));
+    screen.press(key::CTRL_O);
+    screen.wait_for("conversations");
+    screen
+        .wait_until("two conversations", |shown| shown.matches(" 2 · ").count() + shown.matches(" 4 · ").count() >= 2);
+    screen.press(key::ESC);
+    screen.wait_gone("Enter open");
+    screen.leave();
+    let stats = person.json(["memory", "stats"]);
+    assert_eq!(stats["sessions"], 2, "{stats}");
+    assert_eq!(stats["messages"], 6, "both branches and the fork are kept: {stats}");
 }

@@ -36,6 +36,9 @@ pub mod key {
 /// What switches the terminal's modes off; each must have been sent by whatever ends the face.
 const RESTORED: [&str; 5] = ["\x1b[?1049l", "\x1b[?25h", "\x1b[?2004l", "\x1b[?1000l", "\x1b[?1006l"];
 
+/// Longer than a busy machine takes to read one key.
+const ESC_PAUSE: Duration = Duration::from_millis(400);
+
 /// What an empty input shows.
 pub const EMPTY: &str = "▏  ask, ";
 
@@ -123,7 +126,11 @@ impl Screen {
 
     /// Presses keys, or types text.
     pub fn press(&mut self, keys: impl AsRef<[u8]>) {
-        self.terminal.press(keys).unwrap();
+        self.terminal.press(keys.as_ref()).unwrap();
+        if keys.as_ref() == key::ESC.as_bytes() {
+            // No terminal tells Esc and then a key from Alt with that key, where both come at once.
+            std::thread::sleep(ESC_PAUSE);
+        }
     }
 
     /// Types a line into the input, waits until it is there, and sends it.

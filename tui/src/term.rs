@@ -19,7 +19,7 @@ use ratatui::{
 use rustix::event::{PollFd, PollFlags, poll};
 use std::{
     fmt,
-    io::{self, Stdout, Write, stdout},
+    io::{self, BufWriter, Stdout, Write, stdout},
     panic::{self, PanicHookInfo},
     sync::{
         Mutex, OnceLock,
@@ -29,6 +29,9 @@ use std::{
     time::Duration,
 };
 use tokio::sync::mpsc::UnboundedSender;
+
+/// A frame is gathered before it is written: standard output alone would pass it on in pieces of a kilobyte.
+const FRAME_BYTES: usize = 64 * 1024;
 
 /// Whether the terminal is ours now.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -50,7 +53,7 @@ impl Command for Mouse {
 
 /// The taken terminal; dropping it gives it back.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     mouse: bool,
 }
 
@@ -107,7 +110,7 @@ impl Screen {
         let _ = ABILITIES.set(abilities);
         *DRAWS.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(thread::current().id());
         take(abilities.mouse)?;
-        match Terminal::new(CrosstermBackend::new(stdout())) {
+        match Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, stdout()))) {
             Ok(terminal) => Ok(Self { terminal, mouse: abilities.mouse }),
             Err(error) => {
                 restore();

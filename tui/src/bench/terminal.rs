@@ -153,6 +153,19 @@ impl Terminal {
         }
     }
 
+    /// Waits until nothing came for `pause`; gives the moment at which the last bytes were read. A frame comes in several
+    /// pieces.
+    pub fn settled(&self, pause: Duration) -> Instant {
+        let mut heard = lock(&self.heard);
+        loop {
+            let quiet = heard.at.elapsed();
+            if quiet >= pause || heard.over {
+                return heard.at;
+            }
+            heard = self.heard.1.wait_timeout(heard, pause - quiet).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     /// When the program was started.
     #[must_use]
     pub fn started(&self) -> Instant {

@@ -174,7 +174,7 @@ fn json_shapes_are_the_promised_ones() {
     assert_eq!(item["text"], NOTE);
     assert_eq!(fields(&place.json(&["sources", "list"])), ["sources"]);
     assert_eq!(fields(&place.json(&["consent", "list"])), ["grants"]);
-    assert_eq!(fields(&place.json(&["consent", "pending"])), ["grants"]);
+    assert_eq!(fields(&place.json(&["consent", "pending"])), ["asking"]);
     assert_eq!(fields(&place.json(&["audit", "log", "-n", "2"])), ["entries"]);
     assert_eq!(place.json(&["audit", "log", "-n", "2"])["entries"].as_array().unwrap().len(), 2);
     let doctor = place.json(&["doctor"]);

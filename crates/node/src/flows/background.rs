@@ -179,7 +179,15 @@ pub(crate) async fn embed_all(node: &Node, sink: Option<&Sink>, cancel: &Cancell
     };
     let stop = Arc::new(AtomicBool::new(false));
     let (told, sink) = (stop.clone(), sink.cloned());
-    let work = node.apart("embedding", move |node| embed_blocking(node, sink.as_ref(), &told));
+    // On a thread of its own: one that has stood back once cannot come forward again.
+    let work = node.apart("embedding", move |node| {
+        let apart = || {
+            crate::mind::step_back();
+            embed_blocking(node, sink.as_ref(), &told)
+        };
+        let done = std::thread::scope(|scope| scope.spawn(apart).join());
+        done.unwrap_or_else(|_| Err(crate::failure::unexpected("embedding").into()))
+    });
     tokio::pin!(work);
     tokio::select! {
         done = &mut work => return done,

@@ -2,7 +2,7 @@
 //! else gets the finished answer only, because a draft may be withdrawn.
 
 use clap::Args;
-use hinet_protocol::{Answer, ChatParams, Event, Op, SessionId};
+use hinet_protocol::{Answer, ChatParams, Event, Op, SessionId, Turn};
 use std::io::Read;
 use unicode_width::UnicodeWidthStr;
 
@@ -33,6 +33,9 @@ pub struct Ask {
     /// Go on with this conversation (the answer's JSON names it)
     #[arg(long, value_name = "ID")]
     session: Option<SessionId>,
+    /// Keep nothing of it: neither the question nor the answer is stored
+    #[arg(long, conflicts_with = "session")]
+    incognito: bool,
     /// Most tokens to generate
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     max_tokens: Option<u32>,
@@ -61,7 +64,8 @@ impl Ask {
             seed: self.seed,
             ..ChatParams::default()
         };
-        let op = Op::Chat { session: self.session, text, turn: hinet_protocol::Turn::default(), params };
+        let turn = Turn { incognito: self.incognito.then(Vec::new), ..Turn::default() };
+        let op = Op::Chat { session: self.session, text, turn, params };
         line::with(context, async |line| {
             let mut draft = Draft { out: &context.out, shown: String::new() };
             let outcome = line.hear(op, |event| draft.hear(event)).await;

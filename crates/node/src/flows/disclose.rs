@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::NodeError;
 use crate::flows::{chat, memory, status};
 use crate::protocol::{
-    Asker, Asking, Capability, ErrorKind, Event, Filter, GrantDraft, GrantId, Hash, ItemId, Limits, Millis, Scope,
-    Verdict,
+    Asker, Asking, Capability, ErrorKind, Event, Filter, Grant, GrantDraft, GrantId, Hash, ItemId, Limits, Millis,
+    Scope, Verdict,
 };
 use crate::state::{Node, now};
 
@@ -32,6 +32,10 @@ const ABOUT_MAX: usize = 4 << 10;
 /// Hits looked at, and excerpts taken.
 const LOOKED_AT: usize = 12;
 const EXCERPTS_MAX: usize = 3;
+/// Where the embedder is not here and no meaning was measured, so much of what is asked about must stand in the words.
+const WORDS_ALONE: f32 = 0.75;
+/// The purpose of a grant that was an answer.
+const ANSWERED: &str = "allowed when it asked";
 /// An hour.
 const HOUR_MS: Millis = 3_600_000;
 
@@ -225,7 +229,10 @@ async fn gather(node: &Node, about: &str) -> Result<Vec<Excerpt>, NodeError> {
                 let nearest = near.iter().copied().fold(0.0, f32::max);
                 (weigh(&question, &hit, nearest, &rarity), hit, near)
             })
-            .filter(|(evidence, ..)| evidence.is_enough())
+            .filter(|(evidence, ..)| {
+                let alone = evidence.meaning == 0.0 && evidence.fits && evidence.coverage >= WORDS_ALONE;
+                evidence.is_enough() || alone
+            })
             .collect();
         weighed.sort_by(|a, b| b.0.strength.total_cmp(&a.0.strength));
         let mut seen = HashSet::new();
@@ -263,25 +270,23 @@ async fn gather(node: &Node, about: &str) -> Result<Vec<Excerpt>, NodeError> {
 /// Decides each excerpt. What one grant covers leaves under it; where none covers anything, the owner is asked about
 /// what no grant speaks of.
 fn rule(node: &Node, asker: &Asker, capability: Capability, mut excerpts: Vec<Excerpt>) -> Result<Ruling, NodeError> {
-    let topics: Vec<String> = node
-        .consent
-        .grants()?
-        .into_iter()
-        .filter(|g| g.terms.asker == *asker)
-        .flat_map(|g| g.terms.scope.topics)
-        .collect();
+    let grants = node.consent.grants()?;
+    let theirs = grants.iter().filter(|grant| grant.terms.asker == *asker);
+    let topics: Vec<&String> = theirs.flat_map(|grant| &grant.terms.scope.topics).collect();
     let mut covered: BTreeMap<GrantId, (Filter, Vec<Excerpt>)> = BTreeMap::new();
     let (mut open, mut refusal) = (Vec::new(), None);
     for mut excerpt in excerpts.drain(..) {
         // A topic is the excerpt's where it occurs in it, whatever the asker says it is about.
         let text = excerpt.text.to_lowercase();
-        excerpt.subject.topics = topics.iter().filter(|t| text.contains(&t.trim().to_lowercase())).cloned().collect();
+        excerpt.subject.topics =
+            topics.iter().filter(|t| text.contains(&t.trim().to_lowercase())).map(|t| (*t).clone()).collect();
         let ask = Ask { asker: asker.clone(), capability, subject: excerpt.subject.clone() };
         match node.consent.decide(&ask, now()) {
             Decision::Allowed { grant, filter } => {
                 covered.entry(grant).or_insert_with(|| (filter, Vec::new())).1.push(excerpt);
             }
             Decision::AskOwner => open.push(excerpt),
+            Decision::Refused { why } if ran_out(&grants, &why) => open.push(excerpt),
             Decision::Refused { why } => refusal = Some(why),
         }
     }
@@ -294,6 +299,15 @@ fn rule(node: &Node, asker: &Asker, capability: Capability, mut excerpts: Vec<Ex
         Some(why) if open.is_empty() => Err(ConsentError::from(why).into()),
         _ => Ok(Ruling::Ask(open)),
     }
+}
+
+/// Whether the reason is only that an earlier answer, once or for an hour, is over. That was no no: the owner may be
+/// asked again. A grant that the owner wrote and bounded is not asked about again.
+fn ran_out(grants: &[Grant], why: &Refusal) -> bool {
+    let (Refusal::UsedUp { grant, .. } | Refusal::Expired { grant } | Refusal::TooMuch { grant, .. }) = why else {
+        return false;
+    };
+    grants.iter().any(|known| known.id == *grant && known.terms.purpose == ANSWERED)
 }
 
 /// The bytes that would leave, and how many spans were taken out of them.
@@ -476,7 +490,7 @@ fn allow(node: &Node, asking: &Asking, excerpts: &[Excerpt], verdict: Verdict) -
         scope: Scope { sources, ..Scope::default() },
         filter: Filter::default(),
         limits,
-        purpose: "allowed when it asked".into(),
+        purpose: ANSWERED.into(),
     };
     let grant = node.consent.grant(draft, now())?;
     let out = let_out(node, grant.id, &asking.asker, asking.capability, excerpts, asking.text.clone());

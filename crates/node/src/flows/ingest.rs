@@ -176,7 +176,7 @@ fn read_source(
             if pass.root == Path::new(&row.path) {
                 tx.set_skips(source, &skips)?;
             } else {
-                part_read(tx, source, &read, &skips)?;
+                part_read(tx, &row, &read, &skips)?;
             }
             tx.set_source_synced(source, now())
         })?;
@@ -208,7 +208,7 @@ pub(crate) fn read_changes(node: &Node, source: SourceId, paths: &[PathBuf]) -> 
     importer.flush()?;
     let Importer { report, skips, mut read, .. } = importer;
     read.extend(gone.iter().map(|path| path.to_string_lossy().into_owned()));
-    node.vault.write(|tx| part_read(tx, source, &read, &skips))?;
+    node.vault.write(|tx| part_read(tx, &row, &read, &skips))?;
     if Path::new(&row.path).exists() {
         for path in gone {
             remove_vanished(node, &row, &path, &HashSet::new())?;
@@ -219,12 +219,13 @@ pub(crate) fn read_changes(node: &Node, source: SourceId, paths: &[PathBuf]) -> 
     Ok(report)
 }
 
-/// Some files of a source were read and some left out.
-fn part_read(tx: &Tx<'_>, source: SourceId, read: &[String], skips: &[Skipped]) -> Result<(), VaultError> {
-    if tx.skipped(source)? > 0 {
-        read.iter().try_for_each(|path| tx.drop_skip(path))?;
+/// Some files of a source were read and some left out. What is said of a whole folder, only a whole reading says.
+fn part_read(tx: &Tx<'_>, source: &SourceRow, read: &[String], skips: &[Skipped]) -> Result<(), VaultError> {
+    let skips: Vec<Skipped> = skips.iter().filter(|skip| !Path::new(&skip.what).is_dir()).cloned().collect();
+    if tx.skipped(source.id)? > 0 {
+        read.iter().chain(skips.iter().map(|skip| &skip.what)).try_for_each(|path| tx.drop_skip(path))?;
     }
-    if skips.is_empty() { Ok(()) } else { tx.add_skips(source, skips) }
+    if skips.is_empty() { Ok(()) } else { tx.add_skips(source.id, &skips) }
 }
 
 /// Items below `root` whose file is no longer there leave the memory, as they left the folder.

@@ -68,16 +68,12 @@ impl Tx<'_> {
             .db
             .prepare_cached("SELECT count(*) FROM skips WHERE source = ?1")?
             .query_row([number], |r| r.get(0))?;
-        let mut known = self.db.prepare_cached("UPDATE skips SET why = ?3 WHERE source = ?1 AND what = ?2")?;
-        let mut add = self.db.prepare_cached("INSERT INTO skips (source, what, why) VALUES (?1, ?2, ?3)")?;
+        let mut add = self.db.prepare_cached("INSERT OR IGNORE INTO skips (source, what, why) VALUES (?1, ?2, ?3)")?;
         let mut more = self.db.prepare_cached("UPDATE sources SET skipped = skipped + 1 WHERE n = ?1")?;
         for skip in skips {
-            if known.execute((number, &skip.what, &skip.why))? > 0 {
-                continue;
-            }
-            more.execute([number])?;
-            if there < KEPT as i64 {
-                add.execute((number, &skip.what, &skip.why))?;
+            let is_new = there >= KEPT as i64 || add.execute((number, &skip.what, &skip.why))? > 0;
+            if is_new {
+                more.execute([number])?;
                 there += 1;
             }
         }

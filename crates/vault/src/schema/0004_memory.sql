@@ -23,7 +23,7 @@ CREATE TABLE skips (
     source INTEGER NOT NULL REFERENCES sources (n) ON DELETE CASCADE,
     what   TEXT    NOT NULL,
     why    TEXT    NOT NULL,
-    PRIMARY KEY (source, what)
+    PRIMARY KEY (source, what, why)
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE sources ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
 

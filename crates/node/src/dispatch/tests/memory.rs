@@ -127,8 +127,9 @@ async fn what_is_left_out_is_remembered_and_forgotten() {
     let mut desk = Desk::open().await;
     let path = desk.file("good.md", "a note about the estuary");
     desk.file("chrysoberyl.md", "another note, about the harbour");
-    let bad = desk.file("porphyry.bin", "");
-    std::fs::write(&bad, [0u8, 1, 2, 255, 0, 0]).unwrap();
+    let bad = desk.file("porphyry.txt", "");
+    let binary = [0u8, 1, 2, 255, 0, 0];
+    std::fs::write(&bad, binary).unwrap();
     let folder = path.parent().unwrap().to_owned();
     desk.ingest(&folder).await;
     let source = desk.sources().await.remove(0);
@@ -138,7 +139,7 @@ async fn what_is_left_out_is_remembered_and_forgotten() {
     };
     let skipped = skips(desk.one(Op::Skips { source: source.id }).await);
     assert_eq!((source.skipped, skipped.len()), (1, 1), "{skipped:?}");
-    assert!(skipped[0].what.ends_with("porphyry.bin") && !skipped[0].why.is_empty());
+    assert!(skipped[0].what.ends_with("porphyry.txt") && !skipped[0].why.is_empty(), "{skipped:?}");
     assert_eq!(source.waiting, 2, "no embedder is here");
 
     // What was forgotten is left out of the next reading, and its path is kept nowhere.
@@ -148,12 +149,19 @@ async fn what_is_left_out_is_remembered_and_forgotten() {
     assert_eq!(skips(desk.one(Op::Skips { source: source.id }).await).len(), 1);
     assert_eq!(desk.in_pages(&["chrysoberyl", "porphyry"]), ["porphyry"]);
 
-    std::fs::write(&bad, "now it is text").unwrap();
-    std::fs::rename(&bad, folder.join("porphyry.txt")).unwrap();
+    std::fs::write(&bad, "now it is text, and longer").unwrap();
     desk.ingest(&folder).await;
     assert_eq!(desk.sources().await[0].skipped, 0);
-    std::fs::write(folder.join("porphyry.exe"), [0u8, 1, 2, 255, 0, 0]).unwrap();
+    // What is said of the folder as a whole is a line for each kind of file.
+    std::fs::write(folder.join("a.png"), binary).unwrap();
+    std::fs::write(folder.join("b.mp3"), binary).unwrap();
+    std::fs::write(folder.join("porphyry.md"), binary).unwrap();
     desk.ingest(&folder).await;
+    let skipped = skips(desk.one(Op::Skips { source: source.id }).await);
+    assert_eq!(skipped.len(), 3, "{skipped:?}");
+    // A part that is read again says nothing of the rest.
+    desk.ingest(&folder.join("porphyry.md")).await;
+    assert_eq!(skips(desk.one(Op::Skips { source: source.id }).await), skipped);
     desk.one(Op::Forget { target: ForgetTarget::Source { source: source.id }, dry_run: false }).await;
     assert_eq!(desk.in_pages(&["porphyry", "estuary"]), Vec::<String>::new(), "they go with their source");
     failure(desk.one(Op::Skips { source: source.id }).await);
@@ -199,11 +207,11 @@ async fn attachments_become_items_that_a_turn_is_confined_to() {
             other => panic!("{other:?}"),
         }
     }
+    let all = attached(&mut desk, Attachment::Folder { path: folder.clone() }).await.unwrap();
+    assert_eq!((all.name.as_str(), all.items, all.within), ("trip", 2, Within::Folder(folder.clone())));
     let one = attached(&mut desk, file).await.unwrap();
     assert_eq!((one.name.as_str(), one.items), ("porto.md", 1));
     assert!(matches!(one.within, Within::Item(_)));
-    let all = attached(&mut desk, Attachment::Folder { path: folder.clone() }).await.unwrap();
-    assert_eq!((all.name.as_str(), all.items, all.within), ("trip", 2, Within::Folder(folder.clone())));
     let first = attached(&mut desk, text("on branch quicksilver")).await.unwrap();
     assert_eq!((first.name.as_str(), first.items), ("git status", 1));
     assert_eq!(attached(&mut desk, text("on branch quicksilver")).await.unwrap(), first);

@@ -59,7 +59,7 @@ pub fn view(frame: &mut Frame, areas: &Areas, theme: &Theme, title: &str, rows: 
     let lines = rows.iter().enumerate().skip(first).take(usize::from(inside.height)).map(|(i, (head, words))| {
         // The mark says it without colours.
         let mark = if i == selected { "▸" } else { " " };
-        let head = format!("{mark}{}", text::pad(head, (HEAD_COLUMNS - 1).min(columns - 1)));
+        let head = format!("{mark}{} ", text::pad(head, (HEAD_COLUMNS - 2).min(columns.saturating_sub(2))));
         let words = text::pad(words, columns.saturating_sub(HEAD_COLUMNS));
         if i == selected {
             return Line::styled(format!("{head}{words}"), theme.selected);

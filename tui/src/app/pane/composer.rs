@@ -109,7 +109,8 @@ impl Composer {
         let chips = std::mem::take(&mut self.chips);
         let meant = |chip: &Chip| chip.token.as_ref().is_none_or(|token| text.contains(token.as_str()));
         let meant: Vec<Chip> = chips.into_iter().filter(meant).collect();
-        let attached = meant.iter().map(|chip| chip.name.clone()).collect();
+        // What stands in the text needs no second naming.
+        let attached = meant.iter().filter(|chip| chip.token.is_none()).map(|chip| chip.name.clone()).collect();
         (meant.into_iter().filter_map(|chip| chip.within).collect(), attached)
     }
 

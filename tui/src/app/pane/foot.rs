@@ -7,6 +7,9 @@ use crate::theme::Theme;
 use hinet_protocol::{Cut, Feedback, Thumb};
 use ratatui::style::Style;
 
+/// Columns of an answer in the owner's words that are shown; editing it shows all.
+const EDITED_COLUMNS: usize = 240;
+
 /// What stands under the words: what was attached, how the answer came about, what the owner thought, where it goes on.
 #[must_use]
 pub fn footer(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
@@ -21,6 +24,9 @@ pub fn footer(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
     out.extend(made(turn, theme));
     if let Some(opinion) = opinion(&turn.feedback) {
         out.push((opinion, theme.dim));
+    }
+    if let Some(edited) = &turn.feedback.edited {
+        out.push((format!("in your words: {}", text::fit(edited, EDITED_COLUMNS)), theme.dim));
     }
     if turn.onward > 0 {
         let branches =

@@ -4,7 +4,7 @@ use hinet_index::read::{Evidence, Intent, Question, sentences, weigh};
 
 use super::{Node, memory};
 use crate::failure::NodeError;
-use crate::protocol::{Hit, Message, Role, Turn};
+use crate::protocol::{Hit, Message, Role, Turn, Within};
 
 /// Hits looked at for one question, and where the owner confined it to a part of the memory, which is worth more
 /// looking: what is left is what was meant.
@@ -32,12 +32,15 @@ pub(super) struct Recalled {
     pub(super) near: Vec<f32>,
     /// Whether the question leaned on an earlier turn.
     pub(super) follows: bool,
+    /// Whether the owner handed over so little that it is what they mean, whatever its words.
+    pub(super) handed: bool,
 }
 
 impl Recalled {
     /// Hits that may be answered from, best first.
     pub(super) fn passages(&self) -> impl Iterator<Item = &Hit> {
-        self.hits.iter().zip(&self.evidence).filter(|(_, evidence)| evidence.is_enough()).map(|(hit, _)| hit)
+        let weighed = self.hits.iter().zip(&self.evidence);
+        weighed.filter(|(_, evidence)| self.handed || evidence.is_enough()).map(|(hit, _)| hit)
     }
 
     /// What to show beside the answer: nothing, where nothing found is evidence.
@@ -45,6 +48,9 @@ impl Recalled {
         if self.passages().next().is_some() { self.hits.clone() } else { Vec::new() }
     }
 }
+
+/// Passages that are few enough to be read out where nothing in them stands out: a command's output, a short note.
+const HANDED_MAX: usize = 2;
 
 /// Words that point back at an earlier turn.
 const POINTERS: &[&str] =
@@ -67,7 +73,14 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
             question.intent = Intent::Converse;
         }
         let follows = question.intent == Intent::Converse && !history.is_empty();
-        return Ok(Recalled { question, hits: Vec::new(), evidence: Vec::new(), near: Vec::new(), follows });
+        return Ok(Recalled {
+            question,
+            hits: Vec::new(),
+            evidence: Vec::new(),
+            near: Vec::new(),
+            follows,
+            handed: false,
+        });
     }
     // "And when is it back?" has no word of its own to search for, and yet asks the memory.
     let leaning = leans(text, &question);
@@ -78,7 +91,14 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
     }
     if question.intent != Intent::Recall {
         let follows = question.intent == Intent::Converse && !history.is_empty();
-        return Ok(Recalled { question, hits: Vec::new(), evidence: Vec::new(), near: Vec::new(), follows });
+        return Ok(Recalled {
+            question,
+            hits: Vec::new(),
+            evidence: Vec::new(),
+            near: Vec::new(),
+            follows,
+            handed: false,
+        });
     }
     let earlier = history.iter().rev().find(|message| message.role == Role::User).map(|message| message.text.as_str());
     let mut query = text.to_owned();
@@ -96,6 +116,8 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
     };
     let hits =
         memory::find(node, query.clone(), within, if within.is_empty() { LOOKED_AT } else { LOOKED_AT_WITHIN }).await?;
+    let pointed = !within.is_empty() && within.iter().all(|part| matches!(part, Within::Item(_)));
+    let handed = pointed && !hits.is_empty() && hits.len() <= HANDED_MAX;
     let near = nearness(node, query, &hits).await;
     let index = node.index();
     let rarity = |stem: &str| index.rarity(stem);
@@ -112,7 +134,7 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
     weighed.truncate(SHOWN);
     let near = weighed.first().map(|(.., near)| near.clone()).unwrap_or_default();
     let (hits, evidence) = weighed.into_iter().map(|(hit, evidence, _)| (hit, evidence)).unzip();
-    Ok(Recalled { question, hits, evidence, near, follows })
+    Ok(Recalled { question, hits, evidence, near, follows, handed })
 }
 
 /// How near each sentence of each hit is to the question in meaning; 0 for fragments, and for all where the embedder is

@@ -354,6 +354,8 @@ impl World {
                 self.hear(Msg::News(Event::Asking { asking }));
             }
             7 => self.type_sign(),
+            20 => self.state.now += 900,
+            21 if self.state.ticking => self.hear(Msg::Tick),
             8..=17 if !self.pending.is_empty() => {
                 // Replies of different requests overtake each other, those of one do not.
                 let tag = self.pending[self.chance.below(self.pending.len())].0;
@@ -411,12 +413,15 @@ impl World {
         }
         self.hear(Msg::Resize(80, 24));
         for _ in 0..60 {
+            // A question takes no key that comes too early.
+            self.state.now += 1_000;
             self.hear(Msg::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)));
             while !self.pending.is_empty() {
                 let (tag, event) = self.pending.remove(0);
                 self.hear(Msg::Reply { tag, event });
             }
         }
+        self.state.now = NOW;
         let state = &self.state;
         assert!(state.overlays.is_empty() && state.tab == Tab::Chat && state.notices.is_empty(), "{when}");
         assert_eq!(state.focus, Focus::First, "{when}");

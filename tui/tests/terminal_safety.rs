@@ -110,6 +110,35 @@ fn sources_consent_and_conversations() {
     let report = AuditReport { entries: 1, ok: false, head: Hash::default(), broken: Some((0, EVIL.into())) };
     reply(&mut state, Tag::Verify, Event::Verified { report });
     harmless(&state);
+    let asking = Asking {
+        id: 1,
+        asker: Asker::App(EVIL.into()),
+        capability: Capability::Retrieve,
+        about: EVIL.into(),
+        text: EVIL.repeat(40),
+        sources: vec![EVIL.into()],
+        withheld: u64::MAX,
+        learns: EVIL.into(),
+        before: u64::MAX,
+        known_since: Some(i64::MIN),
+        since: i64::MIN,
+        until: i64::MAX - 60_000,
+    };
+    reply(&mut state, Tag::Pending, Event::Asking { asking: vec![asking] });
+    for _ in 0..3 {
+        press(&mut state, KeyCode::Tab);
+        harmless(&state);
+    }
+    press(&mut state, KeyCode::F(7));
+    harmless(&state);
+    state.now += 1_000;
+    types(&mut state, "g");
+    harmless(&state);
+    press(&mut state, KeyCode::Esc);
+    state.now += 1_000;
+    press(&mut state, KeyCode::Esc);
+    press(&mut state, KeyCode::Tab);
+    assert!(state.overlays.is_empty());
     types(&mut state, "r");
     harmless(&state);
     press(&mut state, KeyCode::Esc);

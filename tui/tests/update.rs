@@ -277,7 +277,8 @@ fn lists_follow_what_happens_elsewhere() {
     assert_eq!(calls(&effects), [Tag::Sources]);
     press(&mut state, KeyCode::F(5));
     let more = NodeStatus { ledger: 1205, ..status() };
-    assert_eq!(calls(&update(&mut state, Msg::News(Event::Status { status: more }))), [Tag::Grants, Tag::Ledger]);
+    let asked = calls(&update(&mut state, Msg::News(Event::Status { status: more })));
+    assert_eq!(asked, [Tag::Grants, Tag::Pending, Tag::Disclosed, Tag::Ledger]);
     assert_eq!(state.tab, Tab::Consent);
 }
 

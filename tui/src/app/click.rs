@@ -94,13 +94,10 @@ fn in_pane(state: &mut State, areas: &Areas, at: Position) -> Vec<Effect> {
             return chosen(state, Focus::First, index, |state| &mut state.sources.selected);
         }
         Tab::Consent => {
-            if let Some(index) = consent::ledger_rows(state, areas.main).at(at) {
-                return chosen(state, Focus::Second, Some(index), |state| &mut state.consent.line);
-            }
-            let index = consent::grant_rows(state, areas.main).at(at);
-            let lower = at.y > areas.main.y + areas.main.height / 2;
-            let focus = if index.is_none() && lower { Focus::Second } else { Focus::First };
-            return chosen(state, focus, index, |state| &mut state.consent.selected);
+            let Some((part, index)) = consent::part_at(state, areas.main, at) else { return vec![] };
+            let had_keys = std::mem::replace(&mut state.consent.part, part) == part;
+            let again = index.is_some_and(|index| state.consent.choose(index));
+            return if had_keys && again { keys::act(state, Action::Open) } else { vec![] };
         }
     }
     vec![]

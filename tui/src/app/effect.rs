@@ -12,6 +12,8 @@ pub enum Effect {
     Redraw,
     /// Wheel reports on or off.
     Mouse(bool),
+    /// Say in a second that a second went by.
+    Tick,
     /// Hand a text to the terminal's clipboard.
     Copy(String),
     /// Keep what is typed and not sent; the loop waits for a pause in the typing.

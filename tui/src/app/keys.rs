@@ -8,10 +8,11 @@ use super::mention;
 use super::msg::Tag;
 use super::overlay::forget::Stage;
 use super::overlay::palette::{Choice, Entry, Palette};
+use super::overlay::passphrase::Purpose;
 use super::overlay::question::About;
 use super::overlay::{Forget, Help, Item, Overlay, Passphrase, PathPrompt, Question, Sessions};
-use super::pane::chat;
 use super::pane::recalled::Passage;
+use super::pane::{chat, consent};
 use super::slash;
 use super::state::{Focus, State, Tab};
 use super::view::{areas, pane_scopes, scopes};
@@ -59,6 +60,9 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     if everywhere == Some(Action::Palette) && palette_fits(state) {
         return act(state, Action::Palette);
     }
+    if let Some(effects) = below_a_question(state, key) {
+        return effects;
+    }
     if !state.overlays.is_empty() {
         return super::overlay::keys::key(state, key);
     }
@@ -79,6 +83,26 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         Some(action) => in_pane(state, action),
         None => typed(state, key),
     }
+}
+
+/// A key while a question that came up by itself is not awake yet: it belongs to what lies below, and the quiet the
+/// question waits for begins anew.
+fn below_a_question(state: &mut State, pressed: KeyEvent) -> Option<Vec<Effect>> {
+    let now = state.now;
+    let Some(Overlay::Approval(approval)) = state.overlays.last_mut() else { return None };
+    if approval.is_awake(now) {
+        return None;
+    }
+    approval.quiet_since = now;
+    if approval.led_to {
+        return Some(vec![]);
+    }
+    let at = state.overlays.len() - 1;
+    let question = state.overlays.pop()?;
+    let effects = key(state, pressed);
+    // What the key opened lies over the question, not under it.
+    state.overlays.insert(at.min(state.overlays.len()), question);
+    Some(effects)
 }
 
 /// Does what an action says, where the keys go now. Keys, the palette, slash commands and clicks all end here.
@@ -126,7 +150,7 @@ fn scopes_of(state: &State) -> Vec<Scope> {
 /// A question wants its answer first, and a field its own keys.
 fn palette_fits(state: &State) -> bool {
     let scopes = scopes_of(state);
-    !scopes.is_empty() && !scopes.contains(&Scope::Confirm) && !scopes.contains(&Scope::Picker)
+    !scopes.is_empty() && !scopes.iter().any(|scope| matches!(scope, Scope::Confirm | Scope::Picker | Scope::Asking))
 }
 
 /// Things chosen in the palette that are remembered.
@@ -154,15 +178,17 @@ pub(super) fn chosen(state: &mut State, entry: Entry) -> Vec<Effect> {
 }
 
 fn kill_switch(state: &mut State) -> Vec<Effect> {
-    let asked = |overlay: &Overlay| {
-        matches!(overlay, Overlay::Passphrase(_) | Overlay::Question(Question { about: About::Kill, .. }))
+    let asked = |overlay: &Overlay| match overlay {
+        Overlay::Passphrase(prompt) => prompt.purpose == Purpose::Lift,
+        Overlay::Question(question) => question.about == About::Kill,
+        _ => false,
     };
     if state.overlays.last().is_some_and(asked) {
         return vec![];
     }
     state.overlays.retain(|overlay| !asked(overlay));
     state.overlays.push(if state.killed() {
-        Overlay::Passphrase(Passphrase::new(state.unlocks.0))
+        Overlay::Passphrase(Passphrase::new(Purpose::Lift, state.unlocks.0))
     } else {
         Overlay::Question(Question::kill())
     });
@@ -237,6 +263,7 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
                 chat::keys::leave(state);
             }
         }
+        Action::Requests => return consent::show_now(state, None),
         Action::NextFocus => next_part(state, true),
         Action::PreviousFocus => next_part(state, false),
         Action::Back => return back(state),
@@ -246,7 +273,7 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
                 Tab::Chat => in_chat(state, action),
                 Tab::Memory => in_memory(state, action),
                 Tab::Sources => in_sources(state, action),
-                Tab::Consent => in_consent(state, action),
+                Tab::Consent => consent::keys::act(state, action),
             };
         }
     }
@@ -255,6 +282,11 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
 
 /// Tab in the chat: the input, the conversation, what was recalled, and the input again.
 fn next_part(state: &mut State, forward: bool) {
+    if state.tab == Tab::Consent {
+        state.consent.part = state.consent.part.next(forward);
+        state.consent.filtering = false;
+        return;
+    }
     if state.tab != Tab::Chat {
         let two = state.tab != Tab::Sources;
         state.focus = if two && state.focus == Focus::First { Focus::Second } else { Focus::First };
@@ -284,7 +316,10 @@ pub(super) fn enter(state: &mut State, tab: Tab) -> Vec<Effect> {
         Tab::Chat => vec![],
         Tab::Memory => state.memory.enter(),
         Tab::Sources => state.sources.enter(),
-        Tab::Consent => state.consent.enter(),
+        Tab::Consent => {
+            let entries = state.status.as_ref().map(|status| status.ledger);
+            state.consent.enter(entries)
+        }
     }
 }
 
@@ -309,6 +344,9 @@ fn back(state: &mut State) -> Vec<Effect> {
     }
     if state.tab == Tab::Chat && state.chat.stop_editing() {
         state.toast = Some("left as it was".into());
+        return vec![];
+    }
+    if state.tab == Tab::Consent && consent::keys::back(state) {
         return vec![];
     }
     if state.notices.pop_front().is_none() {
@@ -343,6 +381,7 @@ fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         (Tab::Memory, Focus::First) => {
             state.memory.query.key(key);
         }
+        (Tab::Consent, _) => consent::keys::typed(state, key),
         _ => {}
     }
     vec![]
@@ -413,27 +452,6 @@ fn in_sources(state: &mut State, action: Action) -> Vec<Effect> {
         },
         action => {
             state.sources.select(movement(action, 10).unwrap_or(0));
-            vec![]
-        }
-    }
-}
-
-fn in_consent(state: &mut State, action: Action) -> Vec<Effect> {
-    match action {
-        Action::Verify => state.consent.verify(),
-        Action::Revoke => {
-            let Some(grant) = state.consent.standing() else { return vec![] };
-            let sources = state.sources.list.get().map_or(&[][..], Vec::as_slice);
-            let sentence = words::grant(grant, sources, &state.place.home_dir);
-            let effect = format!(
-                "{sentence}\n\nTaken back, this ends at once and is written into the ledger. What is already remembered stays until you \
-                 forget it."
-            );
-            state.overlays.push(Overlay::Question(Question { about: About::Revoke(grant.id), effect }));
-            vec![]
-        }
-        action => {
-            state.consent.select(state.focus, movement(action, 10).unwrap_or(0));
             vec![]
         }
     }

@@ -55,6 +55,16 @@ pub enum Tag {
     Revoke,
     /// The ledger's last lines.
     Ledger,
+    /// Older lines of it.
+    LedgerOlder,
+    /// The ledger's lines about what left.
+    Disclosed,
+    /// Older ones of those.
+    DisclosedOlder,
+    /// Requests that wait for the owner.
+    Pending,
+    /// The owner's answer to the request with this number.
+    Answer(u64),
     /// The ledger being verified.
     Verify,
     /// The kill switch being thrown.
@@ -85,6 +95,8 @@ pub enum Msg {
         /// Row.
         row: u16,
     },
+    /// The second that was asked for went by.
+    Tick,
     /// The terminal has another size.
     Resize(u16, u16),
     /// An event of a request.

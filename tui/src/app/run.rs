@@ -337,6 +337,13 @@ impl Runner {
                     state.dirty = true;
                 }
                 Effect::Mouse(on) => self.screen.mouse(on)?,
+                Effect::Tick => {
+                    let back = self.back.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                        let _ = back.send(Back::Msg(Msg::Tick));
+                    });
+                }
                 Effect::Copy(text) => self.screen.copy(&text)?,
                 Effect::Draft(draft) => {
                     if self.draft.as_ref().is_some_and(|(before, _)| before.session != draft.session) {

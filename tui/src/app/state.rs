@@ -163,6 +163,10 @@ pub struct State {
     pub overlays: Vec<Overlay>,
     /// Counts up with every opened item and preview, so that a late reply to a closed one is known as such.
     pub serial: u32,
+    /// When a key was last pressed or something pasted.
+    pub typed_at: Millis,
+    /// Whether a tick is on its way.
+    pub ticking: bool,
     /// Whether the screen is out of date.
     pub dirty: bool,
 }
@@ -199,6 +203,8 @@ impl State {
             recent: VecDeque::new(),
             overlays: Vec::new(),
             serial: 0,
+            typed_at: 0,
+            ticking: false,
             dirty: true,
         }
     }

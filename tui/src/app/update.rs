@@ -7,9 +7,11 @@ use super::gate::{Gate, Lock};
 use super::keys;
 use super::mention;
 use super::msg::{Msg, Tag};
+use super::overlay::passphrase::Purpose;
 use super::overlay::path::Count;
 use super::overlay::{Forget, Overlay, forget::Stage, item};
 use super::pane::chat::{self, attach};
+use super::pane::consent;
 use super::state::{Focus, Loaded, State, Tab};
 use super::view::{areas, body};
 use crossterm::event::KeyEventKind;
@@ -39,8 +41,24 @@ fn handle(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.dirty = false;
             vec![]
         }
-        Msg::Key(key) => keys::key(state, key),
-        Msg::Paste(text) => paste(state, text),
+        Msg::Key(key) => {
+            state.typed_at = state.now;
+            let before = matches!(state.overlays.last(), Some(Overlay::Approval(_)));
+            let effects = keys::key(state, key);
+            // A question that lay under something else is new to the owner's fingers again.
+            if let (false, Some(Overlay::Approval(approval))) = (before, state.overlays.last_mut()) {
+                (approval.quiet_since, approval.led_to) = (state.now, true);
+            }
+            effects
+        }
+        Msg::Paste(text) => {
+            state.typed_at = state.now;
+            if let Some(Overlay::Approval(approval)) = state.overlays.last_mut() {
+                approval.quiet_since = state.now;
+            }
+            paste(state, text)
+        }
+        Msg::Tick => consent::tick(state),
         Msg::Wheel { column, row, up } => wheel(state, column, row, up),
         Msg::Click { column, row } => click::click(state, column, row),
         Msg::Resize(width, height) => {
@@ -143,7 +161,7 @@ fn open(state: &mut State, attached: bool) -> Vec<Effect> {
     state.attached = attached;
     let again = matches!(&state.gate, Gate::Locked(lock) if lock.lost);
     state.gate = Gate::Open;
-    let mut effects = vec![Effect::call(Tag::Status, Op::Status)];
+    let mut effects = vec![Effect::call(Tag::Status, Op::Status), Effect::call(Tag::Pending, Op::Pending)];
     effects.extend(state.sources.enter());
     if !again {
         effects.push(Effect::call(Tag::Typed, Op::Typed { limit: SAID_MAX }));
@@ -152,7 +170,7 @@ fn open(state: &mut State, attached: bool) -> Vec<Effect> {
         effects.extend(state.chat.reread());
         effects.extend(match state.tab {
             Tab::Memory => state.memory.enter(),
-            Tab::Consent => state.consent.enter(),
+            Tab::Consent => state.consent.enter(None),
             Tab::Chat | Tab::Sources => vec![],
         });
     }
@@ -174,9 +192,7 @@ fn lost(state: &mut State) -> Vec<Effect> {
     if state.memory.hits == Loaded::Loading {
         state.memory.hits = Loaded::Not;
     }
-    if state.consent.verified == Loaded::Loading {
-        state.consent.verified = Loaded::Not;
-    }
+    state.consent.lost();
     vec![]
 }
 
@@ -197,7 +213,8 @@ fn paste(state: &mut State, text: String) -> Vec<Effect> {
         Gate::Onboard(onboard) => return onboard.paste(head, &home),
         Gate::Open => {}
     }
-    match state.overlays.last_mut() {
+    // What is pasted is never meant for a question that came up by itself.
+    match state.overlays.iter_mut().rev().find(|overlay| !matches!(overlay, Overlay::Approval(_))) {
         Some(Overlay::Path(prompt)) => return prompt.path.paste(head, &home),
         Some(Overlay::Help(help)) => {
             help.query.insert(head);
@@ -244,6 +261,9 @@ fn paste(state: &mut State, text: String) -> Vec<Effect> {
             state.focus = Focus::First;
             state.memory.query.insert(head);
         }
+        Tab::Consent if state.consent.filtering => {
+            state.consent.filter.insert(head);
+        }
         Tab::Sources | Tab::Consent => {}
     }
     vec![]
@@ -260,6 +280,7 @@ fn wheel(state: &mut State, column: u16, row: u16, up: bool) -> Vec<Effect> {
         Some(Overlay::Help(help)) => help.by(delta, &state.keymap, &state.theme, body(size)),
         Some(Overlay::Palette(palette)) => palette.select(delta.signum()),
         Some(Overlay::Sessions(list)) => list.select(delta.signum()),
+        Some(Overlay::Approval(approval)) => approval.by(delta, size),
         Some(_) => {}
         None => {
             let areas = areas(state);
@@ -272,7 +293,7 @@ fn wheel(state: &mut State, column: u16, row: u16, up: bool) -> Vec<Effect> {
                 Tab::Chat => chat::scroll_by(state, &areas, delta),
                 Tab::Memory => state.memory.found.select(delta.signum()),
                 Tab::Sources => state.sources.select(delta.signum()),
-                Tab::Consent => state.consent.select(state.focus, delta.signum()),
+                Tab::Consent => return state.consent.select(delta.signum()),
             }
         }
     }
@@ -288,6 +309,7 @@ fn news(state: &mut State, event: Event) -> Vec<Effect> {
             vec![]
         }
         Event::Status { status } => status_came(state, status),
+        Event::Asking { asking } if matches!(state.gate, Gate::Open) => consent::came(state, asking),
         Event::Indexed { .. } if matches!(state.gate, Gate::Open) => state.sources.enter(),
         _ => {
             state.dirty = false;
@@ -309,7 +331,8 @@ fn status_came(state: &mut State, status: NodeStatus) -> Vec<Effect> {
     let changed = |f: fn(&NodeStatus) -> u64| before.as_ref().map(f) != now.map(f);
     // Lists that are on the screen follow what happened.
     if state.tab == Tab::Consent && (changed(|s| s.ledger) || changed(|s| s.grants)) && before.is_some() {
-        return state.consent.enter();
+        let entries = state.status.as_ref().map(|status| status.ledger);
+        return state.consent.enter(entries);
     }
     vec![]
 }
@@ -375,8 +398,24 @@ fn reply(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
             }
             effects
         }
-        Tag::Grants | Tag::Ledger | Tag::Verify | Tag::Revoke => {
-            let mut effects = state.consent.reply(tag, event);
+        Tag::Pending => match event {
+            Event::Asking { asking } => consent::came(state, asking),
+            Event::Failed { failure } => {
+                state.consent.asks.failed(failure);
+                vec![]
+            }
+            _ => vec![],
+        },
+        Tag::Answer(id) => consent::answered(state, id, event),
+        Tag::Grants
+        | Tag::Ledger
+        | Tag::LedgerOlder
+        | Tag::Disclosed
+        | Tag::DisclosedOlder
+        | Tag::Verify
+        | Tag::Revoke => {
+            let entries = state.status.as_ref().map(|status| status.ledger);
+            let mut effects = state.consent.reply(tag, event, entries);
             if matches!(tag, Tag::Verify | Tag::Revoke) {
                 effects.push(Effect::call(Tag::Status, Op::Status));
             }
@@ -459,6 +498,7 @@ fn forgotten(state: &mut State, serial: u32, event: Event) -> Vec<Effect> {
                 state.notice("It is forgotten.");
             }
             state.overlays.retain(|overlay| !matches!(overlay, Overlay::Item(_)));
+            state.consent.forgotten();
             state.chat.recalled = Default::default();
             for turn in &mut state.chat.turns {
                 turn.hits.clear();
@@ -499,7 +539,7 @@ fn switched(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
         _ => None,
     };
     let prompt = state.overlays.iter_mut().find_map(|overlay| match overlay {
-        Overlay::Passphrase(prompt) => Some(prompt),
+        Overlay::Passphrase(prompt) if prompt.purpose == Purpose::Lift => Some(prompt),
         _ => None,
     });
     match (tag, failure, prompt) {
@@ -508,7 +548,9 @@ fn switched(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
             prompt.failed = Some(failure);
         }
         (Tag::Lift, None, _) => {
-            state.overlays.retain(|overlay| !matches!(overlay, Overlay::Passphrase(_)));
+            state
+                .overlays
+                .retain(|overlay| !matches!(overlay, Overlay::Passphrase(prompt) if prompt.purpose == Purpose::Lift));
         }
         (_, Some(failure), _) => state.notice(super::words::failure(&failure)),
         _ => {}

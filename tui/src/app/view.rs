@@ -149,6 +149,7 @@ fn over_panes(state: &State, frame: &mut Frame, overlay: &Overlay, area: Rect) {
         Overlay::Path(prompt) => prompt.view(theme, frame, area, &place.home_dir),
         Overlay::Passphrase(prompt) => prompt.view(theme, frame, area),
         Overlay::Forget(forget) => forget.view(theme, frame, area),
+        Overlay::Approval(approval) => approval.view(theme, frame, area, state.now, &place.zone),
     }
 }
 
@@ -160,6 +161,7 @@ pub fn scopes(state: &State) -> Vec<Scope> {
         Some(Overlay::Sessions(_)) => return vec![Scope::Sessions],
         Some(Overlay::Question(_) | Overlay::Forget(_)) => return vec![Scope::Confirm],
         Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::History(_)) => return vec![Scope::Picker],
+        Some(Overlay::Approval(_)) => return vec![Scope::Asking],
         Some(Overlay::Path(_) | Overlay::Passphrase(_)) => return vec![],
         None if mention::is_open(state) || !slash::offers(state).is_empty() => return vec![Scope::Slash],
         None => {}
@@ -177,7 +179,7 @@ pub fn pane_scopes(state: &State) -> Vec<Scope> {
         (Tab::Memory, Focus::First) => vec![Scope::Query, Scope::Everywhere],
         (Tab::Memory, _) => vec![Scope::Hits, Scope::Reading, Scope::Everywhere],
         (Tab::Sources, _) => vec![Scope::Sources, Scope::Reading, Scope::Everywhere],
-        (Tab::Consent, Focus::First) => vec![Scope::Grants, Scope::Reading, Scope::Everywhere],
-        (Tab::Consent, _) => vec![Scope::Ledger, Scope::Reading, Scope::Everywhere],
+        (Tab::Consent, _) if state.consent.filtering => vec![Scope::Filter, Scope::Everywhere],
+        (Tab::Consent, _) => vec![consent::keys::scope(state), Scope::Reading, Scope::Everywhere],
     }
 }

@@ -64,14 +64,52 @@ pub fn expand(typed: &str, home: &str) -> String {
 #[must_use]
 pub fn grant(grant: &Grant, sources: &[SourceLine], home: &str) -> String {
     let terms = &grant.terms;
-    let who = match &terms.asker {
+    format!("{} {} {}.", who(&terms.asker), may(terms.capability), scope(&terms.scope, sources, home))
+}
+
+/// When a grant was given, what became of it, and what for.
+#[must_use]
+pub fn fate(grant: &Grant, now: Millis, zone: &TimeZone) -> String {
+    let given = when(grant.granted, now, zone);
+    let mut fate = match (grant.revoked, grant.terms.limits.expires) {
+        (Some(at), _) => format!("given {given}, taken back {}", when(at, now, zone)),
+        (None, Some(at)) if at <= now => format!("given {given}, ran out {}", when(at, now, zone)),
+        (None, Some(at)) => format!("given {given}, until {}", date_and_time(at, zone)),
+        (None, None) => format!("given {given}, stands until you take it back"),
+    };
+    if !grant.terms.purpose.is_empty() {
+        fate.push_str(" · ");
+        fate.push_str(&grant.terms.purpose);
+    }
+    fate
+}
+
+/// Who asks, as the beginning of a sentence.
+#[must_use]
+pub fn who(asker: &Asker) -> String {
+    match asker {
         Asker::Own => "Your own iCore".to_owned(),
         Asker::App(name) => format!("The program {name} on this machine"),
         Asker::Peer(key) => format!("The iCore {}", short(key)),
         Asker::Backend(key) => format!("The compute backend {}", short(key)),
         Asker::Replica(place) => format!("The replica at {place}"),
-    };
-    let may = match terms.capability {
+    }
+}
+
+/// Who asks, as short as it can be said: a program's own name, the beginning of a key.
+#[must_use]
+pub fn asker(asker: &Asker) -> String {
+    match asker {
+        Asker::App(name) | Asker::Replica(name) => name.clone(),
+        Asker::Own => "your own iCore".to_owned(),
+        Asker::Peer(key) | Asker::Backend(key) => short(key),
+    }
+}
+
+/// What a capability allows, after who has it and before what it is about.
+#[must_use]
+pub fn may(capability: Capability) -> &'static str {
+    match capability {
         Capability::Ingest => "may read and remember",
         Capability::Converse => "may have questions answered from",
         Capability::Retrieve => "may receive excerpts of",
@@ -79,8 +117,20 @@ pub fn grant(grant: &Grant, sources: &[SourceLine], home: &str) -> String {
         Capability::Compose => "may compose with what was learned from",
         Capability::Compute => "may compute on",
         Capability::Replicate => "may keep an encrypted copy of",
-    };
-    format!("{who} {may} {}.", scope(&terms.scope, sources, home))
+    }
+}
+
+/// Ledger entries, counted.
+#[must_use]
+pub fn entries(n: u64) -> String {
+    if n == 1 { "1 entry".to_owned() } else { format!("{} entries", text::count(n)) }
+}
+
+/// A time of today with its seconds.
+#[must_use]
+pub fn time_of_day(at: Millis, zone: &TimeZone) -> String {
+    Timestamp::from_millisecond(at)
+        .map_or_else(|_| "?".to_owned(), |at| at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string())
 }
 
 fn short(key: &str) -> String {

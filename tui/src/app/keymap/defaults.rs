@@ -81,6 +81,7 @@ const EVERYWHERE: &[Default] = {
         bind(E, &[ctrl('n')], A::New, "", "a new conversation"),
         bind(E, &[], A::Incognito, "", "a conversation of which nothing is kept"),
         bind(E, &[f(8), ctrl('x')], A::Kill, "kill switch", "kill switch: stop every source, door and job; or lift it"),
+        bind(E, &[f(7)], A::Requests, "", "who waits for your answer, with the exact bytes"),
         bind(E, &[key(KeyCode::Tab)], A::NextFocus, "pane", "the next part of the pane"),
         bind(E, &[key(KeyCode::BackTab)], A::PreviousFocus, "", "the part before"),
         bind(E, &[key(KeyCode::Esc)], A::Back, "", "stop the answer, close what is open, go back to the chat"),
@@ -212,7 +213,25 @@ const GRANTS: &[Default] = &[
     bind(Scope::Grants, &[plain('r')], Action::Revoke, "revoke", "take the grant back"),
     bind(Scope::Grants, &[plain('v')], Action::Verify, "verify", "verify the whole ledger"),
 ];
-const LEDGER: &[Default] = &[bind(Scope::Ledger, &[plain('v')], Action::Verify, "verify", "verify the whole ledger")];
+const WAITING: &[Default] = &[
+    bind(Scope::Waiting, ENTER, Action::Open, "decide", "decide: once, for an hour, standing, or no"),
+    bind(Scope::Waiting, &[plain('v')], Action::Verify, "", "verify the whole ledger"),
+];
+const LEDGER: &[Default] = &[
+    bind(Scope::Ledger, &[plain('/')], Action::Filter, "filter", "show some of it: words, kind:grant kind:forget"),
+    bind(Scope::Ledger, &[plain('v')], Action::Verify, "verify", "verify the whole ledger"),
+];
+const FILTER: &[Default] = &[bind(Scope::Filter, ENTER, Action::Send, "filter", "show what fits")];
+const ASKING: &[Default] = &[
+    bind(Scope::Asking, &[plain('y')], Action::AllowOnce, "once", "these bytes, this once; asks for your proof"),
+    bind(Scope::Asking, &[plain('h')], Action::AllowHour, "an hour", "for an hour; asks for your proof"),
+    bind(Scope::Asking, &[plain('g')], Action::AllowStanding, "grant", "a standing grant; asks for your proof"),
+    bind(Scope::Asking, &[plain('n'), key(KeyCode::Enter)], Action::No, "no", "nothing leaves"),
+    bind(Scope::Asking, &[key(KeyCode::Up)], Action::Up, "", "the line above"),
+    bind(Scope::Asking, &[key(KeyCode::Down)], Action::Down, "", "the line below"),
+    bind(Scope::Asking, PAGE_UP, Action::PageUp, "", "a page up"),
+    bind(Scope::Asking, PAGE_DOWN, Action::PageDown, "", "a page down"),
+];
 const ITEM: &[Default] =
     &[bind(Scope::Item, &[plain('f')], Action::Forget, "forget", "forget the item, with a preview first")];
 const SESSIONS: &[Default] = &[
@@ -253,6 +272,7 @@ const LISTS: &[[Default; 6]] = &[
     list!(Scope::Hits),
     list!(Scope::Sources),
     list!(Scope::Grants),
+    list!(Scope::Waiting),
     list!(Scope::Ledger),
     list!(Scope::Item),
     list!(Scope::Talk),
@@ -261,8 +281,8 @@ const LISTS: &[[Default; 6]] = &[
 /// The whole table, in the order the help shows it.
 pub fn defaults() -> impl Iterator<Item = &'static Default> {
     [
-        EVERYWHERE, CITATIONS, READING, CHAT, TALK, RECALLED, QUERY, HITS, SOURCES, GRANTS, LEDGER, ITEM, SESSIONS,
-        SLASH, PICKER, CONFIRM,
+        EVERYWHERE, CITATIONS, READING, CHAT, TALK, RECALLED, QUERY, HITS, SOURCES, GRANTS, WAITING, LEDGER, FILTER,
+        ASKING, ITEM, SESSIONS, SLASH, PICKER, CONFIRM,
     ]
     .into_iter()
     .flatten()

@@ -36,8 +36,14 @@ pub enum Scope {
     Sources,
     /// Grants.
     Grants,
+    /// Requests that wait for the owner.
+    Waiting,
     /// Ledger lines.
     Ledger,
+    /// The ledger's filter.
+    Filter,
+    /// The question whether something may leave.
+    Asking,
     /// An opened item.
     Item,
     /// The list of conversations.
@@ -64,7 +70,10 @@ impl Scope {
             Self::Hits => "memory: what was found",
             Self::Sources => "sources",
             Self::Grants => "consent: grants",
-            Self::Ledger => "consent: ledger",
+            Self::Waiting => "consent: requests",
+            Self::Ledger => "consent: what left, and the ledger",
+            Self::Filter => "consent: the filter",
+            Self::Asking => "somebody asks for something of yours",
             Self::Item => "an opened item",
             Self::Sessions => "conversations",
             Self::Slash => "a command after a slash",
@@ -83,7 +92,10 @@ pub const TOGETHER: &[&[Scope]] = &[
     &[Scope::Hits, Scope::Reading, Scope::Everywhere],
     &[Scope::Sources, Scope::Reading, Scope::Everywhere],
     &[Scope::Grants, Scope::Reading, Scope::Everywhere],
+    &[Scope::Waiting, Scope::Reading, Scope::Everywhere],
     &[Scope::Ledger, Scope::Reading, Scope::Everywhere],
+    &[Scope::Filter, Scope::Everywhere],
+    &[Scope::Asking],
     &[Scope::Item],
     &[Scope::Sessions],
     &[Scope::Slash],
@@ -103,7 +115,10 @@ impl Scope {
         Self::Hits,
         Self::Sources,
         Self::Grants,
+        Self::Waiting,
         Self::Ledger,
+        Self::Filter,
+        Self::Asking,
         Self::Item,
         Self::Sessions,
         Self::Slash,
@@ -124,7 +139,10 @@ impl Scope {
             Self::Hits => "hits",
             Self::Sources => "sources",
             Self::Grants => "grants",
+            Self::Waiting => "waiting",
             Self::Ledger => "ledger",
+            Self::Filter => "filter",
+            Self::Asking => "asking",
             Self::Item => "item",
             Self::Sessions => "conversations",
             Self::Slash => "slash",
@@ -142,7 +160,10 @@ impl Scope {
     /// Whether text is typed where it holds, so that a plain letter there can be no command.
     #[must_use]
     pub fn types(self) -> bool {
-        matches!(self, Self::Everywhere | Self::Chat | Self::Query | Self::Slash | Self::Picker | Self::Sessions)
+        matches!(
+            self,
+            Self::Everywhere | Self::Chat | Self::Query | Self::Filter | Self::Slash | Self::Picker | Self::Sessions
+        )
     }
 
     /// Whether one key may not mean something in both.

@@ -1,6 +1,8 @@
 //! Keys of the topmost overlay.
 
+use super::approval;
 use super::forget::Stage;
+use super::passphrase::Purpose;
 use super::question::About;
 use super::{Forget, Overlay, Passphrase};
 use crate::app::effect::Effect;
@@ -8,10 +10,11 @@ use crate::app::keymap::{Action, Scope};
 use crate::app::keys::{chosen, forget, movement, new_conversation, to_chat};
 use crate::app::msg::{Proven, Tag, Unlock};
 use crate::app::pane::chat::attach;
+use crate::app::pane::consent;
 use crate::app::state::{Loaded, State};
 use crate::app::view::{body, scopes};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use hinet_protocol::{ForgetTarget, Op, SessionChange};
+use hinet_protocol::{ForgetTarget, Op, SessionChange, Verdict};
 
 /// Handles a key; the topmost overlay has it, and Esc takes that away.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
@@ -66,6 +69,23 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         (Overlay::Sessions(_), action) => sessions_act(state, action, page),
         (Overlay::History(_), action) => history_act(state, action, page),
+        (Overlay::Approval(approval), Action::AllowOnce | Action::AllowHour | Action::AllowStanding) => {
+            let verdict = match action {
+                Action::AllowOnce => Verdict::Once,
+                Action::AllowHour => Verdict::Hour,
+                _ => Verdict::Standing,
+            };
+            let effect = approval::effect(&approval.asking, verdict);
+            let purpose = Purpose::Answer { id: approval.asking.id, verdict, effect };
+            let by_passphrase = state.unlocks.0;
+            state.overlays.push(Overlay::Passphrase(Passphrase::new(purpose, by_passphrase)));
+            vec![]
+        }
+        (Overlay::Approval(_), Action::No) => close(state),
+        (Overlay::Approval(approval), action) => {
+            approval.by(movement(action, page).unwrap_or(0), size);
+            vec![]
+        }
         (Overlay::Question(_) | Overlay::Forget(_), Action::Yes) => agreed(state),
         (Overlay::Forget(Forget { stage: Stage::Forgetting, .. }), _) => vec![],
         (Overlay::Question(_) | Overlay::Forget(_), Action::No) => close(state),
@@ -242,7 +262,11 @@ fn passphrase_key(prompt: &mut Passphrase, key: KeyEvent) -> Vec<Effect> {
     prompt.busy = true;
     prompt.failed = None;
     let unlock = if prompt.by_passphrase { Unlock::Passphrase(prompt.field.take_secret()) } else { Unlock::Keychain };
-    vec![Effect::Prove { tag: Tag::Lift, proven: Proven { op: Op::Lift, unlock } }]
+    let (tag, op) = match prompt.purpose {
+        Purpose::Lift => (Tag::Lift, Op::Lift),
+        Purpose::Answer { id, verdict, .. } => (Tag::Answer(id), Op::Answer { id, verdict }),
+    };
+    vec![Effect::Prove { tag, proven: Proven { op, unlock } }]
 }
 
 /// Takes the topmost overlay away.
@@ -255,6 +279,8 @@ fn close(state: &mut State) -> Vec<Effect> {
         Some(Overlay::Sessions(list)) if matches!(list.found, Loaded::Loading) => {
             vec![Effect::Drop(Tag::Find(list.number))]
         }
+        // Going away from the question is a no: the safe answer is the default.
+        Some(Overlay::Approval(approval)) => consent::refuse(state, approval.asking.id),
         Some(Overlay::Item(item)) if item.view.is_none() => vec![Effect::Drop(Tag::Show(item.serial))],
         _ => vec![],
     }

@@ -1,5 +1,6 @@
 //! What lies over the panes. A stack: the last one has the keys, Esc takes it away.
 
+pub mod approval;
 pub mod forget;
 pub mod help;
 pub mod history;
@@ -19,6 +20,7 @@ use ratatui::{
     widgets::{Block, Clear},
 };
 
+pub use approval::Approval;
 pub use forget::Forget;
 pub use help::Help;
 pub use history::History;
@@ -49,6 +51,8 @@ pub enum Overlay {
     Passphrase(Passphrase),
     /// What would be forgotten.
     Forget(Forget),
+    /// Somebody asks for something of the owner's.
+    Approval(Box<Approval>),
 }
 
 /// Draws a box over the panes, centred, at most `columns` by `rows`. Returns its inside.

@@ -5,7 +5,7 @@ use crate::app::field::Field;
 use crate::app::words;
 use crate::text;
 use crate::theme::Theme;
-use hinet_protocol::Failure;
+use hinet_protocol::{Failure, Verdict};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -13,8 +13,26 @@ use ratatui::{
     widgets::Paragraph,
 };
 
-/// The prompt. It lifts the kill switch, the only thing the terminal asks a proof for so far.
+/// What the proof is for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Purpose {
+    /// Lifting the kill switch.
+    Lift,
+    /// Letting something leave.
+    Answer {
+        /// Which request.
+        id: u64,
+        /// How it is answered.
+        verdict: Verdict,
+        /// The literal effect.
+        effect: String,
+    },
+}
+
+/// The prompt.
 pub struct Passphrase {
+    /// What for.
+    pub purpose: Purpose,
     /// What is typed.
     pub field: Field,
     /// Whether the proof is on its way.
@@ -28,19 +46,26 @@ pub struct Passphrase {
 impl Passphrase {
     /// An empty prompt.
     #[must_use]
-    pub fn new(by_passphrase: bool) -> Self {
-        Self { field: Field::secret(), busy: false, failed: None, by_passphrase }
+    pub fn new(purpose: Purpose, by_passphrase: bool) -> Self {
+        Self { purpose, field: Field::secret(), busy: false, failed: None, by_passphrase }
     }
 
     /// Draws it.
     pub fn view(&self, theme: &Theme, frame: &mut Frame, area: Rect) {
         let columns = 66.min(area.width);
         let inner = usize::from(columns).saturating_sub(4);
-        let mut lines = text::wrap_plain(
-            "Everything is stopped. Lifting the kill switch lets sources be read and doors be used again, under the grants that stand.",
-            theme.text,
-            inner,
-        );
+        let (title, effect, keys) = match &self.purpose {
+            Purpose::Lift => (
+                "lift the kill switch",
+                "Everything is stopped. Lifting the kill switch lets sources be read and doors be used again, under the grants that \
+                 stand.",
+                "Enter lift   Esc leave it stopped",
+            ),
+            Purpose::Answer { effect, .. } => {
+                ("prove that it is you", effect.as_str(), "Enter let it leave   Esc back to the question")
+            }
+        };
+        let mut lines = text::wrap_plain(effect, theme.text, inner);
         lines.push(Line::default());
         if self.busy {
             lines.push(Line::styled("Checking…", theme.accent));
@@ -55,8 +80,8 @@ impl Passphrase {
             lines.extend(text::wrap_plain(&words::failure(failure), theme.bad, inner));
         }
         lines.push(Line::default());
-        lines.push(Line::styled("Enter lift   Esc leave it stopped", theme.dim));
-        let inside = over(frame, area, columns, lines.len() as u16 + 2, "lift the kill switch", theme);
+        lines.push(Line::styled(text::cut_raw(keys, inner), theme.dim));
+        let inside = over(frame, area, columns, lines.len() as u16 + 2, title, theme);
         frame.render_widget(Paragraph::new(lines), inside);
     }
 }

@@ -1,0 +1,290 @@
+//! Memory, sources and consent: their screens at three sizes, and what happens when somebody asks for something.
+
+#![allow(clippy::unwrap_used, reason = "a test stops where its own world breaks")]
+
+mod fixture;
+
+use crossterm::event::KeyCode;
+use fixture::*;
+use hinet_protocol::*;
+use hinet_tui::app::overlay::Overlay;
+use hinet_tui::app::overlay::approval::QUIET_MS;
+use hinet_tui::app::pane::consent::Part;
+use hinet_tui::app::state::Tab;
+use hinet_tui::app::{Effect, Msg, State, Tag, update};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+fn each(name: &str, prepare: impl Fn(&mut State)) {
+    for (width, height) in SIZES {
+        let mut state = opened(width, height);
+        prepare(&mut state);
+        insta::assert_snapshot!(format!("{name}@{width}x{height}"), screen(&state));
+    }
+}
+
+fn asking(id: u64) -> Asking {
+    Asking {
+        id,
+        asker: Asker::App("cursor".into()),
+        capability: Capability::Converse,
+        about: "deploy keys".into(),
+        text: "The staging host is ⟦HOST-1⟧; keys rotate on Mondays.\nAsk the owner of the pager before a rollout."
+            .into(),
+        sources: vec!["notes/ops.md".into()],
+        withheld: 2,
+        learns: "1 host, 1 routine, 0 people".into(),
+        before: 14,
+        known_since: Some(NOW - 19 * DAY),
+        since: NOW,
+        until: NOW + 60_000,
+    }
+}
+
+fn asks(state: &mut State, ids: &[u64]) -> Vec<Effect> {
+    update(state, Msg::News(Event::Asking { asking: ids.iter().map(|id| asking(*id)).collect() }))
+}
+
+fn question(state: &State) -> Option<u64> {
+    state.overlays.iter().find_map(|overlay| match overlay {
+        Overlay::Approval(approval) => Some(approval.asking.id),
+        _ => None,
+    })
+}
+
+fn verdicts(effects: &[Effect]) -> Vec<(Verdict, bool)> {
+    let verdict = |effect: &Effect| match effect {
+        Effect::Call { op: Op::Answer { verdict, .. }, .. } => Some((*verdict, false)),
+        Effect::Prove { proven, .. } => match proven.op {
+            Op::Answer { verdict, .. } => Some((verdict, true)),
+            _ => None,
+        },
+        _ => None,
+    };
+    effects.iter().filter_map(verdict).collect()
+}
+
+fn ticks(effects: &[Effect]) -> usize {
+    effects.iter().filter(|effect| matches!(effect, Effect::Tick)).count()
+}
+
+fn disclosures() -> Vec<LedgerLine> {
+    let line = |seq, kind: &str, text: &str| LedgerLine {
+        seq,
+        at: NOW - DAY * (1204 - seq as i64),
+        kind: kind.into(),
+        text: text.into(),
+        hash: Hash([seq as u8; 32]),
+    };
+    vec![
+        line(1202, "disclose", "disclosed 54 bytes of notes/ops.md to app:cursor, for converse about \"deploy keys\""),
+        line(1190, "refused", "app:cursor asked to converse about \"diary\" and was refused by the owner"),
+        line(1100, "export", "the ledger was exported"),
+    ]
+}
+
+fn consent_pane(state: &mut State) {
+    press(state, KeyCode::F(5));
+    reply(state, Tag::Grants, Event::Grants { grants: grants() });
+    reply(state, Tag::Ledger, Event::Ledger { lines: ledger() });
+    reply(state, Tag::Disclosed, Event::Ledger { lines: disclosures() });
+    let report = AuditReport { entries: 1204, ok: true, head: Hash::default(), broken: None };
+    reply(state, Tag::Verify, Event::Verified { report });
+    state.typed_at = NOW;
+    reply(state, Tag::Pending, Event::Asking { asking: vec![asking(1), asking(2)] });
+}
+
+#[test]
+fn consent_parts() {
+    each("consent-grants", consent_pane);
+    each("consent-requests", |state| {
+        consent_pane(state);
+        press(state, KeyCode::Tab);
+    });
+    each("consent-disclosed", |state| {
+        consent_pane(state);
+        press(state, KeyCode::Tab);
+        press(state, KeyCode::Tab);
+        press(state, KeyCode::Down);
+    });
+    each("consent-ledger-filter", |state| {
+        consent_pane(state);
+        press(state, KeyCode::BackTab);
+        types(state, "/kind:revoke diary");
+        press(state, KeyCode::Enter);
+        reply(state, Tag::Ledger, Event::Ledger { lines: vec![ledger()[2].clone()] });
+    });
+    each("consent-nothing", |state| {
+        press(state, KeyCode::F(5));
+        for tag in [Tag::Ledger, Tag::Disclosed] {
+            reply(state, tag, Event::Ledger { lines: vec![] });
+        }
+        reply(state, Tag::Grants, Event::Grants { grants: vec![] });
+        reply(state, Tag::Pending, Event::Asking { asking: vec![] });
+        press(state, KeyCode::Tab);
+    });
+    each("consent-disclosed-failed", |state| {
+        press(state, KeyCode::F(5));
+        reply(state, Tag::Disclosed, Event::Failed { failure: failure() });
+        press(state, KeyCode::Tab);
+        press(state, KeyCode::Tab);
+    });
+}
+
+#[test]
+fn somebody_asks() {
+    each("asking", |state| {
+        asks(state, &[1, 2]);
+    });
+    each("asking-proof", |state| {
+        asks(state, &[1]);
+        state.now += QUIET_MS;
+        types(state, "g");
+        types(state, "secret");
+    });
+    each("asking-long", |state| {
+        let mut long = asking(1);
+        long.text = (1..=90).map(|i| format!("line {i} of what would leave\n")).collect();
+        update(state, Msg::News(Event::Asking { asking: vec![long] }));
+    });
+    each("asking-while-typing", |state| {
+        types(state, "When does my tr");
+        asks(state, &[1]);
+    });
+}
+
+#[test]
+fn a_key_for_the_input_never_decides_anything() {
+    let mut state = opened(120, 40);
+    types(&mut state, "ha");
+    asks(&mut state, &[1]);
+    assert_eq!(question(&state), None, "while keys are pressed it waits");
+    types(&mut state, "y");
+    state.now += 2_500;
+    assert_eq!(ticks(&update(&mut state, Msg::Tick)), 1);
+    assert_eq!(question(&state), Some(1), "the input is idle: it comes up");
+    // Somebody goes on typing: everything still goes to the input, however long it takes.
+    for key in "yhg".chars() {
+        state.now += QUIET_MS - 1;
+        assert!(verdicts(&press(&mut state, KeyCode::Char(key))).is_empty());
+    }
+    update(&mut state, Msg::Paste(" hay".into()));
+    assert_eq!(state.chat.composer.text(), "hayyhg hay");
+    assert_eq!(state.overlays.len(), 1, "no question about a proof was opened");
+    state.now += QUIET_MS;
+    press(&mut state, KeyCode::Char('y'));
+    assert_eq!(state.overlays.len(), 2, "now it is meant");
+    assert_eq!(state.chat.composer.text(), "hayyhg hay");
+}
+
+#[test]
+fn a_yes_needs_the_proof_and_a_no_does_not() {
+    for (key, verdict) in [('y', Verdict::Once), ('h', Verdict::Hour), ('g', Verdict::Standing)] {
+        let mut state = opened(80, 24);
+        asks(&mut state, &[1]);
+        state.now += QUIET_MS;
+        assert!(verdicts(&press(&mut state, KeyCode::Char(key))).is_empty());
+        assert!(verdicts(&press(&mut state, KeyCode::Enter)).is_empty(), "an empty passphrase is none");
+        types(&mut state, "secret");
+        assert_eq!(verdicts(&press(&mut state, KeyCode::Enter)), [(verdict, true)]);
+        let refused = Failure::new(ErrorKind::Refused, "That passphrase does not open this home.", "Nothing left.");
+        reply(&mut state, Tag::Answer(1), Event::Failed { failure: refused });
+        assert_eq!((state.overlays.len(), question(&state)), (2, Some(1)), "it can be tried again");
+        types(&mut state, "secret");
+        press(&mut state, KeyCode::Enter);
+        reply(&mut state, Tag::Answer(1), Event::Done);
+        assert!(state.overlays.is_empty());
+    }
+    for key in [KeyCode::Char('n'), KeyCode::Enter, KeyCode::Esc] {
+        let mut state = opened(80, 24);
+        asks(&mut state, &[1]);
+        state.now += QUIET_MS;
+        assert_eq!(verdicts(&press(&mut state, key)), [(Verdict::No, false)]);
+        assert_eq!(question(&state), None);
+    }
+}
+
+#[test]
+fn several_wait_in_a_row_and_run_out() {
+    let mut state = opened(80, 24);
+    asks(&mut state, &[1, 2]);
+    state.now += QUIET_MS;
+    press(&mut state, KeyCode::Char('n'));
+    assert_eq!(question(&state), Some(2), "the next one comes at once");
+    assert!(press(&mut state, KeyCode::Char('n')).is_empty(), "but not to the same press of a key");
+    assert_eq!(question(&state), Some(2));
+    assert!(state.chat.composer.is_blank());
+    asks(&mut state, &[2]);
+    state.now = NOW + 60_000;
+    update(&mut state, Msg::News(Event::Asking { asking: vec![] }));
+    assert_eq!(question(&state), None);
+    assert!(screen(&state).contains("cursor got no answer in time, so nothing left."));
+}
+
+#[test]
+fn seconds_are_drawn_once_a_second_and_only_while_they_are_on_the_screen() {
+    let mut state = opened(80, 24);
+    assert_eq!(ticks(&asks(&mut state, &[1])), 1);
+    assert_eq!(ticks(&asks(&mut state, &[1, 2])), 0, "one tick is on its way already");
+    state.now += 1_000;
+    state.dirty = false;
+    assert_eq!(ticks(&update(&mut state, Msg::Tick)), 1);
+    assert!(state.dirty && screen(&state).contains("by itself in 59 s"));
+    // A request that waits behind something else asks for ticks, but nothing is drawn for them.
+    let mut state = opened(80, 24);
+    types(&mut state, "typing");
+    asks(&mut state, &[1]);
+    state.now += 1_000;
+    update(&mut state, Msg::Tick);
+    assert!(!state.dirty);
+    // With nobody waiting, nothing ticks.
+    update(&mut state, Msg::News(Event::Asking { asking: vec![] }));
+    assert_eq!(ticks(&update(&mut state, Msg::Tick)), 0);
+}
+
+#[test]
+fn the_kill_switch_works_from_a_question() {
+    let mut state = opened(80, 24);
+    asks(&mut state, &[1]);
+    press(&mut state, KeyCode::F(8));
+    assert!(screen(&state).contains("y  stop everything"));
+    press(&mut state, KeyCode::Esc);
+    state.now += QUIET_MS;
+    types(&mut state, "y");
+    press(&mut state, KeyCode::F(8));
+    assert_eq!(calls(&types(&mut state, "y")), [Tag::Kill]);
+}
+
+#[test]
+fn the_ledger_is_verified_when_it_grew_and_never_twice_at_a_time() {
+    let mut state = opened(80, 24);
+    assert!(calls(&press(&mut state, KeyCode::F(5))).contains(&Tag::Verify));
+    let more = |n| Msg::News(Event::Status { status: NodeStatus { ledger: n, ..status() } });
+    assert!(!calls(&update(&mut state, more(1205))).contains(&Tag::Verify), "it is being verified");
+    let report =
+        |entries| Event::Verified { report: AuditReport { entries, ok: true, head: Hash::default(), broken: None } };
+    reply(&mut state, Tag::Verify, report(1204));
+    assert!(calls(&update(&mut state, more(1206))).contains(&Tag::Verify));
+    reply(&mut state, Tag::Verify, report(1206));
+    assert!(update(&mut state, more(1206)).is_empty());
+    press(&mut state, KeyCode::F(2));
+    assert!(update(&mut state, more(1207)).is_empty(), "only while the pane is open");
+}
+
+#[test]
+fn the_filter_is_typed_kept_and_sent() {
+    let mut state = opened(80, 24);
+    consent_pane(&mut state);
+    press(&mut state, KeyCode::BackTab);
+    assert_eq!(state.consent.part, Part::Ledger);
+    types(&mut state, "/kind:grant 12");
+    update(&mut state, Msg::Resize(120, 40));
+    press(&mut state, KeyCode::F(3));
+    press(&mut state, KeyCode::F(5));
+    assert_eq!((state.tab, state.consent.filter.text()), (Tab::Consent, "kind:grant 12"));
+    let effects = press(&mut state, KeyCode::Enter);
+    let asked = effects.iter().any(|effect| {
+        matches!(effect, Effect::Call { op: Op::Ledger { kinds, matching, .. }, .. } if kinds == &["grant"] && matching == "12")
+    });
+    assert!(asked);
+}

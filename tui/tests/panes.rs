@@ -288,3 +288,263 @@ fn the_filter_is_typed_kept_and_sent() {
     });
     assert!(asked);
 }
+
+fn line(n: u32, days: i64, title: &str, pinned: bool) -> ItemLine {
+    ItemLine {
+        item: item(n),
+        source: format!("/home/maya/notes/{title}"),
+        title: title.into(),
+        kind: if title.ends_with(".pdf") { "pdf".into() } else { "markdown".into() },
+        modified: NOW - DAY * days,
+        ingested: NOW,
+        pinned,
+        labels: if pinned { vec!["travel".into()] } else { vec![] },
+    }
+}
+
+fn remembered() -> Vec<ItemLine> {
+    vec![
+        line(11, 88, "porto.md", true),
+        line(21, 0, "standup.md", false),
+        line(22, 0, "ops.md", false),
+        line(23, 1, "invoice 2026-11.pdf", false),
+        line(24, 40, "garden.md", false),
+        line(25, 700, "lease.pdf", false),
+    ]
+}
+
+fn memory_pane(state: &mut State) {
+    press(state, KeyCode::F(3));
+    let stats =
+        Stats { items: 412, chunks: 2310, embedded: 2190, sources: 3, text_bytes: 1_900_000, ..Stats::default() };
+    reply(state, Tag::Stats, Event::Stats { stats });
+    reply(state, Tag::Timeline, Event::Items { items: remembered() });
+}
+
+fn found(state: &mut State, query: &str) {
+    press(state, KeyCode::F(3));
+    types(state, query);
+    let tag = calls(&press(state, KeyCode::Enter))[0];
+    let mut hits = hits();
+    hits[0].pinned = true;
+    reply(state, tag, Event::Hits { hits });
+}
+
+#[test]
+fn memory() {
+    each("memory-timeline", |state| {
+        memory_pane(state);
+        press(state, KeyCode::Down);
+        press(state, KeyCode::Down);
+    });
+    each("memory-timeline-working", |state| {
+        press(state, KeyCode::F(3));
+    });
+    each("memory-timeline-failed", |state| {
+        press(state, KeyCode::F(3));
+        reply(state, Tag::Timeline, Event::Failed { failure: failure() });
+    });
+    each("memory-nothing", |state| {
+        press(state, KeyCode::F(3));
+        reply(state, Tag::Timeline, Event::Items { items: vec![] });
+    });
+    each("memory-operator-offered", |state| {
+        memory_pane(state);
+        types(state, "porto la");
+    });
+    each("memory-hits", |state| found(state, "train \"coach 21\" from:Ana after:2026"));
+    each("memory-paused", |state| {
+        memory_pane(state);
+        update(state, Msg::News(Event::Status { status: NodeStatus { paused: true, ..status() } }));
+    });
+}
+
+#[test]
+fn operators_alone_confine_the_timeline_and_esc_brings_all_of_it_back() {
+    let mut state = opened(80, 24);
+    memory_pane(&mut state);
+    types(&mut state, "is");
+    press(&mut state, KeyCode::Right);
+    assert_eq!(state.memory.query.text(), "is:pinned", "the arrow takes what is offered");
+    assert_eq!(calls(&press(&mut state, KeyCode::Enter)), [Tag::Timeline]);
+    reply(&mut state, Tag::Timeline, Event::Items { items: vec![line(11, 88, "porto.md", true)] });
+    assert!(screen(&state).contains("only pinned"));
+    assert_eq!(calls(&press(&mut state, KeyCode::Esc)), [Tag::Timeline]);
+    assert_eq!((state.tab, state.memory.query.text()), (Tab::Memory, "is:pinned"));
+    press(&mut state, KeyCode::Esc);
+    assert_eq!(state.tab, Tab::Chat);
+}
+
+#[test]
+fn remembering_is_paused_and_gone_on_with() {
+    let mut state = opened(80, 24);
+    press(&mut state, KeyCode::F(4));
+    let paused = |effects: &[Effect]| match effects {
+        [Effect::Call { op: Op::MemoryPause { paused }, .. }] => Some(*paused),
+        _ => None,
+    };
+    assert_eq!(paused(&types(&mut state, "P")), Some(true));
+    update(&mut state, Msg::News(Event::Status { status: NodeStatus { paused: true, ..status() } }));
+    assert!(screen(&state).contains("remembering is paused"));
+    assert_eq!(paused(&types(&mut state, "P")), Some(false));
+}
+
+fn porto() -> ItemView {
+    ItemView {
+        item: item(11),
+        source_id: uuid(1).parse().unwrap(),
+        source: "/home/maya/notes/porto.md".into(),
+        title: "porto.md".into(),
+        kind: "markdown".into(),
+        trust: Trust::Own,
+        modified: NOW - 88 * DAY,
+        ingested: NOW - 3 * DAY,
+        hash: Hash::default(),
+        text: TRAIN.into(),
+        pinned: false,
+        labels: vec!["travel".into()],
+        cited: 2,
+    }
+}
+
+fn opened_item(state: &mut State) {
+    found(state, "train");
+    let tag = calls(&press(state, KeyCode::Enter))[0];
+    reply(state, tag, Event::Item { item: Box::new(porto()) });
+}
+
+#[test]
+fn an_opened_item() {
+    each("item-open", opened_item);
+    each("item-find", |state| {
+        opened_item(state);
+        types(state, "/OR");
+        press(state, KeyCode::Enter);
+        types(state, "n");
+    });
+    each("item-labels", |state| {
+        opened_item(state);
+        types(state, "l");
+        types(state, ", porto");
+    });
+    each("item-forget", |state| {
+        opened_item(state);
+        let tag = calls(&types(state, "f"))[0];
+        reply(
+            state,
+            tag,
+            Event::Forgotten { report: ForgetReport { items: 1, chunks: 3, answers: 2, messages: 0, done: false } },
+        );
+    });
+}
+
+#[test]
+fn an_item_is_pinned_labelled_and_its_cited_words_copied() {
+    let mut state = opened(120, 40);
+    opened_item(&mut state);
+    let copied = |effects: &[Effect]| match effects {
+        [Effect::Copy(text)] => Some(text.clone()),
+        _ => None,
+    };
+    let cited = hits()[0].text.clone();
+    assert_eq!(copied(&types(&mut state, "y")), Some(cited.clone()));
+    let effects = types(&mut state, "p");
+    assert!(matches!(&effects[..], [Effect::Call { op: Op::Mark { pinned: Some(true), labels: None, .. }, .. }]));
+    reply(&mut state, Tag::Mark(item(11)), Event::Item { item: Box::new(ItemView { pinned: true, ..porto() }) });
+    assert!(screen(&state).contains("◆ pinned"));
+    types(&mut state, "l");
+    update(&mut state, Msg::Paste(", a, travel ,,".into()));
+    update(&mut state, Msg::Resize(80, 24));
+    let effects = press(&mut state, KeyCode::Enter);
+    let wanted = vec!["a".to_owned(), "travel".to_owned()];
+    assert!(
+        matches!(&effects[..], [Effect::Call { op: Op::Mark { pinned: None, labels: Some(l), .. }, .. }] if *l == wanted)
+    );
+    reply(&mut state, Tag::Mark(item(11)), Event::Failed { failure: failure() });
+    assert_eq!(state.overlays.len(), 2, "what was typed is still there");
+    press(&mut state, KeyCode::Enter);
+    reply(&mut state, Tag::Mark(item(11)), Event::Item { item: Box::new(ItemView { labels: wanted, ..porto() }) });
+    assert_eq!(state.overlays.len(), 1);
+    // Finding moves the mark and gives it back.
+    types(&mut state, "/hotel");
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(copied(&types(&mut state, "y")), Some("Hotel".into()));
+    press(&mut state, KeyCode::Esc);
+    assert_eq!(copied(&types(&mut state, "y")), Some(cited));
+    // And the next hit of the list opens in its place.
+    let effects = types(&mut state, "]");
+    assert!(matches!(&effects[..], [Effect::Call { op: Op::Show { item: next }, .. }] if *next == item(12)));
+    assert_eq!(state.overlays.len(), 1);
+}
+
+#[test]
+fn sources() {
+    let busy = |state: &mut State| {
+        let mut list = fixture::sources();
+        (list[0].skipped, list[0].waiting, list[0].grant) = (2, 120, Some(grants()[0].id));
+        press(state, KeyCode::F(4));
+        reply(state, Tag::Sources, Event::Sources { sources: list });
+    };
+    let reads = |state: &mut State, done| {
+        let progress = Progress { what: "reading ~/notes".into(), done, total: Some(412), unit: Unit::Files };
+        let source = fixture::sources()[0].id;
+        update(state, Msg::News(Event::Reading { source, progress: Some(progress) }))
+    };
+    each("sources-idle", busy);
+    each("sources-by-itself", |state| {
+        busy(state);
+        reads(state, 120);
+    });
+    each("source-look", |state| {
+        busy(state);
+        press(state, KeyCode::Enter);
+        reply(state, Tag::Grants, Event::Grants { grants: grants() });
+        let skipped = |what: &str, why: &str| Skipped { what: what.into(), why: why.into() };
+        let skipped = vec![
+            skipped("/home/maya/notes/scan.pdf", "It is encrypted."),
+            skipped("/home/maya/notes/film.mp4", "Nothing in it can be read as text."),
+        ];
+        let source = fixture::sources()[0].id;
+        reply(state, Tag::Skips(source), Event::Skips { skipped });
+    });
+    each("source-look-failed", |state| {
+        busy(state);
+        press(state, KeyCode::Enter);
+        reply(state, Tag::Skips(fixture::sources()[0].id), Event::Failed { failure: failure() });
+    });
+    each("sources-read-once", |state| {
+        busy(state);
+        types(state, "i");
+    });
+    // Numbers that change move nothing.
+    let mut state = opened(80, 24);
+    busy(&mut state);
+    press(&mut state, KeyCode::Down);
+    let frame = |state: &State| {
+        let borders = |line: &str| line.chars().filter(|c| "┌├└│─┐┤┘".contains(*c)).count() > 20;
+        screen(state).lines().map(borders).collect::<Vec<_>>()
+    };
+    let before = frame(&state);
+    reads(&mut state, 7);
+    assert_eq!(frame(&state), before);
+    let chosen = state.sources.current().unwrap().id;
+    let mut list = fixture::sources();
+    list.rotate_left(1);
+    reply(&mut state, Tag::Sources, Event::Sources { sources: list });
+    assert_eq!(state.sources.current().unwrap().id, chosen);
+    let source = fixture::sources()[0].id;
+    let effects = update(&mut state, Msg::News(Event::Reading { source, progress: None }));
+    assert_eq!(calls(&effects), [Tag::Sources]);
+    press(&mut state, KeyCode::F(2));
+    state.dirty = false;
+    reads(&mut state, 8);
+    assert!(!state.dirty, "progress that is not on the screen draws nothing");
+}
+
+#[test]
+fn what_was_recalled_says_why_and_what_was_used() {
+    each("recalled-why", |state| {
+        answered(state);
+        press(state, KeyCode::BackTab);
+    });
+}

@@ -7,6 +7,7 @@ mod fixture;
 use crossterm::event::KeyCode;
 use fixture::*;
 use hinet_tui::app::overlay::Overlay;
+use hinet_tui::app::pane::consent::Part;
 use hinet_tui::app::state::{Focus, Tab};
 use hinet_tui::app::{Effect, Msg, State, Tag, update};
 use hinet_tui::theme::Look;
@@ -300,8 +301,11 @@ fn a_click_selects_and_a_second_one_opens() {
     reply(&mut state, Tag::Ledger, hinet_protocol::Event::Ledger { lines: ledger() });
     click(&mut state, "cursor");
     assert_eq!((state.focus, state.consent.selected), (Focus::First, 1));
+    click(&mut state, "what left");
+    assert_eq!(state.consent.part, Part::Disclosed);
+    press(&mut state, KeyCode::Tab);
     click(&mut state, "(erased)");
-    assert_eq!((state.focus, state.consent.line), (Focus::Second, 3));
+    assert_eq!((state.consent.part, state.consent.ledger.selected), (Part::Ledger, 3));
 
     press(&mut state, KeyCode::F(3));
     types(&mut state, "train");

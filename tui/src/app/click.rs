@@ -87,7 +87,10 @@ fn in_pane(state: &mut State, areas: &Areas, at: Position) -> Vec<Effect> {
         }
         Tab::Memory => {
             let (focus, index) = memory::part_at(state, areas.main, at);
-            return chosen(state, focus, index, |state| &mut state.memory.found.selected);
+            return chosen(state, focus, index, |state| {
+                let memory = &mut state.memory;
+                if memory.shows_hits() { &mut memory.found.selected } else { &mut memory.timeline.selected }
+            });
         }
         Tab::Sources => {
             let index = sources::rows(state, areas.main).at(at);

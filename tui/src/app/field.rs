@@ -61,6 +61,12 @@ impl Field {
         self.text.is_empty()
     }
 
+    /// Whether the cursor is behind everything typed.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.cursor == self.text.len()
+    }
+
     /// Empties it.
     pub fn clear(&mut self) {
         drop(self.take_secret());

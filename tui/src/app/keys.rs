@@ -10,15 +10,15 @@ use super::overlay::forget::Stage;
 use super::overlay::palette::{Choice, Entry, Palette};
 use super::overlay::passphrase::Purpose;
 use super::overlay::question::About;
-use super::overlay::{Forget, Help, Item, Overlay, Passphrase, PathPrompt, Question, Sessions};
+use super::overlay::{Forget, Help, Item, Overlay, Passphrase, PathPrompt, Question, Sessions, Source};
 use super::pane::recalled::Passage;
-use super::pane::{chat, consent};
+use super::pane::{chat, consent, memory};
 use super::slash;
 use super::state::{Focus, State, Tab};
 use super::view::{areas, pane_scopes, scopes};
 use super::words;
 use crossterm::event::{KeyCode, KeyEvent};
-use hinet_protocol::{ForgetTarget, ItemId, Op};
+use hinet_protocol::{ForgetTarget, ItemId, ItemLine, Op};
 
 /// More than any list or text has lines.
 const FAR: isize = 1_000_000;
@@ -240,6 +240,14 @@ pub(super) fn open_item(state: &mut State, passage: &Passage) -> Vec<Effect> {
     vec![Effect::call(Tag::Show(serial), Op::Show { item })]
 }
 
+/// Opens an item at its beginning.
+pub(super) fn open_line(state: &mut State, line: &ItemLine) -> Vec<Effect> {
+    let serial = state.next_serial();
+    let item = line.item;
+    state.overlays.push(Overlay::Item(Box::new(Item::opening(item, serial, line.source.clone(), None, None))));
+    vec![Effect::call(Tag::Show(serial), Op::Show { item })]
+}
+
 fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Help => return act(state, action),
@@ -263,6 +271,7 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
                 chat::keys::leave(state);
             }
         }
+        Action::PauseMemory => return memory::keys::pause(state),
         Action::Requests => return consent::show_now(state, None),
         Action::NextFocus => next_part(state, true),
         Action::PreviousFocus => next_part(state, false),
@@ -271,7 +280,7 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
         action => {
             return match state.tab {
                 Tab::Chat => in_chat(state, action),
-                Tab::Memory => in_memory(state, action),
+                Tab::Memory => memory::keys::act(state, action),
                 Tab::Sources => in_sources(state, action),
                 Tab::Consent => consent::keys::act(state, action),
             };
@@ -346,6 +355,11 @@ fn back(state: &mut State) -> Vec<Effect> {
         state.toast = Some("left as it was".into());
         return vec![];
     }
+    if state.tab == Tab::Memory
+        && let Some(effects) = memory::keys::back(state)
+    {
+        return effects;
+    }
     if state.tab == Tab::Consent && consent::keys::back(state) {
         return vec![];
     }
@@ -379,7 +393,7 @@ fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             }
         }
         (Tab::Memory, Focus::First) => {
-            state.memory.query.key(key);
+            memory::keys::typed(state, key);
         }
         (Tab::Consent, _) => consent::keys::typed(state, key),
         _ => {}
@@ -411,35 +425,17 @@ pub(super) fn in_passages(state: &mut State, action: Action, page: isize) -> Vec
     }
 }
 
-fn in_memory(state: &mut State, action: Action) -> Vec<Effect> {
-    match (state.focus, action) {
-        (Focus::First, Action::Send) => {
-            let effects = state.memory.search();
-            if !effects.is_empty() {
-                state.focus = Focus::Second;
-            }
-            effects
-        }
-        (Focus::First, Action::Down) => {
-            state.focus = Focus::Second;
-            vec![]
-        }
-        (Focus::First | Focus::Reading, _) => vec![],
-        (Focus::Second, Action::Up) if state.memory.found.selected == 0 => {
-            state.focus = Focus::First;
-            vec![]
-        }
-        (Focus::Second, action) => {
-            let page = isize::try_from(state.place.size.1).unwrap_or(1);
-            in_passages(state, action, page)
-        }
-    }
-}
-
 fn in_sources(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
-        Action::Add => {
-            let prompt = PathPrompt::default();
+        Action::Open => {
+            let Some(line) = state.sources.current().cloned() else { return vec![] };
+            let source = line.id;
+            state.overlays.push(Overlay::Source(Box::new(Source::opening(line))));
+            state.consent.grants.ask();
+            vec![Effect::call(Tag::Skips(source), Op::Skips { source }), Effect::call(Tag::Grants, Op::Grants)]
+        }
+        Action::Add | Action::ReadOnce => {
+            let prompt = PathPrompt { once: action == Action::ReadOnce, ..PathPrompt::default() };
             let effects = prompt.path.look_up(&state.place.home_dir);
             state.overlays.push(Overlay::Path(prompt));
             effects

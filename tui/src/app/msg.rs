@@ -1,7 +1,7 @@
 //! What can happen to the terminal UI: keys, the node's events, and what effects bring back.
 
 use crossterm::event::KeyEvent;
-use hinet_protocol::{Event, Failure, ModelLine, Op, Progress, SessionId};
+use hinet_protocol::{Event, Failure, ItemId, ModelLine, Op, Progress, SessionId, SourceId};
 use zeroize::Zeroizing;
 
 pub use hinet_node::Unlock;
@@ -47,6 +47,16 @@ pub enum Tag {
     ForgetPreview(u32),
     /// What went.
     Forget(u32),
+    /// The newest of what is remembered.
+    Timeline,
+    /// Older ones.
+    TimelineOlder,
+    /// An item being pinned or labelled.
+    Mark(ItemId),
+    /// Remembering being paused, or gone on with.
+    MemoryPause,
+    /// What was left out of a source.
+    Skips(SourceId),
     /// Counts.
     Stats,
     /// Grants.

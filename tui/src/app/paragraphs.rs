@@ -40,15 +40,27 @@ impl Paragraphs {
         if blocks.is_empty() {
             blocks.push(0..0);
         }
-        let span = span.unwrap_or(0..0);
-        let mut marked = span.start.min(text.len())..span.end.min(text.len());
-        while !text.is_char_boundary(marked.start) {
+        let mut out = Self { text, blocks, marked: 0..0, columns: 80 };
+        out.mark(span.unwrap_or(0..0));
+        out
+    }
+
+    /// Marks other bytes, moved inwards to character borders.
+    pub fn mark(&mut self, span: Range<usize>) {
+        let mut marked = span.start.min(self.text.len())..span.end.min(self.text.len());
+        while !self.text.is_char_boundary(marked.start) {
             marked.start += 1;
         }
-        while !text.is_char_boundary(marked.end) {
+        while !self.text.is_char_boundary(marked.end) {
             marked.end -= 1;
         }
-        Self { text, blocks, marked, columns: 80 }
+        self.marked = marked;
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Says how wide the lines are.

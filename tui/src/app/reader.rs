@@ -74,6 +74,35 @@ impl Reader {
         }
     }
 
+    /// Marks other bytes, which begin and end at character borders.
+    pub fn mark(&mut self, span: Range<usize>) {
+        match self {
+            Self::Plain(plain) => plain.mark(span),
+            Self::Rendered(rendered) => {
+                rendered.marked = span;
+                rendered.kept.borrow_mut().clear();
+            }
+        }
+    }
+
+    /// The bytes that are marked.
+    #[must_use]
+    pub fn marked_range(&self) -> Range<usize> {
+        match self {
+            Self::Plain(plain) => plain.marked_range(),
+            Self::Rendered(rendered) => rendered.marked.clone(),
+        }
+    }
+
+    /// The whole text, as it is stored.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Plain(plain) => plain.text(),
+            Self::Rendered(rendered) => &rendered.text,
+        }
+    }
+
     /// The marked text.
     #[must_use]
     pub fn marked(&self) -> &str {

@@ -152,7 +152,10 @@ fn counted(state: &mut State, count: Count) {
     if let Gate::Onboard(onboard) = &mut state.gate {
         onboard.counted(count, &home);
     } else if let Some(Overlay::Path(prompt)) = state.overlays.last_mut() {
-        prompt.path.counted(count, &home);
+        // Read once, a file will do as well as a folder; that it is no folder is not worth a word.
+        if count.readable || !prompt.once {
+            prompt.path.counted(count, &home);
+        }
     }
 }
 
@@ -187,11 +190,9 @@ fn lost(state: &mut State) -> Vec<Effect> {
     state.gate = Gate::Locked(Box::new(lock));
     state.status = None;
     state.overlays.clear();
-    state.sources.reading = None;
+    state.sources.lost();
     state.chat.lost(state.now);
-    if state.memory.hits == Loaded::Loading {
-        state.memory.hits = Loaded::Not;
-    }
+    state.memory.lost();
     state.consent.lost();
     vec![]
 }
@@ -224,6 +225,18 @@ fn paste(state: &mut State, text: String) -> Vec<Effect> {
         Some(Overlay::Palette(palette)) => {
             palette.query.insert(head);
             palette.search();
+            return vec![];
+        }
+        Some(Overlay::Labels(prompt)) => {
+            if !prompt.busy {
+                prompt.field.insert(head);
+            }
+            return vec![];
+        }
+        Some(Overlay::Item(item)) => {
+            if let Some(find) = item.find.as_mut().filter(|find| find.typing) {
+                find.field.insert(head);
+            }
             return vec![];
         }
         Some(Overlay::Passphrase(prompt)) => {
@@ -280,6 +293,7 @@ fn wheel(state: &mut State, column: u16, row: u16, up: bool) -> Vec<Effect> {
         Some(Overlay::Help(help)) => help.by(delta, &state.keymap, &state.theme, body(size)),
         Some(Overlay::Palette(palette)) => palette.select(delta.signum()),
         Some(Overlay::Sessions(list)) => list.select(delta.signum()),
+        Some(Overlay::Source(source)) => source.by(delta),
         Some(Overlay::Approval(approval)) => approval.by(delta, size),
         Some(_) => {}
         None => {
@@ -291,6 +305,7 @@ fn wheel(state: &mut State, column: u16, row: u16, up: bool) -> Vec<Effect> {
                     state.chat.recalled.select(delta.signum());
                 }
                 Tab::Chat => chat::scroll_by(state, &areas, delta),
+                Tab::Memory if !state.memory.shows_hits() => return state.memory.timeline.select(delta.signum()),
                 Tab::Memory => state.memory.found.select(delta.signum()),
                 Tab::Sources => state.sources.select(delta.signum()),
                 Tab::Consent => return state.consent.select(delta.signum()),
@@ -310,7 +325,17 @@ fn news(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Status { status } => status_came(state, status),
         Event::Asking { asking } if matches!(state.gate, Gate::Open) => consent::came(state, asking),
-        Event::Indexed { .. } if matches!(state.gate, Gate::Open) => state.sources.enter(),
+        Event::Reading { source, progress } if matches!(state.gate, Gate::Open) => {
+            state.dirty = state.tab == Tab::Sources;
+            state.sources.reads(source, progress)
+        }
+        Event::Indexed { .. } if matches!(state.gate, Gate::Open) => {
+            let mut effects = state.sources.enter();
+            if state.tab == Tab::Memory {
+                effects.extend(state.memory.enter());
+            }
+            effects
+        }
         _ => {
             state.dirty = false;
             vec![]
@@ -387,7 +412,26 @@ fn reply(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
             }
             effects
         }
-        Tag::Search(_) | Tag::Stats => {
+        Tag::Mark(item) => super::overlay::marked(state, item, event),
+        Tag::MemoryPause => {
+            if let Event::Failed { failure } = event {
+                state.notice(super::words::failure(&failure));
+            }
+            vec![Effect::call(Tag::Status, Op::Status)]
+        }
+        Tag::Skips(id) => {
+            if let Some(Overlay::Source(source)) = state.overlays.last_mut().filter(|_| last)
+                && source.id() == id
+            {
+                source.skipped = match event {
+                    Event::Skips { skipped } => Loaded::Full(skipped),
+                    Event::Failed { failure } => Loaded::Failed(failure),
+                    _ => return vec![],
+                };
+            }
+            vec![]
+        }
+        Tag::Search(_) | Tag::Stats | Tag::Timeline | Tag::TimelineOlder => {
             state.memory.reply(tag, event);
             vec![]
         }

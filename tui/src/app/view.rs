@@ -149,6 +149,8 @@ fn over_panes(state: &State, frame: &mut Frame, overlay: &Overlay, area: Rect) {
         Overlay::Path(prompt) => prompt.view(theme, frame, area, &place.home_dir),
         Overlay::Passphrase(prompt) => prompt.view(theme, frame, area),
         Overlay::Forget(forget) => forget.view(theme, frame, area),
+        Overlay::Labels(prompt) => prompt.view(theme, frame, area),
+        Overlay::Source(source) => source.view(state, frame, area),
         Overlay::Approval(approval) => approval.view(theme, frame, area, state.now, &place.zone),
     }
 }
@@ -157,12 +159,14 @@ fn over_panes(state: &State, frame: &mut Frame, overlay: &Overlay, area: Rect) {
 #[must_use]
 pub fn scopes(state: &State) -> Vec<Scope> {
     match state.overlays.last() {
+        Some(Overlay::Item(item)) if item.find.as_ref().is_some_and(|find| find.typing) => return vec![],
         Some(Overlay::Item(_)) => return vec![Scope::Item],
+        Some(Overlay::Source(_)) => return vec![Scope::Source],
         Some(Overlay::Sessions(_)) => return vec![Scope::Sessions],
         Some(Overlay::Question(_) | Overlay::Forget(_)) => return vec![Scope::Confirm],
         Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::History(_)) => return vec![Scope::Picker],
         Some(Overlay::Approval(_)) => return vec![Scope::Asking],
-        Some(Overlay::Path(_) | Overlay::Passphrase(_)) => return vec![],
+        Some(Overlay::Path(_) | Overlay::Passphrase(_) | Overlay::Labels(_)) => return vec![],
         None if mention::is_open(state) || !slash::offers(state).is_empty() => return vec![Scope::Slash],
         None => {}
     }

@@ -126,6 +126,13 @@ pub fn entries(n: u64) -> String {
     if n == 1 { "1 entry".to_owned() } else { format!("{} entries", text::count(n)) }
 }
 
+/// The time of day.
+#[must_use]
+pub fn clock(at: Millis, zone: &TimeZone) -> String {
+    Timestamp::from_millisecond(at)
+        .map_or_else(|_| "?".to_owned(), |at| at.to_zoned(zone.clone()).strftime("%H:%M").to_string())
+}
+
 /// A time of today with its seconds.
 #[must_use]
 pub fn time_of_day(at: Millis, zone: &TimeZone) -> String {

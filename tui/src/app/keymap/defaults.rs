@@ -79,6 +79,7 @@ const EVERYWHERE: &[Default] = {
         bind(E, &[ctrl('k')], A::Palette, "do", "everything that can be done here, found by its letters"),
         bind(E, &[ctrl('o')], A::Sessions, "", "conversations: open another, start a new one"),
         bind(E, &[ctrl('n')], A::New, "", "a new conversation"),
+        bind(E, &[], A::PauseMemory, "", "pause remembering altogether, or go on with it"),
         bind(E, &[], A::Incognito, "", "a conversation of which nothing is kept"),
         bind(E, &[f(8), ctrl('x')], A::Kill, "kill switch", "kill switch: stop every source, door and job; or lift it"),
         bind(E, &[f(7)], A::Requests, "", "who waits for your answer, with the exact bytes"),
@@ -118,6 +119,7 @@ const READING: &[Default] = {
         bind(R, &[plain('2')], A::Memory, "", "memory"),
         bind(R, &[plain('3')], A::Sources, "", "sources"),
         bind(R, &[plain('4')], A::Consent, "", "consent"),
+        bind(R, &[plain('P')], A::PauseMemory, "", "pause remembering altogether, or go on with it"),
     ]
 };
 
@@ -195,10 +197,13 @@ const QUERY: &[Default] = &[
 ];
 const HITS: &[Default] = &[
     bind(Scope::Hits, ENTER, Action::Open, "open", "open the item at the words found"),
+    bind(Scope::Hits, &[plain('p')], Action::Pin, "pin", "pin the item, or not"),
     bind(Scope::Hits, &[plain('f')], Action::Forget, "forget", "forget the item, with a preview first"),
 ];
 const SOURCES: &[Default] = &[
+    bind(Scope::Sources, ENTER, Action::Open, "look", "its grant, what it may do, what was left out and why"),
     bind(Scope::Sources, &[plain('a')], Action::Add, "add folder", "open a folder: a grant, read and watched"),
+    bind(Scope::Sources, &[plain('i')], Action::ReadOnce, "read once", "read a file or a folder once"),
     bind(Scope::Sources, &[plain('s')], Action::Sync, "read again", "read the folder again now"),
     bind(Scope::Sources, &[plain('p')], Action::Pause, "pause", "pause or resume the folder"),
     bind(
@@ -232,8 +237,17 @@ const ASKING: &[Default] = &[
     bind(Scope::Asking, PAGE_UP, Action::PageUp, "", "a page up"),
     bind(Scope::Asking, PAGE_DOWN, Action::PageDown, "", "a page down"),
 ];
-const ITEM: &[Default] =
-    &[bind(Scope::Item, &[plain('f')], Action::Forget, "forget", "forget the item, with a preview first")];
+const ITEM: &[Default] = &[
+    bind(Scope::Item, &[plain('/')], Action::FindHere, "find", "find words in it"),
+    bind(Scope::Item, &[plain('n')], Action::NextMatch, "", "the next place found"),
+    bind(Scope::Item, &[plain('N')], Action::PreviousMatch, "", "the place found before"),
+    bind(Scope::Item, &[plain('p')], Action::Pin, "pin", "pin it, or not"),
+    bind(Scope::Item, &[plain('l')], Action::Labels, "labels", "give it labels"),
+    bind(Scope::Item, &[plain('f')], Action::Forget, "forget", "forget the item, with a preview first"),
+    bind(Scope::Item, &[plain('y')], Action::Copy, "copy", "copy the marked words"),
+    bind(Scope::Item, &[plain(']')], Action::NextHit, "", "the next one of the list it was opened from"),
+    bind(Scope::Item, &[plain('[')], Action::PreviousHit, "", "the one before in that list"),
+];
 const SESSIONS: &[Default] = &[
     bind(Scope::Sessions, ENTER, Action::Open, "open", "open it; typing looks through titles and everything said"),
     bind(Scope::Sessions, &[ctrl('n')], Action::New, "new", "a new conversation"),
@@ -274,6 +288,7 @@ const LISTS: &[[Default; 6]] = &[
     list!(Scope::Grants),
     list!(Scope::Waiting),
     list!(Scope::Ledger),
+    list!(Scope::Source),
     list!(Scope::Item),
     list!(Scope::Talk),
 ];

@@ -44,6 +44,8 @@ pub enum Scope {
     Filter,
     /// The question whether something may leave.
     Asking,
+    /// A source looked at closely.
+    Source,
     /// An opened item.
     Item,
     /// The list of conversations.
@@ -74,6 +76,7 @@ impl Scope {
             Self::Ledger => "consent: what left, and the ledger",
             Self::Filter => "consent: the filter",
             Self::Asking => "somebody asks for something of yours",
+            Self::Source => "a source looked at closely",
             Self::Item => "an opened item",
             Self::Sessions => "conversations",
             Self::Slash => "a command after a slash",
@@ -96,6 +99,7 @@ pub const TOGETHER: &[&[Scope]] = &[
     &[Scope::Ledger, Scope::Reading, Scope::Everywhere],
     &[Scope::Filter, Scope::Everywhere],
     &[Scope::Asking],
+    &[Scope::Source],
     &[Scope::Item],
     &[Scope::Sessions],
     &[Scope::Slash],
@@ -119,6 +123,7 @@ impl Scope {
         Self::Ledger,
         Self::Filter,
         Self::Asking,
+        Self::Source,
         Self::Item,
         Self::Sessions,
         Self::Slash,
@@ -143,6 +148,7 @@ impl Scope {
             Self::Ledger => "ledger",
             Self::Filter => "filter",
             Self::Asking => "asking",
+            Self::Source => "source",
             Self::Item => "item",
             Self::Sessions => "conversations",
             Self::Slash => "slash",

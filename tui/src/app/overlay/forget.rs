@@ -35,16 +35,33 @@ pub struct Forget {
     pub stage: Stage,
 }
 
-fn amounts(report: &ForgetReport) -> String {
-    format!(
-        "{}, {} with their vectors and index entries, and {} quoting them",
-        words::some(report.items, "item"),
-        words::some(report.chunks, "passage"),
-        words::some(report.answers, "stored answer")
-    )
+/// What would go or went, each on a line of its own.
+fn amounts(report: &ForgetReport) -> Vec<String> {
+    let all = [
+        (report.items, words::some(report.items, "item")),
+        (report.chunks, format!("{}, with their vectors and index entries", words::some(report.chunks, "passage"))),
+        (report.answers, format!("{} that cite them", words::some(report.answers, "stored answer"))),
+        (report.messages, format!("{} with drafts and feedback", words::some(report.messages, "message"))),
+    ];
+    let amounts: Vec<String> = all.into_iter().filter(|(n, _)| *n > 0).map(|(_, said)| said).collect();
+    if amounts.is_empty() { vec!["nothing that is stored".to_owned()] } else { amounts }
 }
 
 impl Forget {
+    /// What is not touched by it.
+    fn stays(&self) -> &'static [&'static str] {
+        match self.target {
+            ForgetTarget::Source { .. } => &["the files themselves, where they are; the folder is no longer read"],
+            ForgetTarget::Session { .. } => &["what it was answered from"],
+            ForgetTarget::Item { .. } => {
+                &["the file itself, where it is; while its folder is open it comes back when it changes"]
+            }
+            ForgetTarget::Time { .. } => {
+                &["the files themselves, where they are; while their folders are open they come back when they change"]
+            }
+        }
+    }
+
     /// Draws it.
     pub fn view(&self, theme: &Theme, frame: &mut Frame, area: Rect) {
         let columns = 70.min(area.width);
@@ -54,14 +71,14 @@ impl Forget {
         match &self.stage {
             Stage::Counting => lines.extend(say("Counting what would go…".into(), theme.accent)),
             Stage::Asking(report) => {
-                lines.extend(say(format!("This would go: {}.", amounts(report)), theme.text));
-                let after = match self.target {
-                    ForgetTarget::Source { .. } => {
-                        "The folder is no longer read. The files themselves stay where they are."
-                    }
-                    _ => "The file itself stays where it is; while its folder is open it comes back when it changes.",
-                };
-                lines.extend(say(format!("It cannot be undone. {after}"), theme.text));
+                lines.push(Line::styled("This would go, and cannot be brought back:", theme.text));
+                for amount in amounts(report) {
+                    lines.push(Line::styled(text::fit(&format!("  − {amount}"), inner), theme.bad));
+                }
+                lines.push(Line::styled("This stays:", theme.text));
+                for kept in self.stays() {
+                    lines.extend(say(format!("  + {kept}"), theme.good));
+                }
                 lines.push(Line::default());
                 lines.push(Line::styled("y  forget it", theme.bad));
                 lines.push(Line::styled("n  leave everything as it is (Enter, Esc)", theme.strong));
@@ -72,7 +89,7 @@ impl Forget {
                 theme.accent,
             )),
             Stage::Gone(report) => {
-                lines.extend(say(format!("Gone: {}.", amounts(report)), theme.good));
+                lines.extend(say(format!("Gone: {}.", amounts(report).join("; ")), theme.good));
                 lines.push(Line::default());
                 lines.push(Line::styled("Esc closes", theme.dim));
             }

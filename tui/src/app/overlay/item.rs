@@ -1,6 +1,7 @@
 //! An item with the cited words marked, scrolled to them.
 
 use super::over;
+use crate::app::field::Field;
 use crate::app::reader::Reader;
 use crate::app::scroll::Scroll;
 use crate::app::words;
@@ -9,7 +10,12 @@ use crate::text;
 use crate::theme::Theme;
 use hinet_protocol::{Failure, ItemId, ItemView, Trust};
 use jiff::tz::TimeZone;
-use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
 use std::ops::Range;
 
 /// The overlay.
@@ -32,10 +38,65 @@ pub struct Item {
     pub scroll: Scroll,
     /// Why it did not come.
     pub failed: Option<Failure>,
+    /// The words that are looked for in it, while they are typed and after.
+    pub find: Option<Find>,
+    /// The bytes that were cited, wherever the mark is now.
+    span_marked: Range<usize>,
+}
+
+/// Words that are looked for.
+pub struct Find {
+    /// As they are typed.
+    pub field: Field,
+    /// Whether they are still being typed.
+    pub typing: bool,
+    /// Where they stand.
+    pub places: Vec<Range<usize>>,
+    /// The one that is shown.
+    pub at: usize,
+}
+
+/// Places that are found at most.
+const PLACES_MAX: usize = 1_000;
+
+/// Where `wanted` stands in `text`, letter case aside.
+fn places(text: &str, wanted: &str) -> Vec<Range<usize>> {
+    let wanted: Vec<char> = wanted.chars().flat_map(char::to_lowercase).collect();
+    let mut found = Vec::new();
+    if wanted.is_empty() {
+        return found;
+    }
+    let mut rest = text.char_indices();
+    loop {
+        let from = rest.offset();
+        let mut wants = wanted.iter();
+        let mut end = from;
+        let fits = loop {
+            if wants.as_slice().is_empty() {
+                break true;
+            }
+            let Some(c) = text[end..].chars().next() else { break false };
+            end += c.len_utf8();
+            if !c.to_lowercase().all(|c| wants.next() == Some(&c)) {
+                break false;
+            }
+        };
+        if fits {
+            found.push(from..end);
+            if found.len() == PLACES_MAX {
+                return found;
+            }
+            while rest.offset() < end {
+                rest.next();
+            }
+        } else if rest.next().is_none() {
+            return found;
+        }
+    }
 }
 
 /// Rows the head of the overlay takes.
-const HEAD_ROWS: u16 = 2;
+const HEAD_ROWS: u16 = 3;
 
 impl Item {
     /// An item on its way.
@@ -57,6 +118,8 @@ impl Item {
             text: Reader::default(),
             scroll: Scroll::At(super::super::scroll::Place::default()),
             failed: None,
+            find: None,
+            span_marked: 0..0,
         }
     }
 
@@ -65,14 +128,63 @@ impl Item {
         self.text = Reader::new(std::mem::take(&mut view.text), &view.kind, &view.source, self.span.clone());
         self.text.set_columns(columns);
         self.scroll = Scroll::At(self.text.place_of_mark());
+        self.span_marked = self.text.marked_range();
         self.view = Some(view);
+    }
+
+    /// The cited words as they stand in the item now.
+    #[must_use]
+    pub fn cited_now(&self) -> &str {
+        self.text.text().get(self.span_marked.clone()).unwrap_or_default()
+    }
+
+    /// Begins to look for words.
+    pub fn begin_find(&mut self) {
+        if self.view.is_some() {
+            let field = self.find.take().map_or_else(Field::plain, |find| find.field);
+            self.find = Some(Find { field, typing: true, places: vec![], at: 0 });
+        }
+    }
+
+    /// Looks for what is typed, from where the reader is.
+    pub fn look(&mut self) {
+        let Some(find) = &mut self.find else { return };
+        find.typing = false;
+        find.places = places(self.text.text(), find.field.text());
+        let from = self.text.marked_range().start;
+        find.at = find.places.iter().position(|place| place.start >= from).unwrap_or(0);
+        self.show_place();
+    }
+
+    /// Goes to the next place found, or to the one before.
+    pub fn next_place(&mut self, forward: bool) {
+        let Some(find) = self.find.as_mut().filter(|find| !find.places.is_empty()) else { return };
+        let many = find.places.len();
+        find.at = (find.at + if forward { 1 } else { many - 1 }) % many;
+        self.show_place();
+    }
+
+    fn show_place(&mut self) {
+        if let Some(place) = self.find.as_ref().and_then(|find| find.places.get(find.at)) {
+            self.text.mark(place.clone());
+            self.scroll = Scroll::At(self.text.place_of_mark());
+        }
+    }
+
+    /// Stops looking for words: the cited ones are marked again. Returns whether words were being looked for.
+    pub fn end_find(&mut self) -> bool {
+        let was = self.find.take().is_some();
+        if was {
+            self.text.mark(self.span_marked.clone());
+        }
+        was
     }
 
     /// Whether the item changed since it was cited, so that the marked words are others.
     #[must_use]
     pub fn changed(&self) -> bool {
         let blanks = |s: &str| s.split_whitespace().collect::<String>();
-        self.view.is_some() && self.cited.as_ref().is_some_and(|cited| blanks(cited) != blanks(self.text.marked()))
+        self.view.is_some() && self.cited.as_ref().is_some_and(|cited| blanks(cited) != blanks(self.cited_now()))
     }
 
     /// Scrolls by `delta` lines.
@@ -111,7 +223,16 @@ impl Item {
             Trust::Own => "your own words",
             Trust::Untrusted => "someone else's words",
         };
-        let meta = format!("{} · changed {} · {whose}", view.kind, words::date_and_time(view.modified, zone));
+        let mut meta = format!("{} · {whose} · changed {}", view.kind, words::date_and_time(view.modified, zone));
+        meta.push_str(&format!(" · remembered {}", words::date_and_time(view.ingested, zone)));
+        let cited = match view.cited {
+            0 => "no answer cites it".to_owned(),
+            1 => "1 answer cites it".to_owned(),
+            n => format!("{} answers cite it", text::count(n)),
+        };
+        let pinned = if view.pinned { "◆ pinned · " } else { "" };
+        let labels =
+            if view.labels.is_empty() { "no labels".to_owned() } else { format!("labels {}", view.labels.join(", ")) };
         let changed = if self.changed() { " · changed since it was cited" } else { "" };
         let mut lines = vec![
             Line::styled(text::fit_end(&words::tilde(&view.source, home), inner), theme.strong),
@@ -119,6 +240,7 @@ impl Item {
                 text::fit(&format!("{meta}{changed}"), inner),
                 if self.changed() { theme.warn } else { theme.dim },
             ),
+            Line::styled(text::fit(&format!("{pinned}{cited} · {labels}"), inner), theme.dim),
         ];
         let (_, height) = text_size((area.width, area.height));
         let top = self.scroll.top(&self.text, height);
@@ -127,9 +249,27 @@ impl Item {
         frame.render_widget(Paragraph::new(lines), inside);
         if inside.height > HEAD_ROWS + 1 {
             let at = Rect { y: inside.bottom() - 1, height: 1, ..inside };
-            let keys = Line::styled(text::cut_raw("↑↓ PgUp PgDn scroll   f forget   Esc close", inner), theme.dim);
-            frame.render_widget(Paragraph::new(keys), at);
+            frame.render_widget(Paragraph::new(self.last_line(theme, inner)), at);
         }
+    }
+}
+
+impl Item {
+    /// What is looked for, or the keys.
+    fn last_line(&self, theme: &Theme, inner: usize) -> Line<'static> {
+        let Some(find) = &self.find else {
+            let keys = "/ find  p pin  l labels  f forget  y copy the marked  [ ] other hits  Esc close";
+            return Line::styled(text::cut_raw(keys, inner), theme.dim);
+        };
+        let far = match (find.typing, find.places.len()) {
+            (true, _) => "  Enter finds".to_owned(),
+            (false, 0) => "  not in this item".to_owned(),
+            (false, n) => format!("  {} of {n}  n N go on", find.at + 1),
+        };
+        let mut line = find.field.line(theme, find.typing, inner.saturating_sub(7 + text::width(&far)));
+        line.spans.insert(0, Span::styled("find ▏ ", theme.accent));
+        line.spans.push(Span::styled(far, theme.dim));
+        line
     }
 }
 
@@ -142,4 +282,17 @@ fn box_size(width: u16, height: u16) -> (u16, u16) {
 pub fn text_size(size: (u16, u16)) -> (usize, usize) {
     let (columns, rows) = box_size(size.0, size.1);
     (usize::from(columns).saturating_sub(4).max(1), usize::from(rows).saturating_sub(usize::from(HEAD_ROWS) + 3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::places;
+
+    #[test]
+    fn words_are_found_whatever_their_letters_case() {
+        assert_eq!(places("Ärger, ärger und ÄRGER", "ärger"), [0..6, 8..14, 19..25]);
+        assert_eq!(places("aaaa", "aa"), [0..2, 2..4]);
+        assert_eq!((places("abc", ""), places("", "a"), places("ab", "abc")), (vec![], vec![], vec![]));
+        assert_eq!(places("xİy y", "y"), [3..4, 5..6]);
+    }
 }

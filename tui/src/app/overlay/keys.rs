@@ -25,6 +25,11 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         {
             return vec![];
         }
+        if let Some(Overlay::Item(item)) = state.overlays.last_mut()
+            && item.end_find()
+        {
+            return vec![];
+        }
         return close(state);
     }
     match state.keymap.lookup(&scopes(state), key) {
@@ -58,6 +63,21 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         (Overlay::Item(item), Action::Forget) => {
             let (target, name) = (ForgetTarget::Item { item: item.item }, item.source.clone());
             forget(state, target, name)
+        }
+        (Overlay::Item(_), Action::Pin | Action::Labels | Action::Copy | Action::NextHit | Action::PreviousHit) => {
+            super::item_keys::act(state, action)
+        }
+        (Overlay::Item(item), Action::FindHere) => {
+            item.begin_find();
+            vec![]
+        }
+        (Overlay::Item(item), Action::NextMatch | Action::PreviousMatch) => {
+            item.next_place(action == Action::NextMatch);
+            vec![]
+        }
+        (Overlay::Source(source), action) => {
+            source.by(movement(action, page).unwrap_or(0));
+            vec![]
         }
         (Overlay::Item(item), Action::Top | Action::Bottom) => {
             item.to(action == Action::Bottom);
@@ -129,13 +149,37 @@ fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
         Some(Overlay::Path(prompt)) if key.code == KeyCode::Enter => match prompt.path.chosen(&home) {
             Some(path) => {
+                let once = prompt.once;
                 state.overlays.pop();
-                state.sources.add(path)
+                if once { state.sources.ingest(path) } else { state.sources.add(path) }
             }
             None => vec![],
         },
         Some(Overlay::Path(prompt)) => prompt.path.key(key, &home),
         Some(Overlay::Passphrase(prompt)) => passphrase_key(prompt, key),
+        Some(Overlay::Item(item)) => {
+            let (columns, _) = super::item::text_size(state.place.size);
+            item.text.set_columns(columns);
+            match &mut item.find {
+                Some(find) if find.typing && key.code == KeyCode::Enter => item.look(),
+                Some(find) if find.typing => {
+                    find.field.key(key);
+                }
+                _ => {}
+            }
+            vec![]
+        }
+        Some(Overlay::Labels(prompt)) if prompt.busy => vec![],
+        Some(Overlay::Labels(prompt)) if key.code == KeyCode::Enter => {
+            (prompt.busy, prompt.failed) = (true, None);
+            let item = prompt.item;
+            let op = Op::Mark { item, pinned: None, labels: Some(prompt.labels()) };
+            vec![Effect::call(Tag::Mark(item), op)]
+        }
+        Some(Overlay::Labels(prompt)) => {
+            prompt.field.key(key);
+            vec![]
+        }
         _ => vec![],
     }
 }
@@ -281,6 +325,9 @@ fn close(state: &mut State) -> Vec<Effect> {
         }
         // Going away from the question is a no: the safe answer is the default.
         Some(Overlay::Approval(approval)) => consent::refuse(state, approval.asking.id),
+        Some(Overlay::Source(source)) if matches!(source.skipped, Loaded::Loading) => {
+            vec![Effect::Drop(Tag::Skips(source.id()))]
+        }
         Some(Overlay::Item(item)) if item.view.is_none() => vec![Effect::Drop(Tag::Show(item.serial))],
         _ => vec![],
     }

@@ -5,12 +5,15 @@ pub mod forget;
 pub mod help;
 pub mod history;
 pub mod item;
+mod item_keys;
 pub mod keys;
+pub mod labels;
 pub mod palette;
 pub mod passphrase;
 pub mod path;
 pub mod question;
 pub mod sessions;
+pub mod source;
 
 use crate::theme::Theme;
 use ratatui::{
@@ -25,11 +28,14 @@ pub use forget::Forget;
 pub use help::Help;
 pub use history::History;
 pub use item::Item;
+pub use item_keys::marked;
+pub use labels::Labels;
 pub use palette::Palette;
 pub use passphrase::Passphrase;
 pub use path::PathPrompt;
 pub use question::Question;
 pub use sessions::Sessions;
+pub use source::Source;
 
 /// One of them.
 pub enum Overlay {
@@ -51,6 +57,10 @@ pub enum Overlay {
     Passphrase(Passphrase),
     /// What would be forgotten.
     Forget(Forget),
+    /// An item's labels.
+    Labels(Box<Labels>),
+    /// A source looked at closely.
+    Source(Box<Source>),
     /// Somebody asks for something of the owner's.
     Approval(Box<Approval>),
 }

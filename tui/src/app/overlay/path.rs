@@ -204,6 +204,8 @@ impl PathField {
 pub struct PathPrompt {
     /// The path.
     pub path: PathField,
+    /// Whether it is read once, rather than opened and watched; then a file will do as well.
+    pub once: bool,
 }
 
 impl PathPrompt {
@@ -211,17 +213,21 @@ impl PathPrompt {
     pub fn view(&self, theme: &Theme, frame: &mut Frame, area: Rect, home: &str) {
         let columns = 74.min(area.width);
         let inner = usize::from(columns).saturating_sub(4);
-        let mut lines = text::wrap_plain(
+        let means = if self.once {
+            "What is at this path, a file or a folder, is read once and remembered. It is not watched; reading it is a grant, and \
+             forgetting it takes it all back."
+        } else {
             "Opening a folder is a grant: your own iCore may read and remember what is in it, and watches it for changes. You can take \
-             it back under consent (F5).",
-            theme.text,
-            inner,
-        );
+             it back under consent (F5)."
+        };
+        let mut lines = text::wrap_plain(means, theme.text, inner);
         lines.push(Line::default());
         lines.extend(self.path.lines(theme, inner, home));
         lines.push(Line::default());
-        lines.push(Line::styled("Enter open   Tab complete   ↓ choose   Esc leave it", theme.dim));
-        let inside = over(frame, area, columns, lines.len() as u16 + 2, "open a folder", theme);
+        let (title, does) = if self.once { ("read once", "read") } else { ("open a folder", "open") };
+        let keys = format!("Enter {does}   Tab complete   ↓ choose   Esc leave it");
+        lines.push(Line::styled(text::cut_raw(&keys, inner), theme.dim));
+        let inside = over(frame, area, columns, lines.len() as u16 + 2, title, theme);
         frame.render_widget(Paragraph::new(lines), inside);
     }
 }

@@ -18,7 +18,7 @@ pub use lines::{Lines, read_filter};
 pub use view::{part_at, view};
 
 /// The kinds of ledger entries that say what left, was released inside, or was refused.
-const DISCLOSURES: &[&str] = &["disclose", "release", "refused", "export"];
+const DISCLOSURES: &[&str] = &["disclose", "release", "refused", "export", "let_out"];
 
 /// A part of the pane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

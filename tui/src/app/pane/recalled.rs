@@ -36,6 +36,10 @@ pub struct Passage {
     pub parts: Option<ScoreParts>,
     /// When the item was last changed.
     pub modified: Option<Millis>,
+    /// What the item is; empty where that is unknown.
+    pub kind: String,
+    /// Whether the owner pinned the item.
+    pub pinned: bool,
 }
 
 /// The list.
@@ -59,6 +63,8 @@ impl Passage {
             span: citation.span,
             parts: None,
             modified: None,
+            kind: String::new(),
+            pinned: false,
         }
     }
 
@@ -71,6 +77,8 @@ impl Passage {
             span: hit.span,
             parts: Some(hit.parts),
             modified: Some(hit.modified),
+            kind: hit.kind.clone(),
+            pinned: hit.pinned,
         }
     }
 
@@ -83,7 +91,10 @@ impl Passage {
     fn lines(&self, columns: usize, excerpt: usize, selected: bool, look: &Look) -> Vec<Line<'static>> {
         let theme = look.theme;
         let mark = self.mark.map_or_else(|| "·".to_owned(), |n| n.to_string());
+        let pin = if self.pinned { " ◆" } else { "" };
+        let kind = if self.kind.is_empty() { String::new() } else { format!(" · {}", text::fit(&self.kind, 10)) };
         let date = self.modified.map_or_else(String::new, |at| format!(" · {}", words::when(at, look.now, look.zone)));
+        let date = format!("{pin}{kind}{date}");
         let room = columns.saturating_sub(3 + text::width(&date));
         let source = text::fit_end(&words::tilde(&self.source, look.home), room);
         let head = text::pad(&format!("{mark:<2} {source}{date}"), columns);
@@ -108,16 +119,45 @@ impl Passage {
             out.push(line);
         }
         if let Some(parts) = self.parts {
-            let scores = format!(
-                "   words {}  meaning {}  recent {}",
-                score(parts.bm25),
-                score(parts.vector),
-                score(parts.recency)
-            );
-            out.push(Line::styled(text::fit_end_raw(&text::cut_raw(&scores, columns), columns), theme.dim));
+            for said in why(&parts, columns.saturating_sub(3)) {
+                out.push(Line::styled(text::cut_raw(&format!("   {said}"), columns), theme.dim));
+            }
         }
         out
     }
+}
+
+/// Why a passage was chosen, in words and with the parts of its score, on as few lines as fit into `columns`.
+fn why(parts: &ScoreParts, columns: usize) -> Vec<String> {
+    let word = |part: f32, steps: [(f32, &'static str); 3], none: &'static str| {
+        steps.into_iter().find(|(least, _)| part >= *least).map_or(none, |(_, word)| word)
+    };
+    // The words are scaled to the best hit of the same search, so "best" is meant among these.
+    let words = word(
+        parts.bm25,
+        [(0.95, "its words fit best"), (0.5, "its words fit well"), (0.01, "some words fit")],
+        "no words fit",
+    );
+    let meaning = word(
+        parts.vector,
+        [(0.6, "close in meaning"), (0.35, "related in meaning"), (0.01, "loosely related")],
+        "meaning unknown",
+    );
+    // Recency halves every 90 days.
+    let recent = word(parts.recency, [(0.79, "recent"), (0.5, "some weeks old"), (0.06, "some months old")], "old");
+    let said = [(words, parts.bm25), (meaning, parts.vector), (recent, parts.recency)];
+    let mut lines: Vec<String> = Vec::new();
+    for (word, part) in said {
+        let piece = format!("{word} {}", score(part));
+        match lines.last_mut() {
+            Some(line) if text::width(line) + text::width(&piece) + 3 <= columns => {
+                line.push_str(" · ");
+                line.push_str(&piece);
+            }
+            _ => lines.push(piece),
+        }
+    }
+    lines
 }
 
 fn score(part: f32) -> String {
@@ -169,6 +209,8 @@ impl Recalled {
                 span: citation.span,
                 parts: hit.map(|hit| hit.parts),
                 modified: hit.map(|hit| hit.modified),
+                kind: hit.map(|hit| hit.kind.clone()).unwrap_or_default(),
+                pinned: hit.is_some_and(|hit| hit.pinned),
             });
         }
         let rest = hits.iter().zip(&used).filter(|(_, used)| !**used);
@@ -187,10 +229,11 @@ impl Recalled {
         self.passages.get(self.selected)
     }
 
-    /// Draws the list so that the selected passage is wholly visible where it fits.
-    pub fn view(&self, frame: &mut Frame, area: Rect, focus: bool, excerpt: usize, look: &Look) {
+    /// Draws the list so that the selected passage is wholly visible where it fits. Where there is a heading, it stands
+    /// above the first passage that is not cited.
+    pub fn view(&self, frame: &mut Frame, area: Rect, focus: bool, excerpt: usize, heading: Option<&str>, look: &Look) {
         let mut lines = Vec::new();
-        for (_, block) in self.blocks(area, focus, excerpt, look) {
+        for (_, block) in self.blocks(area, focus, excerpt, heading, look) {
             lines.extend(block);
         }
         frame.render_widget(Paragraph::new(lines), area);
@@ -198,9 +241,9 @@ impl Recalled {
 
     /// The index of the passage drawn at a place of the screen.
     #[must_use]
-    pub fn at(&self, area: Rect, excerpt: usize, look: &Look, place: Position) -> Option<usize> {
+    pub fn at(&self, area: Rect, excerpt: usize, heading: Option<&str>, look: &Look, place: Position) -> Option<usize> {
         let mut y = area.y;
-        for (i, block) in self.blocks(area, false, excerpt, look) {
+        for (i, block) in self.blocks(area, false, excerpt, heading, look) {
             y = y.saturating_add(block.len() as u16);
             if place.y < y {
                 return area.contains(place).then_some(i);
@@ -210,10 +253,24 @@ impl Recalled {
     }
 
     /// What is drawn, block by block.
-    fn blocks(&self, area: Rect, focus: bool, excerpt: usize, look: &Look) -> Vec<(usize, Vec<Line<'static>>)> {
+    fn blocks(
+        &self,
+        area: Rect,
+        focus: bool,
+        excerpt: usize,
+        heading: Option<&str>,
+        look: &Look,
+    ) -> Vec<(usize, Vec<Line<'static>>)> {
         let columns = usize::from(area.width);
         let height = usize::from(area.height);
-        let block = |i: usize| self.passages[i].lines(columns, excerpt, focus && i == self.selected, look);
+        let unused = self.passages.iter().position(|passage| passage.mark.is_none());
+        let block = |i: usize| {
+            let mut lines = self.passages[i].lines(columns, excerpt, focus && i == self.selected, look);
+            if let (Some(heading), true) = (heading, unused == Some(i)) {
+                lines.insert(0, Line::styled(text::fit(heading, columns), look.theme.strong));
+            }
+            lines
+        };
         let mut first = self.selected;
         let mut used = self.passages.get(first).map_or(0, |_| block(first).len());
         while first > 0 {
@@ -240,7 +297,14 @@ impl Recalled {
 /// The index of the passage at a place of the screen, in the area beside the conversation.
 #[must_use]
 pub fn passage_at(state: &crate::app::State, area: Rect, place: Position) -> Option<usize> {
-    state.chat.recalled.at(face::inside(area), EXCERPT_ROWS, &Look::of(state), place)
+    state.chat.recalled.at(face::inside(area), EXCERPT_ROWS, heading(state), &Look::of(state), place)
+}
+
+/// What stands above what was found and not cited. What is being answered may still be cited; of an answer that stands
+/// it is known.
+fn heading(state: &crate::app::State) -> Option<&'static str> {
+    let cited = state.chat.recalled.passages.iter().any(|passage| passage.mark.is_some());
+    (cited || state.chat.live.is_none()).then_some("found, not used")
 }
 
 /// Rows of an excerpt beside the conversation.
@@ -263,12 +327,21 @@ pub fn view(state: &crate::app::State, frame: &mut Frame, area: Rect) {
         };
         return face::sentences(frame, inside, sentence, state.theme.dim);
     }
-    chat.recalled.view(frame, inside, focus, EXCERPT_ROWS, &Look::of(state));
+    chat.recalled.view(frame, inside, focus, EXCERPT_ROWS, heading(state), &Look::of(state));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reasons_are_words() {
+        let parts = ScoreParts { bm25: 1.0, vector: 0.64, recency: 0.9 };
+        assert_eq!(why(&parts, 80), ["its words fit best 1.0 · close in meaning .64 · recent .90"]);
+        assert_eq!(why(&parts, 40).len(), 2);
+        let parts = ScoreParts { bm25: 0.0, vector: f32::NAN, recency: 0.01 };
+        assert_eq!(why(&parts, 80), ["no words fit .00 · meaning unknown – · old .01"]);
+    }
 
     #[test]
     fn scores_are_short() {

@@ -1,19 +1,28 @@
-//! The folders it reads: what they hold, what they are doing, what was skipped and why.
+//! The folders it reads: what they hold, what they are doing, how far reading is, what was left out.
+//!
+//! Nothing jumps: the selection stays on its source, and the part below has the same height whether something is read or
+//! not.
 
 use super::face;
 use crate::app::effect::Effect;
 use crate::app::msg::Tag;
+use crate::app::overlay::source::left_out;
 use crate::app::scroll::{Rows, step};
 use crate::app::state::{Loaded, State};
 use crate::app::words;
 use crate::text;
-use hinet_protocol::{Event, Failure, IngestReport, Op, Progress, SourceLine, SourceState};
+use hinet_protocol::{Event, Failure, IngestReport, Op, Progress, SourceId, SourceLine, SourceState};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
     text::Line,
     widgets::Paragraph,
 };
+
+/// Columns of everything but the path.
+const RIGHT: usize = 52;
+/// Things left out that the last reading lists here; all of them stand with the source.
+const LEFT_OUT_MAX: usize = 100;
 
 /// A folder being read.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,6 +40,8 @@ pub struct Sources {
     pub selected: usize,
     /// What is being read because the owner asked.
     pub reading: Option<Reading>,
+    /// What is being read by itself.
+    pub by_itself: Vec<(SourceId, Progress)>,
     /// What the last reading came to.
     pub report: Option<IngestReport>,
     /// Why the last reading or pausing failed.
@@ -58,6 +69,11 @@ impl Sources {
     /// Opens a folder.
     pub fn add(&mut self, path: String) -> Vec<Effect> {
         self.read(Op::SourceAdd { path })
+    }
+
+    /// Reads a file or a folder once.
+    pub fn ingest(&mut self, path: String) -> Vec<Effect> {
+        self.read(Op::Ingest { paths: vec![path] })
     }
 
     /// Reads the selected source again.
@@ -89,11 +105,35 @@ impl Sources {
         vec![Effect::call(Tag::Pause, Op::SourcePause { source: line.id, paused })]
     }
 
+    /// How far a source is that is read by itself. Returns what to ask for once it is over.
+    pub fn reads(&mut self, source: SourceId, progress: Option<Progress>) -> Vec<Effect> {
+        let known = self.by_itself.iter().position(|(id, _)| *id == source);
+        match (progress, known) {
+            (Some(progress), Some(at)) => self.by_itself[at].1 = progress,
+            (Some(progress), None) => self.by_itself.push((source, progress)),
+            (None, at) => {
+                if let Some(at) = at {
+                    self.by_itself.remove(at);
+                }
+                return self.enter();
+            }
+        }
+        vec![]
+    }
+
+    /// The node went away, and with it everything that was being read.
+    pub fn lost(&mut self) {
+        self.reading = None;
+        self.by_itself.clear();
+    }
+
     /// An event of a request of this pane.
     pub fn reply(&mut self, tag: Tag, event: Event) -> Vec<Effect> {
         match (tag, event) {
             (Tag::Sources, Event::Sources { sources }) => {
-                self.selected = self.selected.min(sources.len().saturating_sub(1));
+                let chosen = self.current().map(|line| line.id);
+                let at = chosen.and_then(|id| sources.iter().position(|line| line.id == id));
+                self.selected = at.unwrap_or(self.selected).min(sources.len().saturating_sub(1));
                 self.list = Loaded::Full(sources);
             }
             (Tag::Sources, Event::Failed { failure }) => self.list = Loaded::Failed(failure),
@@ -126,10 +166,11 @@ impl Sources {
 /// Draws the pane.
 pub fn view(state: &State, frame: &mut Frame, area: Rect) {
     let (sources, theme) = (&state.sources, &state.theme);
-    let below = below_lines(state, usize::from(area.width).saturating_sub(4));
-    let rows = layout(&below, area);
-    let many = sources.list.get().map_or(String::new(), |l| format!(" · {}", words::some(l.len() as u64, "folder")));
-    let inside = face::boxed(frame, rows[0], &format!("sources{many}"), true, theme);
+    let rows = layout(state, area);
+    let many = sources.list.get().map_or(String::new(), |l| format!(" · {}", words::some(l.len() as u64, "source")));
+    let paused = state.status.as_ref().is_some_and(|status| status.paused);
+    let paused = if paused { " · remembering is paused · P goes on" } else { "" };
+    let inside = face::boxed(frame, rows[0], &format!("sources{many}{paused}"), true, theme);
     match &sources.list {
         Loaded::Not | Loaded::Loading => face::sentences(frame, inside, "Asking which folders are open…", theme.dim),
         Loaded::Failed(failure) => {
@@ -144,24 +185,27 @@ pub fn view(state: &State, frame: &mut Frame, area: Rect) {
         ),
         Loaded::Full(list) => table(state, frame, inside, list),
     }
-    if !below.is_empty() {
-        let title = if sources.reading.is_some() { "reading" } else { "last reading" };
+    if rows[1].height > 0 {
+        let reads = sources.reading.is_some() || !sources.by_itself.is_empty();
+        let title = if reads { "reading" } else { "last reading" };
         let inside = face::boxed(frame, rows[1], title, false, theme);
+        let below = below(state, usize::from(inside.width));
         frame.render_widget(Paragraph::new(below), inside);
     }
 }
 
-fn layout(below: &[Line], area: Rect) -> [Rect; 2] {
-    let most = area.height / 2;
-    let wanted = if below.is_empty() { 0 } else { (below.len() as u16 + 2).min(most) };
+/// The list and what is being read. The lower part has the same height whatever happens, so that the list never moves.
+fn layout(state: &State, area: Rect) -> [Rect; 2] {
+    let sources = &state.sources;
+    let empty = sources.list.get().is_some_and(Vec::is_empty) && sources.reading.is_none() && sources.failed.is_none();
+    let wanted = if empty { 0 } else { (area.height / 3).clamp(4, 14) };
     Layout::vertical([Constraint::Min(3), Constraint::Length(wanted)]).spacing(-1).areas(area)
 }
 
-/// The rows of the folders, in the pane's area.
+/// The rows of the sources, in the pane's area.
 #[must_use]
 pub fn rows(state: &State, area: Rect) -> Rows {
-    let below = below_lines(state, usize::from(area.width).saturating_sub(4));
-    table_rows(state, face::inside(layout(&below, area)[0]))
+    table_rows(state, face::inside(layout(state, area)[0]))
 }
 
 /// The first line is the heading.
@@ -173,22 +217,31 @@ fn table_rows(state: &State, inside: Rect) -> Rows {
 fn table(state: &State, frame: &mut Frame, area: Rect, list: &[SourceLine]) {
     let theme = &state.theme;
     let columns = usize::from(area.width);
-    let right = 37;
-    let path_columns = columns.saturating_sub(right);
+    let path_columns = columns.saturating_sub(RIGHT);
     let mut lines = vec![Line::styled(
-        format!("{} {:>9}  {:<14} {:<9}", text::pad("folder", path_columns), "items", "state", "read"),
+        format!(
+            "{} {:>8} {:>8} {:>8}  {:<14} {:<9}",
+            text::pad("folder", path_columns),
+            "items",
+            "left out",
+            "waiting",
+            "state",
+            "read"
+        ),
         theme.dim,
     )];
     let shown = table_rows(state, area).shown();
     for (i, source) in list.iter().enumerate().skip(shown.start).take(shown.len()) {
         let path = text::fit_end(&words::tilde(&source.path, &state.place.home_dir), path_columns);
         let read = source.synced.map_or_else(|| "not yet".into(), |at| words::when(at, state.now, &state.place.zone));
-        let doing = if state.killed() { "stopped" } else { words::source_state(source.state) };
+        let some = |n: u64| if n == 0 { "·".to_owned() } else { text::count(n) };
         let row = format!(
-            "{} {:>9}  {} {}",
+            "{} {:>8} {:>8} {:>8}  {} {}",
             text::pad(&path, path_columns),
             text::count(source.items),
-            text::pad(doing, 14),
+            some(source.skipped),
+            some(source.waiting),
+            text::pad(doing(state, source), 14),
             text::pad(&read, 9)
         );
         let style = match (i == state.sources.selected, source.state) {
@@ -201,27 +254,43 @@ fn table(state: &State, frame: &mut Frame, area: Rect, list: &[SourceLine]) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn below_lines(state: &State, columns: usize) -> Vec<Line<'static>> {
+fn doing(state: &State, source: &SourceLine) -> &'static str {
+    if state.killed() {
+        "stopped"
+    } else if state.sources.by_itself.iter().any(|(id, _)| *id == source.id) {
+        "being read"
+    } else {
+        words::source_state(source.state)
+    }
+}
+
+fn below(state: &State, columns: usize) -> Vec<Line<'static>> {
     let (sources, theme) = (&state.sources, &state.theme);
+    let mut lines = Vec::new();
     if let Some(reading) = &sources.reading {
-        let mut lines = vec![match &reading.progress {
+        lines.push(match &reading.progress {
             Some(progress) => face::progress(progress, columns, theme),
-            None => Line::styled("looking at the folder…", theme.accent),
-        }];
-        lines.extend(text::wrap_plain(
-            "You can go on meanwhile. Esc stops; what was read is kept.",
-            theme.dim,
-            columns,
-        ));
+            None => Line::styled("looking at what is there…", theme.accent),
+        });
+        let said = "You can go on meanwhile. Esc stops; what was read is kept.";
+        lines.extend(text::wrap_plain(said, theme.dim, columns));
+    }
+    for (_, progress) in &sources.by_itself {
+        lines.push(face::progress(progress, columns, theme));
+    }
+    if !sources.by_itself.is_empty() {
+        let said = "Read by itself, because its folder changed. p pauses the folder, P all remembering.";
+        lines.extend(text::wrap_plain(said, theme.dim, columns));
+    }
+    if !lines.is_empty() {
         return lines;
     }
-    let mut lines = Vec::new();
     if let Some(failure) = &sources.failed {
         lines.extend(text::wrap_plain(&words::failure(failure), theme.bad, columns));
     }
     if let Some(report) = &sources.report {
         let said = format!(
-            "{} seen · {} new · {} changed · {} as before · {} skipped",
+            "{} seen · {} new · {} changed · {} as before · {} left out",
             text::count(report.seen),
             text::count(report.new),
             text::count(report.updated),
@@ -229,17 +298,16 @@ fn below_lines(state: &State, columns: usize) -> Vec<Line<'static>> {
             text::count(report.skipped.len() as u64)
         );
         lines.extend(text::wrap_plain(&said, theme.good, columns));
-        for skipped in report.skipped.iter().take(100) {
-            let what = text::fit_end(&words::tilde(&skipped.what, &state.place.home_dir), columns / 2);
-            let room = columns.saturating_sub(text::width(&what) + 2);
-            lines.push(Line::from(vec![
-                ratatui::text::Span::styled(format!("{what}  "), theme.text),
-                ratatui::text::Span::styled(text::fit(&skipped.why, room), theme.dim),
-            ]));
+        for skipped in report.skipped.iter().take(LEFT_OUT_MAX) {
+            lines.push(left_out(skipped, &state.place.home_dir, columns, state));
         }
-        if report.skipped.len() > 100 {
-            lines.push(Line::styled(format!("and {} more", report.skipped.len() - 100), theme.dim));
+        if report.skipped.len() > LEFT_OUT_MAX {
+            lines.push(Line::styled(format!("and {} more", report.skipped.len() - LEFT_OUT_MAX), theme.dim));
         }
+    }
+    if lines.is_empty() {
+        let said = "Nothing is being read. s reads the folder again; Enter shows its grant and what was left out.";
+        lines.extend(text::wrap_plain(said, theme.dim, columns));
     }
     lines
 }

@@ -48,9 +48,8 @@ fn layout(state: &State, area: Rect) -> Vec<(Part, Rect)> {
         return vec![(state.consent.part, below)];
     }
     let [upper, lower] = Layout::vertical([Constraint::Fill(2), Constraint::Fill(3)]).spacing(-1).areas(area);
-    let beside = |row| -> [Rect; 2] {
-        Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).spacing(-1).areas(row)
-    };
+    let beside =
+        |row| -> [Rect; 2] { Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).spacing(-1).areas(row) };
     Part::ALL.into_iter().zip(beside(upper).into_iter().chain(beside(lower))).collect()
 }
 

@@ -251,11 +251,12 @@ impl State {
         self.colours = config.colours;
         self.set_look(self.place.look);
         if let Some(first) = config.complaints.first() {
-            let more = match config.complaints.len() {
-                1 => String::new(),
-                n => format!(" And {} more.", n - 1),
+            // The command comes first: on a narrow screen the rest of the sentence is cut.
+            let many = match config.complaints.len() {
+                1 => "1 thing in your config does".to_owned(),
+                n => format!("{n} things in your config do"),
             };
-            self.notice(format!("In the config: {first}{more} `icore config check` lists what does not hold."));
+            self.notice(format!("{many} not hold (`icore config check`): {first}"));
         }
     }
 

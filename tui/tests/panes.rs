@@ -205,6 +205,19 @@ fn a_yes_needs_the_proof_and_a_no_does_not() {
 }
 
 #[test]
+fn a_yes_needs_all_of_it_in_view() {
+    let mut state = opened(80, 14);
+    asks(&mut state, &[1]);
+    state.now += QUIET_MS;
+    press(&mut state, KeyCode::Char('y'));
+    assert_eq!(state.overlays.len(), 1, "no proof is asked for what cannot be seen");
+    assert!(screen(&state).contains("Make the terminal higher"));
+    update(&mut state, Msg::Resize(80, 24));
+    press(&mut state, KeyCode::Char('y'));
+    assert_eq!(state.overlays.len(), 2);
+}
+
+#[test]
 fn several_wait_in_a_row_and_run_out() {
     let mut state = opened(80, 24);
     asks(&mut state, &[1, 2]);

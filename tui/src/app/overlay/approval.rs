@@ -61,6 +61,16 @@ impl Approval {
         };
     }
 
+    /// Whether a screen of this size shows all that a yes is about: who, what for, the bytes, what they would know.
+    #[must_use]
+    pub fn fits(&self, size: (u16, u16)) -> bool {
+        let inner = Self::inner(size.0);
+        let around =
+            self.head(&Theme::default(), inner, 0, &TimeZone::UTC).len() + self.foot(&Theme::default(), inner, 0).len();
+        // One line of the bytes, one that says there are more, the borders, and the bars above and below.
+        around + 6 <= usize::from(size.1)
+    }
+
     fn inner(width: u16) -> usize {
         usize::from(COLUMNS_MAX.min(width)).saturating_sub(4).max(1)
     }

@@ -89,6 +89,12 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         (Overlay::Sessions(_), action) => sessions_act(state, action, page),
         (Overlay::History(_), action) => history_act(state, action, page),
+        (Overlay::Approval(approval), Action::AllowOnce | Action::AllowHour | Action::AllowStanding)
+            if !approval.fits(size) =>
+        {
+            state.toast = Some("Make the terminal higher first: a yes needs all of it in view. n refuses.".into());
+            vec![]
+        }
         (Overlay::Approval(approval), Action::AllowOnce | Action::AllowHour | Action::AllowStanding) => {
             let verdict = match action {
                 Action::AllowOnce => Verdict::Once,

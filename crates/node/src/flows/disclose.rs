@@ -473,6 +473,14 @@ fn allow(node: &Node, asking: &Asking, excerpts: &[Excerpt], verdict: Verdict) -
     let mut sources: Vec<_> = excerpts.iter().filter_map(|excerpt| excerpt.subject.source).collect();
     sources.sort_unstable();
     sources.dedup();
+    // No more than was shown: the files the excerpts are from, not all of their folder.
+    let mut files: Vec<String> = excerpts.iter().filter_map(|excerpt| excerpt.subject.folder.clone()).collect();
+    files.sort_unstable();
+    files.dedup();
+    // What has no path, such as a command's output, is bounded by its source alone.
+    if files.iter().any(|file| !std::path::Path::new(file).is_absolute()) {
+        files.clear();
+    }
     let once = verdict == Verdict::Once;
     let limits = Limits {
         expires: match verdict {
@@ -487,7 +495,7 @@ fn allow(node: &Node, asking: &Asking, excerpts: &[Excerpt], verdict: Verdict) -
     let draft = GrantDraft {
         asker: asking.asker.clone(),
         capability: asking.capability,
-        scope: Scope { sources, ..Scope::default() },
+        scope: Scope { sources, folders: files, ..Scope::default() },
         filter: Filter::default(),
         limits,
         purpose: ANSWERED.into(),

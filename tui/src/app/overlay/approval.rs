@@ -132,7 +132,7 @@ impl Approval {
         let left = seconds_left(asking, now);
         for (key, what, style) in [
             ("y", "once: these bytes, now".to_owned(), theme.text),
-            ("h", "for an hour: whatever it asks of these sources".to_owned(), theme.text),
+            ("h", "for an hour: whatever it asks of these files".to_owned(), theme.text),
             ("g", "standing grant, until you take it back".to_owned(), theme.text),
             ("n", format!("no (Enter, Esc; by itself in {left} s)"), theme.strong),
         ] {

@@ -8,7 +8,7 @@ use crate::app::gate::Gate;
 use crate::app::keymap::{Action, Scope};
 use crate::app::msg::Tag;
 use crate::app::overlay::passphrase::Purpose;
-use crate::app::overlay::{Approval, Overlay};
+use crate::app::overlay::{Approval, Overlay, Passphrase};
 use crate::app::scroll::step;
 use crate::app::state::{Loaded, State};
 use crate::app::words;
@@ -67,7 +67,12 @@ impl Asks {
 pub fn came(state: &mut State, asking: Vec<Asking>) -> Vec<Effect> {
     let before = state.consent.asks.list.get().cloned().unwrap_or_default();
     for gone in before.iter().filter(|old| !asking.iter().any(|new| new.id == old.id)) {
-        if !state.consent.asks.decided.contains(&gone.id) {
+        // The owner's own answer may be on its way here still.
+        let own = state.overlays.iter().any(|overlay| {
+            matches!(overlay, Overlay::Passphrase(Passphrase { purpose: Purpose::Answer { id, .. }, busy: true, .. })
+                if *id == gone.id)
+        });
+        if !own && !state.consent.asks.decided.contains(&gone.id) {
             let who = words::asker(&gone.asker);
             let late = state.now + 1_000 >= gone.until;
             let how = if late { "got no answer in time, so nothing left" } else { "was answered elsewhere" };

@@ -10,6 +10,8 @@ use crate::settings::{Presence, Settings, Unlock};
 use crate::setup::{InitOptions, init, new_words};
 
 mod conversations;
+mod disclosure;
+mod memory;
 
 const PASSPHRASE: &str = "a lantern over the estuary";
 
@@ -83,6 +85,27 @@ impl Desk {
         nonce
     }
 
+    /// Asks with the owner's proof.
+    async fn owner(&mut self, op: Op) -> Event {
+        let nonce = self.nonce(op.clone()).await;
+        let proof = handshake::prove(&self.node.vault.attach_key(), nonce, &op);
+        self.prove(op, proof).await
+    }
+
+    /// Writes a document of the owner's.
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.path().canonicalize().unwrap().join("files").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Reads a path into the memory.
+    async fn ingest(&mut self, path: &std::path::Path) {
+        let said = self.one(Op::Ingest { paths: vec![path.to_string_lossy().into_owned()] }).await;
+        assert!(matches!(said, Event::Indexed { .. }) || said_models(&said), "{said:?}");
+    }
+
     async fn ledger(&mut self) -> Vec<String> {
         let Event::Ledger { lines } =
             self.one(Op::Ledger { limit: 1000, kinds: vec![], matching: String::new(), before: None }).await
@@ -91,6 +114,11 @@ impl Desk {
         };
         lines.into_iter().rev().map(|line| line.text).collect()
     }
+}
+
+/// Whether an import ended with the one thing that these tests lack: the embedder.
+fn said_models(event: &Event) -> bool {
+    matches!(event, Event::Failed { failure } if failure.hint.contains("models"))
 }
 
 fn refusal(event: &Event) -> &str {

@@ -327,7 +327,8 @@ fn all_conversations_are_searched_and_the_place_is_shown() {
     reply(&mut state, last, Event::Found { found: vec![found] });
     assert!(screen(&state).contains("…from Oriente…"));
     let effects = press(&mut state, KeyCode::Enter);
-    assert!(matches!(op(&effects), Op::Messages { session: s } if *s == session(3)));
+    let there = |op: &Op| matches!(op, Op::Branch { session: s, message: m } if *s == session(3) && *m == message(101));
+    assert!(there(op(&effects)), "on whichever branch it is");
     reply(&mut state, Tag::Open(session(3)), Event::Messages { messages: two_turns() });
     assert!(state.chat.scroll.is_some() && state.overlays.is_empty());
 }

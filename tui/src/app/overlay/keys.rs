@@ -202,9 +202,10 @@ fn sessions_act(state: &mut State, action: Action, page: isize) -> Vec<Effect> {
             Some((session, title, message)) => {
                 state.overlays.pop();
                 to_chat(state);
-                let effects = state.chat.open(session, &title);
-                state.chat.seek = message;
-                effects
+                match message {
+                    Some(message) => state.chat.open_at(session, &title, message),
+                    None => state.chat.open(session, &title),
+                }
             }
             None => new_conversation(state),
         },

@@ -197,11 +197,22 @@ impl Chat {
 
     /// Opens a stored conversation.
     pub fn open(&mut self, session: SessionId, title: &str) -> Vec<Effect> {
+        self.open_by(session, title, Op::Messages { session })
+    }
+
+    /// Opens a stored conversation at a message, on whichever branch that is.
+    pub fn open_at(&mut self, session: SessionId, title: &str, message: MessageId) -> Vec<Effect> {
+        let effects = self.open_by(session, title, Op::Branch { session, message });
+        self.seek = Some(message);
+        effects
+    }
+
+    fn open_by(&mut self, session: SessionId, title: &str, op: Op) -> Vec<Effect> {
         let mut effects = self.leave(Some(session));
         self.session = Some(session);
         title.clone_into(&mut self.title);
         self.loading = true;
-        effects.push(Effect::call(Tag::Open(session), Op::Messages { session }));
+        effects.push(Effect::call(Tag::Open(session), op));
         effects
     }
 

@@ -21,6 +21,7 @@ pub mod overlay;
 pub mod pane;
 pub mod paragraphs;
 pub mod reader;
+mod replies;
 mod run;
 pub mod scroll;
 pub mod slash;

@@ -272,7 +272,11 @@ fn relay(between: &UnixListener, target: &Path, extra: Option<Vec<u8>>) -> (Vec<
         said
     });
     // Ends where the node hangs up.
-    let ended = std::io::copy(&mut node, &mut client).is_ok();
+    let ended = match std::io::copy(&mut node, &mut client) {
+        Ok(_) => true,
+        // A node that hangs up with bytes unread resets the line; the client it hung up on may be gone already.
+        Err(error) => matches!(error.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe),
+    };
     let _ = client.shutdown(Shutdown::Both);
     (up.join().unwrap(), injects && ended)
 }

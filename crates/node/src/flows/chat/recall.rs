@@ -37,6 +37,12 @@ pub(super) struct Recalled {
 }
 
 impl Recalled {
+    /// A turn that the memory is not asked for.
+    fn nothing(question: Question, history: &[Message]) -> Self {
+        let follows = question.intent == Intent::Converse && !history.is_empty();
+        Self { question, hits: Vec::new(), evidence: Vec::new(), near: Vec::new(), follows, handed: false }
+    }
+
     /// Hits that may be answered from, best first.
     pub(super) fn passages(&self) -> impl Iterator<Item = &Hit> {
         let weighed = self.hits.iter().zip(&self.evidence);
@@ -72,15 +78,7 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
         if question.intent == Intent::Recall {
             question.intent = Intent::Converse;
         }
-        let follows = question.intent == Intent::Converse && !history.is_empty();
-        return Ok(Recalled {
-            question,
-            hits: Vec::new(),
-            evidence: Vec::new(),
-            near: Vec::new(),
-            follows,
-            handed: false,
-        });
+        return Ok(Recalled::nothing(question, history));
     }
     // "And when is it back?" has no word of its own to search for, and yet asks the memory.
     let leaning = leans(text, &question);
@@ -90,15 +88,7 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
         question.intent = Intent::Recall;
     }
     if question.intent != Intent::Recall {
-        let follows = question.intent == Intent::Converse && !history.is_empty();
-        return Ok(Recalled {
-            question,
-            hits: Vec::new(),
-            evidence: Vec::new(),
-            near: Vec::new(),
-            follows,
-            handed: false,
-        });
+        return Ok(Recalled::nothing(question, history));
     }
     let earlier = history.iter().rev().find(|message| message.role == Role::User).map(|message| message.text.as_str());
     let mut query = text.to_owned();

@@ -1,5 +1,6 @@
 //! Samples, and what they come to.
 
+use super::{Say, Told};
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -36,6 +37,14 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The figures.
     pub figures: Vec<Figure>,
+}
+
+impl Report {
+    /// Keeps a figure, and says it at once: what follows may fail.
+    pub fn add(&mut self, figure: Figure, say: Say<'_>) {
+        say(Told::Measured(&figure));
+        self.figures.push(figure);
+    }
 }
 
 /// Milliseconds.

@@ -5,7 +5,7 @@ use hinet_node::trial;
 use hinet_protocol::Failure;
 use std::time::Instant;
 
-use super::{Plan, Report, broken, texts};
+use super::{Plan, Report, Say, Told, broken, texts};
 
 /// The passphrase of a home that is made here: it seals nothing but made-up text.
 pub const PASSPHRASE: &str = "a lantern over the estuary";
@@ -13,12 +13,12 @@ pub const PASSPHRASE: &str = "a lantern over the estuary";
 pub const TITLE: &str = "A long conversation";
 
 /// Makes the home where there is none.
-pub fn prepare(plan: &Plan, report: &mut Report, say: &mut dyn FnMut(&str)) -> Result<(), Failure> {
+pub fn prepare(plan: &Plan, report: &mut Report, say: Say<'_>) -> Result<(), Failure> {
     if setup::state(&plan.settings)? != HomeState::Absent {
         report.notes.push(format!("the home at {} was there already", plan.settings.home.display()));
         return Ok(());
     }
-    say(&format!("Making a home of about {} chunks and {} messages …", plan.chunks, plan.messages));
+    say(Told::Doing(&format!("Making a home of about {} chunks and {} messages …", plan.chunks, plan.messages)));
     let began = Instant::now();
     let folder = plan.dir.join("papers");
     texts::write_files(&folder, plan.chunks, 1).map_err(broken)?;

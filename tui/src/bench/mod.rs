@@ -48,11 +48,23 @@ pub struct Plan {
     pub minutes: f64,
 }
 
-/// Makes the home where there is none, measures, and gives the figures; `say` hears what is being done.
+/// What is told while it runs.
+#[derive(Debug, Clone, Copy)]
+pub enum Told<'a> {
+    /// What is being done now.
+    Doing(&'a str),
+    /// A figure, as soon as it is there: what follows may fail.
+    Measured(&'a Figure),
+}
+
+/// Who hears it.
+pub type Say<'a> = &'a mut dyn FnMut(Told<'_>);
+
+/// Makes the home where there is none, measures, and gives the figures; `say` hears what is being done and what came out.
 ///
 /// # Errors
 /// Where the home cannot be made or opened, or the face does not show what it should.
-pub fn run(plan: &Plan, say: &mut dyn FnMut(&str)) -> Result<Report, Failure> {
+pub fn run(plan: &Plan, say: Say<'_>) -> Result<Report, Failure> {
     let mut report = Report::default();
     if let Some(load) = process::load() {
         report.notes.push(format!("load when it began {load:.1}"));

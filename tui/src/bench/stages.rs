@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::figures::{Figure, Goal, Report, ms};
 use super::terminal::{Opening, Terminal};
-use super::{PATIENCE, Plan, broken, home, process, stuck, texts};
+use super::{PATIENCE, Plan, Say, Told, broken, home, process, stuck, texts};
 
 /// Columns and rows of everything that is measured.
 const SIZE: (u16, u16) = (120, 40);
@@ -37,10 +37,10 @@ const ANSWERING: &str = "Esc stops";
 const IMPORT_FILES: usize = 400;
 /// Nothing comes for so long after a whole frame.
 const FRAME_PAUSE: Duration = Duration::from_millis(12);
+/// Longer than the face takes to read one key, whatever else runs.
+const ESC_PAUSE: Duration = Duration::from_millis(400);
 /// Keys of the scrolling stage.
 const PAGES: usize = 200;
-
-type Say<'a> = &'a mut dyn FnMut(&str);
 
 /// All stages.
 pub fn run(plan: &Plan, report: &mut Report, say: Say<'_>) -> Result<(), Failure> {
@@ -100,7 +100,7 @@ fn leave(mut face: Terminal) -> Result<(), Failure> {
 }
 
 fn starts(plan: &Plan, report: &mut Report, say: Say<'_>) -> Result<(), Failure> {
-    say("Starting it again and again …");
+    say(Told::Doing("Starting it again and again …"));
     let (mut first, mut opened) = (Vec::new(), Vec::new());
     for round in 0..plan.starts {
         let mut face = open(plan, &[])?;
@@ -110,10 +110,8 @@ fn starts(plan: &Plan, report: &mut Report, say: Say<'_>) -> Result<(), Failure>
         }
         leave(face)?;
     }
-    report
-        .figures
-        .push(Figure::new("first frame after start (the lock screen)", "ms", first).promised(Goal::Max(100.0)));
-    report.figures.push(Figure::new("from the passphrase's Enter to the panes (stretching it included)", "ms", opened));
+    report.add(Figure::new("first frame after start (the lock screen)", "ms", first).promised(Goal::Max(100.0)), say);
+    report.add(Figure::new("from the passphrase's Enter to the panes (stretching it included)", "ms", opened), say);
     Ok(())
 }
 
@@ -130,33 +128,38 @@ fn quiet(face: &Terminal) {
 }
 
 fn idle(plan: &Plan, face: &mut Terminal, report: &mut Report, say: Say<'_>) -> Result<(), Failure> {
-    say(&format!("Doing nothing for {} seconds …", plan.idle_s));
+    say(Told::Doing(&format!("Doing nothing for {} seconds …", plan.idle_s)));
     quiet(face);
     let pid = face.pid().ok_or_else(|| broken("the face has no process"))?;
     let (bytes, time) = (face.bytes(), process::processor_time(pid));
     std::thread::sleep(Duration::from_secs(plan.idle_s));
     let drawn = (face.bytes() - bytes) as f64;
     let name = format!("bytes written to the terminal in {} idle seconds", plan.idle_s);
-    report.figures.push(Figure::new(name, "bytes", vec![drawn]).promised(Goal::Max(0.0)));
+    report.add(Figure::new(name, "bytes", vec![drawn]).promised(Goal::Max(0.0)), say);
     if let (Some(before), Some(after)) = (time, process::processor_time(pid)) {
         let name = format!("processor time of the face with its node in {} idle seconds", plan.idle_s);
-        report.figures.push(Figure::new(name, "ms", vec![ms(after.saturating_sub(before))]));
+        report.add(Figure::new(name, "ms", vec![ms(after.saturating_sub(before))]), say);
     }
     Ok(())
 }
 
 fn scrolling(face: &mut Terminal, report: &mut Report, say: Say<'_>) -> Result<(), Failure> {
-    say("Scrolling through the long conversation …");
+    say(Told::Doing("Scrolling through the long conversation …"));
+    // From a new conversation, and found by its title: in a home that is used again, others are newer.
+    face.press("\x0e").map_err(broken)?;
+    quiet(face);
     face.press("\x0f").map_err(broken)?;
-    wait(face, home::TITLE)?;
-    face.press("\x1b[B").map_err(broken)?;
-    std::thread::sleep(Duration::from_millis(200));
+    wait(face, "onversations")?;
+    face.press(home::TITLE).map_err(broken)?;
+    let listed = |screen: &vt100::Screen| screen.contents().matches(home::TITLE).count() >= 2;
+    face.wait_until(PATIENCE, listed).ok_or_else(|| stuck("the long conversation in the list", &face.text()))?;
+    quiet(face);
     let begun = Instant::now();
     face.press("\r").map_err(broken)?;
     let is_open =
         |screen: &vt100::Screen| shows(screen, &format!("chat · {}", home::TITLE)) && shows(screen, "icore  ");
     let there = face.wait_until(PATIENCE, is_open).ok_or_else(|| stuck("the long conversation", &face.text()))?;
-    report.figures.push(Figure::new("opening the long conversation", "ms", vec![ms(there.duration_since(begun))]));
+    report.add(Figure::new("opening the long conversation", "ms", vec![ms(there.duration_since(begun))]), say);
     quiet(face);
     for (name, key) in [("PageUp", "\x1b[5~"), ("PageDown", "\x1b[6~")] {
         let mut samples = Vec::new();
@@ -171,8 +174,8 @@ fn scrolling(face: &mut Terminal, report: &mut Report, say: Say<'_>) -> Result<(
         }
         let rate = PAGES as f64 * 1_000.0 / samples.iter().sum::<f64>();
         let name = format!("{name} in the long conversation, key to screen");
-        report.figures.push(Figure::new(name, "ms", samples).promised(Goal::P99(16.0)));
-        report.figures.push(Figure::new("  pages a second that comes to", "pages/s", vec![rate]));
+        report.add(Figure::new(name, "ms", samples).promised(Goal::P99(16.0)), say);
+        report.add(Figure::new("  pages a second that comes to", "pages/s", vec![rate]), say);
     }
     Ok(())
 }
@@ -183,24 +186,23 @@ fn keys(plan: &Plan, face: &mut Terminal, report: &mut Report, say: Say<'_>) -> 
     face.press("\x0e").map_err(broken)?;
     quiet(face);
     let goal = Goal::P99(16.0);
-    say("Typing while nothing happens …");
+    say(Told::Doing("Typing while nothing happens …"));
     let mut typist = Typist::default();
     let samples = typist.press(face, plan.presses, |_| true)?;
     typist.clear(face)?;
-    report.figures.push(Figure::new("key to screen, idle", "ms", samples).promised(goal));
-    say("Typing while the model writes …");
+    report.add(Figure::new("key to screen, idle", "ms", samples).promised(goal), say);
+    say(Told::Doing("Typing while the model writes …"));
     let samples = while_generating(plan, face)?;
-    report.figures.push(Figure::new("key to screen, the model writing", "ms", samples).promised(goal));
-    say("Typing while files are imported …");
+    report.add(Figure::new("key to screen, the model writing", "ms", samples).promised(goal), say);
+    say(Told::Doing("Typing while files are imported …"));
     let import = Import::start(plan)?;
     let samples = typist.press(face, plan.presses, |_| true)?;
     typist.clear(face)?;
-    report.figures.push(Figure::new("key to screen, an import running", "ms", samples).promised(goal));
-    say("Typing while both happen …");
+    report.add(Figure::new("key to screen, an import running", "ms", samples).promised(goal), say);
+    say(Told::Doing("Typing while both happen …"));
     let samples = while_generating(plan, face)?;
     report
-        .figures
-        .push(Figure::new("key to screen, the model writing and an import running", "ms", samples).promised(goal));
+        .add(Figure::new("key to screen, the model writing and an import running", "ms", samples).promised(goal), say);
     let files = import.stop()?;
     report.notes.push(format!("{files} files were imported, vectors included, while keys were pressed"));
     Ok(())
@@ -215,12 +217,19 @@ fn while_generating(plan: &Plan, face: &mut Terminal) -> Result<Vec<f64>, Failur
         let left = plan.presses - samples.len();
         samples.extend(typist.press(face, left, |screen| shows(screen, ANSWERING))?);
         // Not what streams: the next story is asked for at once.
-        face.press("\x1b").map_err(broken)?;
-        let over = face.wait_until(PATIENCE, |screen| !shows(screen, ANSWERING));
-        over.ok_or_else(|| stuck("the end of an answer", &face.text()))?;
+        stop(face)?;
         typist.clear(face)?;
     }
     Ok(samples)
+}
+
+/// Stops an answer. Nothing is typed before it is over: an Esc and a key that come in one piece are Alt with that key.
+fn stop(face: &mut Terminal) -> Result<(), Failure> {
+    face.press("\x1b").map_err(broken)?;
+    let over = face.wait_until(PATIENCE, |screen| !shows(screen, ANSWERING));
+    over.map(drop).ok_or_else(|| stuck("the end of an answer", &face.text()))?;
+    std::thread::sleep(ESC_PAUSE);
+    Ok(())
 }
 
 fn ask_for_story(face: &mut Terminal) -> Result<(), Failure> {
@@ -359,7 +368,7 @@ fn streaming(plan: &Plan, report: &mut Report, say: Say<'_>) -> Result<(), Failu
     if plan.minutes <= 0.0 {
         return Ok(());
     }
-    say(&format!("Streaming answers for {} minutes …", plan.minutes));
+    say(Told::Doing(&format!("Streaming answers for {} minutes …", plan.minutes)));
     let mut node = open(plan, &["node"])?;
     wait(&node, "Passphrase")?;
     node.press(plan.passphrase.as_bytes()).and_then(|()| node.press("\r")).map_err(broken)?;
@@ -388,10 +397,10 @@ fn streaming(plan: &Plan, report: &mut Report, say: Say<'_>) -> Result<(), Failu
             (quarter(samples.len() / 4, samples.len() / 2), quarter(samples.len() * 3 / 4, samples.len()));
         let hours = plan.minutes / 2.0 / 60.0;
         let name = "growth of the face's memory (medians of the second and the last quarter)";
-        report.figures.push(Figure::new(name, "MB/h", vec![(last - second) / hours]));
+        report.add(Figure::new(name, "MB/h", vec![(last - second) / hours]), say);
     }
-    report.figures.push(Figure::new("memory of the face, attached, over the stream", "MB", samples));
-    face.press("\x1b").map_err(broken)?;
+    report.add(Figure::new("memory of the face, attached, over the stream", "MB", samples), say);
+    stop(&mut face)?;
     leave(face)?;
     node.press("\x03").map_err(broken)?;
     node.ended(PATIENCE).map(drop).ok_or_else(|| stuck("the end of the node", &node.text()))

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use hinet_node::models;
-use hinet_tui::bench::{self, Plan};
+use hinet_tui::bench::{self, Plan, Told};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -92,12 +92,15 @@ impl Tui {
         private(&dir)?;
         let plan = self.plan(context, &dir)?;
         let out = &context.out;
-        let report = bench::run(&plan, &mut |doing| out.note(doing))?;
+        let mut told = Ok(());
+        let report = bench::run(&plan, &mut |what| match what {
+            Told::Doing(doing) => out.note(doing),
+            Told::Measured(figure) if !out.json() && told.is_ok() => told = out.line(figure.to_string()),
+            Told::Measured(_) => {}
+        })?;
+        told?;
         if out.json() {
             return out.document(&report);
-        }
-        for figure in &report.figures {
-            out.line(figure.to_string())?;
         }
         report.notes.iter().try_for_each(|note| out.line(format!("({note})")))
     }

@@ -215,9 +215,18 @@ async fn forgotten(line: &Line<'_>, target: ForgetTarget, dry_run: bool) -> Resu
 }
 
 fn amounts(report: &ForgetReport) -> String {
-    let (items, chunks) = (count(report.items, "item"), count(report.chunks, "chunk"));
     let verb = if report.answers == 1 { "quotes" } else { "quote" };
-    format!("{items}, {chunks}, {} that {verb} them", count(report.answers, "stored answer"))
+    let them = if report.items == 1 { "it" } else { "them" };
+    let mut said = format!(
+        "{}, {}, {} that {verb} {them}",
+        count(report.items, "item"),
+        count(report.chunks, "chunk"),
+        count(report.answers, "stored answer")
+    );
+    if report.messages > 0 {
+        said.push_str(&format!(", {}", count(report.messages, "message")));
+    }
+    said
 }
 
 fn report(out: &Output, what: &str, report: &ForgetReport) -> Result<(), End> {
@@ -359,4 +368,17 @@ fn totals(out: &Output, stats: &Stats) -> Result<(), End> {
         row("conversations", format!("{}, {}", grouped(stats.sessions), count(stats.messages, "message"))),
         row("ledger entries", grouped(stats.ledger)),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_said_in_full() {
+        let one = ForgetReport { items: 1, chunks: 1, answers: 1, messages: 0, done: true };
+        assert_eq!(amounts(&one), "1 item, 1 chunk, 1 stored answer that quotes it");
+        let more = ForgetReport { items: 2, chunks: 3, answers: 2, messages: 4, done: true };
+        assert_eq!(amounts(&more), "2 items, 3 chunks, 2 stored answers that quote them, 4 messages");
+    }
 }

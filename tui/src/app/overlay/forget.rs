@@ -37,10 +37,14 @@ pub struct Forget {
 
 /// What would go or went, each on a line of its own.
 fn amounts(report: &ForgetReport) -> Vec<String> {
+    let form = |n: u64, one, several| if n == 1 { one } else { several };
+    let vectors = form(report.chunks, "its vector", "their vectors");
+    let cite = form(report.answers, "cites", "cite");
+    let them = form(report.items, "it", "them");
     let all = [
         (report.items, words::some(report.items, "item")),
-        (report.chunks, format!("{}, with their vectors and index entries", words::some(report.chunks, "passage"))),
-        (report.answers, format!("{} that cite them", words::some(report.answers, "stored answer"))),
+        (report.chunks, format!("{}, with {vectors} and index entries", words::some(report.chunks, "passage"))),
+        (report.answers, format!("{} that {cite} {them}", words::some(report.answers, "stored answer"))),
         (report.messages, format!("{} with drafts and feedback", words::some(report.messages, "message"))),
     ];
     let amounts: Vec<String> = all.into_iter().filter(|(n, _)| *n > 0).map(|(_, said)| said).collect();

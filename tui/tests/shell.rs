@@ -65,6 +65,19 @@ fn the_palette_does_what_is_chosen_where_it_was_opened() {
 }
 
 #[test]
+fn the_beginning_of_a_name_in_the_palette_means_that_name() {
+    let mut state = opened(80, 24);
+    for name in ["memory", "Mem", "pause m", "leave m", "s", "kill"] {
+        ctrl(&mut state, 'k');
+        types(&mut state, name);
+        let Some(Overlay::Palette(palette)) = state.overlays.last() else { panic!("the palette is open") };
+        let found = &palette.current().unwrap().name;
+        assert!(found.starts_with(&name.to_lowercase()), "{name:?} found {found}");
+        press(&mut state, KeyCode::Esc);
+    }
+}
+
+#[test]
 fn the_palette_over_an_item_knows_the_items_actions() {
     let mut state = opened(80, 24);
     answered(&mut state);

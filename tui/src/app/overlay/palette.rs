@@ -107,6 +107,9 @@ impl Palette {
     pub fn search(&mut self) {
         let texts: Vec<String> = self.entries.iter().map(|e| format!("{} {}", e.name, e.words)).collect();
         self.found = fuzzy::ranked(self.query.text(), &texts);
+        // Who types the beginning of a name means that name, not another that has the word somewhere in it.
+        let begun = self.query.text().trim().to_lowercase();
+        self.found.sort_by_key(|at| !self.entries.get(*at).is_some_and(|entry| entry.name.starts_with(&begun)));
         self.selected = 0;
     }
 

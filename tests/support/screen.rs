@@ -21,6 +21,7 @@ pub mod key {
     pub const PAGE_UP: &str = "\x1b[5~";
     pub const PAGE_DOWN: &str = "\x1b[6~";
     pub const CTRL_C: &str = "\x03";
+    pub const CTRL_K: &str = "\x0b";
     pub const CTRL_N: &str = "\x0e";
     pub const CTRL_O: &str = "\x0f";
     pub const CTRL_Q: &str = "\x11";
@@ -30,6 +31,7 @@ pub mod key {
     pub const F3: &str = "\x1bOR";
     pub const F4: &str = "\x1bOS";
     pub const F5: &str = "\x1b[15~";
+    pub const F7: &str = "\x1b[18~";
     pub const F8: &str = "\x1b[19~";
 }
 

@@ -75,7 +75,8 @@ pub fn came(state: &mut State, asking: Vec<Asking>) -> Vec<Effect> {
         if !own && !state.consent.asks.decided.contains(&gone.id) {
             let who = words::asker(&gone.asker);
             let late = state.now + 1_000 >= gone.until;
-            let how = if late { "got no answer in time, so nothing left" } else { "was answered elsewhere" };
+            let how =
+                if late { "got no answer in time, so nothing left" } else { "no longer waits; the ledger says why" };
             state.notice(format!("{who} {how}."));
         }
         close(state, gone.id);

@@ -1,12 +1,12 @@
 //! Every journey through the face, driven as a person would: the built `icore` in a pseudo-terminal with the real model.
 //! Onboarding, asking, opening a citation, searching, forgetting, revoking, the kill switch, another size in the middle of
-//! an answer, attaching, detaching, and the node dying under it.
+//! an answer, attaching, detaching, the node dying under it, a draft that outlives a restart, and what is written to a file.
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
 
 mod support;
 
 use rustix::process::Signal;
-use support::screen::{Opener, Screen, key};
+use support::screen::{EMPTY, Opener, Screen, key};
 use support::{PASSPHRASE, Person, process};
 
 /// A question that makes the model write for seconds.
@@ -274,4 +274,72 @@ fn editing_a_question_loses_no_branch_and_a_fork_goes_its_own_way() {
     let stats = person.json(["memory", "stats"]);
     assert_eq!(stats["sessions"], 2, "{stats}");
     assert_eq!(stats["messages"], 6, "both branches and the fork are kept: {stats}");
+}
+
+#[test]
+fn a_draft_outlives_a_restart() {
+    let person = with_papers();
+    let mut screen = Screen::open(&person);
+    screen.ask("Who waters the ferns?");
+    screen.wait_for("Duarte");
+    screen.press("half a thought about the ferns");
+    screen.wait_for("half a thought about the ferns");
+    // Another conversation has another draft, and neither is lost by going back and forth.
+    screen.press(key::CTRL_N);
+    screen.wait_for(EMPTY);
+    screen.press("a thought of its own");
+    screen.wait_for("▏ a thought of its own");
+    screen.leave();
+    let mut screen = Screen::open(&person);
+    screen.wait_for("▏ a thought of its own");
+    screen.press(key::CTRL_O);
+    screen.wait_for("Who waters the ferns?");
+    screen.press(key::DOWN);
+    screen.press(key::ENTER);
+    screen.wait_for("▏ half a thought about the ferns");
+    // Sent, it is a draft no more.
+    screen.press("\x15");
+    screen.ask("Who has the spare key?");
+    screen.leave();
+    let mut screen = Screen::open(&person);
+    screen.wait_for("▏ a thought of its own");
+    screen.press(key::CTRL_O);
+    screen.wait_for("Who waters the ferns?");
+    screen.press(key::DOWN);
+    screen.press(key::ENTER);
+    screen.wait_for("Who has the spare key?");
+    screen.wait_for(EMPTY);
+    screen.leave();
+}
+
+#[test]
+fn a_file_is_attached_and_the_conversation_is_written_to_another() {
+    let person = with_papers();
+    let letter = person.path("letter.txt");
+    std::fs::write(&letter, "Dear Maya, the plumber comes on the ninth of March at eleven.\n").unwrap();
+    let mut screen = Screen::open(&person);
+    // A file that no folder of the memory has: the next question is answered from it alone.
+    screen.say(&format!("/attach {}", letter.display()));
+    screen.wait_for("from letter.txt only");
+    screen.ask("When does the plumber come?");
+    screen.wait_for("ninth of March");
+    // Written down only after a yes.
+    let written = person.path("talk.md");
+    screen.say(&format!("/export {}", written.display()));
+    screen.wait_for("y  write it");
+    screen.press(key::ENTER);
+    screen.wait_gone("y  write it");
+    assert!(!written.exists(), "Enter is the safe answer");
+    screen.say(&format!("/export {}", written.display()));
+    screen.wait_for("y  write it");
+    screen.press("y");
+    screen.wait_for("written to ");
+    screen.leave();
+    let talk = std::fs::read_to_string(&written).unwrap();
+    for said in ["When does the plumber come?", "ninth of March", "letter.txt"] {
+        assert!(talk.contains(said), "{said:?} is missing: {talk}");
+    }
+    let log = person.json(["audit", "log", "-n", "50"]).to_string();
+    assert!(log.contains(&talk.len().to_string()), "the ledger says how much was let out: {log}");
+    assert!(!log.contains("plumber") && !log.contains("talk.md"), "and not what, or where: {log}");
 }

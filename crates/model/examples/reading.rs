@@ -28,15 +28,7 @@ fn main() {
     let mut session = anchor.session(2048);
     let system =
         "You are icore, a careful assistant on Maya's own machine. You answer briefly and only say what you know.";
-    let sampling = Sampling {
-        temperature: 0.0,
-        top_p: 1.0,
-        min_p: 0.0,
-        repeat_penalty: 1.0,
-        seed: 0,
-        max_tokens: 60,
-        stop: vec!["\n".into()],
-    };
+    let sampling = Sampling { max_tokens: 60, stop: vec!["\n".into()], ..Sampling::default() };
     for width in [1, 2, 3, 5] {
         let mut right = 0;
         for (n, fact) in corpus::FACTS.iter().enumerate() {

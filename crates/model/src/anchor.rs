@@ -2,12 +2,17 @@
 
 use crate::{
     ChatTemplate, Config, ModelError, ModelPaths, Session, Tokenizer, Turn,
+    constrain::Forms,
     gguf::Gguf,
     kernels::{Crew, Kernel, Running},
     weights::{self, FastDecoder},
 };
 use hinet_protocol::Hash;
-use std::{borrow::Cow, path::Path, sync::Arc};
+use std::{
+    borrow::Cow,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 /// Threads used unless more are asked for: beyond this, a small model gains nothing.
 const THREADS_MAX: usize = 8;
@@ -54,6 +59,7 @@ struct Inner {
     passport: Passport,
     crew: Arc<Crew>,
     running: Running,
+    forms: OnceLock<Forms>,
 }
 
 impl Anchor {
@@ -100,6 +106,7 @@ impl Anchor {
             passport,
             crew: Arc::new(Crew::new(options.threads.unwrap_or_else(machine))),
             running,
+            forms: OnceLock::new(),
         })))
     }
 
@@ -199,7 +206,26 @@ impl Anchor {
         Arc::clone(&self.0.crew)
     }
 
-    pub(crate) fn is_end(&self, token: u32) -> bool {
-        self.0.ends.contains(&token)
+    /// Tokens that end an answer.
+    pub(crate) fn ends(&self) -> &[u32] {
+        &self.0.ends
+    }
+
+    /// The token that stands for the end of an answer where a form admits one.
+    pub(crate) fn end(&self) -> u32 {
+        self.0.ends.first().copied().unwrap_or(u32::MAX)
+    }
+
+    /// What the vocabulary is to a grammar; made when it is first asked for.
+    pub(crate) fn forms(&self) -> Result<&Forms, ModelError> {
+        if self.0.ends.is_empty() {
+            return Err(ModelError::Form { problem: "the model has no token that ends an answer".into() });
+        }
+        if self.0.forms.get().is_none() {
+            let forms = Forms::new(self.tokenizer(), self.end())?;
+            // Where two threads made it, one of both is kept.
+            let _ = self.0.forms.set(forms);
+        }
+        self.0.forms.get().ok_or_else(|| ModelError::Form { problem: "the grammar could not be prepared".into() })
     }
 }

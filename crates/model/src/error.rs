@@ -150,6 +150,20 @@ pub enum ModelError {
         /// Its value.
         value: f32,
     },
+    /// The form asked for is not understood, or admits nothing.
+    #[error("the form asked for cannot be kept: {problem}")]
+    Form {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The runtime that is compared with gave no answer.
+    #[error("the runtime that is compared with stopped answering; leave it out, or look whether it runs by itself")]
+    Reference,
+    /// A drafter that does not share the tokens of the model it drafts for.
+    #[error(
+        "the two models have different tokenizers, so one cannot draft for the other; use a smaller model of the same family"
+    )]
+    OtherTokenizer,
     /// The model computed numbers that are not finite.
     #[error("the model computed numbers that are not finite; its file may be damaged")]
     Diverged,

@@ -3,6 +3,7 @@
 //! Text is given out only when it is certain: never half a character, and never what may still turn out to be the
 //! beginning of a stop text.
 
+use crate::TokenLog;
 use crate::tokenizer::{DecodeStream, Tokenizer};
 
 /// What whoever receives the text wants next.
@@ -27,6 +28,8 @@ pub enum StopReason {
     ContextFull,
     /// The receiver wanted no more.
     Cancelled,
+    /// Its time was over.
+    Deadline,
 }
 
 /// An answer, and what it took.
@@ -40,6 +43,12 @@ pub struct Generated {
     pub cached: usize,
     /// Tokens written; the one that ended the turn does not count.
     pub generated: usize,
+    /// Tokens that were guessed ahead.
+    pub drafted: usize,
+    /// Of these, tokens that came true.
+    pub accepted: usize,
+    /// How likely each token was, the one that ended the turn included; empty unless asked for.
+    pub logs: Vec<TokenLog>,
     /// Why it ended.
     pub stopped: StopReason,
     /// Milliseconds spent reading the prompt.

@@ -1,6 +1,7 @@
 //! Choosing the next token: temperature, top-p, min-p, repetition penalty, and a seed that fixes the draw.
 
-use crate::ModelError;
+use crate::{Form, ModelError};
+use std::time::Duration;
 
 /// Logits this far below the best one, after temperature, are never drawn: all of a large vocabulary at that distance
 /// holds less than a hundred-thousandth of the mass, and leaving it out spares sorting it.
@@ -26,6 +27,14 @@ pub struct Sampling {
     pub max_tokens: usize,
     /// Texts that end the answer; they are not part of it.
     pub stop: Vec<String>,
+    /// The form the answer must have.
+    pub form: Option<Form>,
+    /// Tokens to guess ahead at most in one step; 0 guesses none. The answer is the same either way.
+    pub drafts: usize,
+    /// Keep each token's log-probability, and those of this many likeliest ones.
+    pub log_probabilities: Option<usize>,
+    /// Time for reading the prompt and writing the answer.
+    pub within: Option<Duration>,
 }
 
 impl Default for Sampling {
@@ -38,6 +47,10 @@ impl Default for Sampling {
             seed: 0,
             max_tokens: 256,
             stop: Vec::new(),
+            form: None,
+            drafts: 0,
+            log_probabilities: None,
+            within: None,
         }
     }
 }
@@ -52,6 +65,45 @@ impl Sampling {
         range("min_p", self.min_p, 0.0, 1.0)?;
         range("repeat_penalty", self.repeat_penalty, 0.01, 100.0)
     }
+}
+
+/// How likely a token was, before temperature, penalty and form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenLog {
+    /// The token.
+    pub token: u32,
+    /// Natural logarithm of its probability.
+    pub log_probability: f32,
+    /// The likeliest tokens at this place with theirs, the likeliest first.
+    pub top: Vec<(u32, f32)>,
+}
+
+/// Natural logarithm of the sum of the exponentials, in double precision.
+fn log_total(logits: &[f32]) -> f64 {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    f64::from(top) + logits.iter().map(|x| f64::from(x - top).exp()).sum::<f64>().ln()
+}
+
+/// Natural logarithm of the probability of a token.
+#[allow(clippy::cast_possible_truncation, reason = "a log-probability is small")]
+pub(crate) fn log_probability(logits: &[f32], token: u32) -> f32 {
+    (f64::from(logits[token as usize]) - log_total(logits)) as f32
+}
+
+/// The same for a token and the `count` likeliest.
+#[allow(clippy::cast_possible_truncation, reason = "a log-probability is small")]
+pub(crate) fn token_log(logits: &[f32], token: u32, count: usize) -> TokenLog {
+    let total = log_total(logits);
+    let of = |id: u32| (f64::from(logits[id as usize]) - total) as f32;
+    let mut top: Vec<u32> = (0u32..).zip(logits).map(|(id, _)| id).collect();
+    let better = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+    let count = count.min(top.len());
+    if count > 0 && count < top.len() {
+        top.select_nth_unstable_by(count - 1, better);
+    }
+    top.truncate(count);
+    top.sort_unstable_by(better);
+    TokenLog { token, log_probability: of(token), top: top.into_iter().map(|id| (id, of(id))).collect() }
 }
 
 /// Draws tokens for one answer.

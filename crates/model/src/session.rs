@@ -4,11 +4,12 @@
 //! prompt with a known beginning gives the same numbers, bit for bit, as reading all of it anew.
 
 use crate::{
-    Anchor, Flow, Generated, ModelError, Sampling, StopReason,
-    generate::Speaker,
+    Anchor, Drafter, Flow, Generated, ModelError, PromptLookup, Sampling, StopReason,
+    draft::Pace,
     graph,
     ops::{FastOps, RopeTable, Rows},
-    sample::Sampler,
+    sample::log_probability,
+    writer::Writer,
 };
 use std::time::Instant;
 use zeroize::Zeroize;
@@ -85,53 +86,87 @@ impl Session {
         sampling: &Sampling,
         on_text: &mut dyn FnMut(&str) -> Flow,
     ) -> Result<Generated, ModelError> {
-        let mut sampler = Sampler::new(sampling)?;
+        self.generate_with(prompt, sampling, &mut PromptLookup, on_text)
+    }
+
+    /// The same with a drafter of one's own; the answer does not depend on it.
+    pub fn generate_with(
+        &mut self,
+        prompt: &[u32],
+        sampling: &Sampling,
+        drafter: &mut dyn Drafter,
+        on_text: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<Generated, ModelError> {
         let anchor = self.anchor.clone();
-        let mut speaker = Speaker::new(anchor.tokenizer(), &sampling.stop);
-        let mut written: Vec<u32> = Vec::with_capacity(sampling.max_tokens.min(self.context));
+        let mut writer = Writer::new(&anchor, sampling, self.context)?;
         let began = Instant::now();
         let cached = self.known(prompt)?;
-        let read = self.read(prompt, cached, &mut || on_text("") == Flow::Continue)?;
+        let read = self.read(prompt, cached, &mut || on_text("") == Flow::Continue && !writer.is_late())?;
         let prefill_ms = began.elapsed().as_secs_f64() * 1e3;
         let began = Instant::now();
-        let mut stopped = if read { None } else { Some(StopReason::Cancelled) };
-        if sampling.max_tokens == 0 {
-            stopped = stopped.or(Some(StopReason::MaxTokens));
+        if !read {
+            writer.stop(StopReason::Cancelled);
         }
-        while stopped.is_none() {
-            let token = sampler.draw(&mut self.logits, &written)?;
-            if anchor.is_end(token) {
-                stopped = Some(StopReason::End);
+        let (drafted, accepted) = self.write(&mut writer, sampling.drafts, drafter, on_text)?;
+        let decode_ms = began.elapsed().as_secs_f64() * 1e3;
+        let done = writer.finish(on_text);
+        Ok(Generated { prompt: prompt.len(), cached, drafted, accepted, prefill_ms, decode_ms, ..done })
+    }
+
+    /// Writes until the writer stops; gives how many tokens were guessed, and how many of them came true.
+    fn write(
+        &mut self,
+        writer: &mut Writer<'_>,
+        drafts: usize,
+        drafter: &mut dyn Drafter,
+        on_text: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<(usize, usize), ModelError> {
+        let (mut pace, mut ahead) = (Pace::new(drafts), Vec::new());
+        let (mut drafted, mut accepted) = (0, 0);
+        let mut logits = std::mem::take(&mut self.logits);
+        let mut next = if writer.stopped().is_none() { writer.step(&mut logits, on_text)? } else { None };
+        self.logits = logits;
+        while let Some(token) = next {
+            if self.tokens.len() >= self.context {
+                writer.stop(StopReason::ContextFull);
                 break;
             }
-            written.push(token);
-            let (text, ended) = speaker.push(token);
-            let flow = on_text(text);
-            stopped = if ended {
-                Some(StopReason::StopText)
-            } else if flow == Flow::Stop {
-                Some(StopReason::Cancelled)
-            } else if written.len() >= sampling.max_tokens {
-                Some(StopReason::MaxTokens)
-            } else if self.tokens.len() >= self.context {
-                Some(StopReason::ContextFull)
-            } else {
-                self.step(&[token], true)?;
-                None
-            };
-        }
-        let stopped = stopped.expect("the loop ends only when there is a reason");
-        if stopped != StopReason::StopText {
-            let rest = speaker.finish();
-            if !rest.is_empty() && stopped != StopReason::Cancelled {
-                on_text(rest);
+            ahead.clear();
+            ahead.push(token);
+            let room = (self.context - self.tokens.len() - 1).min(writer.left().saturating_sub(1));
+            let most = if drafts == 0 { 0 } else { pace.next().min(room) };
+            if most > 0 {
+                self.tokens.push(token);
+                let guessed = drafter.draft(&self.tokens, most, &mut ahead);
+                self.tokens.pop();
+                guessed?;
+                ahead.truncate(1 + most);
+                let vocabulary = self.anchor.config().vocabulary;
+                ahead.retain(|id| (*id as usize) < vocabulary);
             }
+            let known = self.tokens.len();
+            let rows = self.forward(&ahead)?;
+            let anchor = self.anchor.clone();
+            let count = ahead.len();
+            let Ok(mut logits) = graph::logits(&mut self.ops, anchor.decoder(), rows, count);
+            let (width, vocabulary) = (logits.data.len() / count, anchor.config().vocabulary);
+            let mut right = 0;
+            for (row, logits) in logits.data.chunks_exact_mut(width).enumerate() {
+                next = writer.step(&mut logits[..vocabulary], on_text)?;
+                if next.is_none() || ahead.get(row + 1) != next.as_ref() {
+                    break;
+                }
+                right += 1;
+            }
+            self.ops.give(logits);
+            // What was guessed wrongly was never said.
+            self.tokens.truncate(known + 1 + right);
+            pace.learn(right, count - 1);
+            drafted += count - 1;
+            accepted += right;
         }
-        let generated = written.len();
-        written.zeroize();
-        let decode_ms = began.elapsed().as_secs_f64() * 1e3;
-        let text = speaker.into_text();
-        Ok(Generated { text, prompt: prompt.len(), cached, generated, stopped, prefill_ms, decode_ms })
+        ahead.zeroize();
+        Ok((drafted, accepted))
     }
 
     /// The logits after the last of these tokens, over the vocabulary.
@@ -155,10 +190,7 @@ impl Session {
             for (row, logits) in logits.data.chunks_exact(width).enumerate() {
                 let Some(&next) = tokens.get(chunk * CHUNK + row + 1) else { break };
                 let logits = &logits[..vocabulary];
-                let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let total: f64 = logits.iter().map(|x| f64::from(x - top).exp()).sum();
-                #[allow(clippy::cast_possible_truncation, reason = "a log-probability is small")]
-                out.push((f64::from(logits[next as usize] - top) - total.ln()) as f32);
+                out.push(log_probability(logits, next));
             }
             self.ops.give(logits);
         }

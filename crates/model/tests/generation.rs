@@ -5,7 +5,7 @@
 
 mod common;
 
-use hinet_model::{Anchor, Flow, Generated, ModelError, Sampling, Session, StopReason, Turn};
+use hinet_model::{Anchor, Flow, Form, Generated, ModelError, Sampling, Session, SmallModel, StopReason, Turn};
 use std::sync::LazyLock;
 
 static ANCHOR: LazyLock<Anchor> = LazyLock::new(|| Anchor::load(&common::anchor_paths()).unwrap());
@@ -163,4 +163,114 @@ fn the_passport_identifies_the_model() {
     assert_eq!(passport.weights.to_string(), "7b272104966972f45815f7454c4b47b9744c2740c634cc668adcd5b6f226f864");
     assert_eq!(passport.tokenizer, ANCHOR.tokenizer().hash());
     assert_eq!(ANCHOR.context(), 8192);
+}
+
+#[test]
+fn guessing_ahead_changes_no_token() {
+    let passage = "Repeat exactly: The train leaves at 14:39 from Oriente, coach 21, seat 54. The train leaves at";
+    let prompts = [prompt(passage), prompt("Tell me about the moon."), prompt("Count: one two one two one two")];
+    let mut guessed = 0;
+    for (prompt, temperature) in prompts.iter().flat_map(|p| [(p, 0.0), (p, 0.9)]) {
+        let plain = Sampling { temperature, top_p: 0.95, repeat_penalty: 1.1, seed: 7, ..up_to(60) };
+        let expected = write(&mut ANCHOR.session(256), prompt, &plain);
+        assert_eq!((expected.drafted, expected.accepted), (0, 0));
+        for drafts in [1, 4, 16] {
+            let mut session = ANCHOR.session(256);
+            let answer = write(&mut session, prompt, &Sampling { drafts, ..plain.clone() });
+            assert_eq!((&answer.text, answer.generated), (&expected.text, expected.generated), "{drafts} guesses");
+            assert_eq!(answer.stopped, expected.stopped);
+            assert!(answer.accepted <= answer.drafted);
+            guessed += answer.accepted;
+            // What was guessed wrongly left nothing behind that the next turn would read.
+            let again = write(&mut session, prompt, &plain);
+            assert_eq!(again.text, expected.text);
+        }
+        // The model drafting for itself is nearly always right where it is greedy.
+        let mut drafter = SmallModel::new(&ANCHOR, &ANCHOR, 256).unwrap();
+        let mut text = String::new();
+        let sampling = Sampling { drafts: 4, ..plain.clone() };
+        let answer = ANCHOR.session(256).generate_with(prompt, &sampling, &mut drafter, &mut |more| {
+            text.push_str(more);
+            Flow::Continue
+        });
+        let answer = answer.unwrap();
+        assert_eq!((&text, &answer.text), (&expected.text, &expected.text));
+    }
+    assert!(guessed > 0, "some guesses come true");
+}
+
+#[test]
+fn an_answer_keeps_its_form() {
+    let schema = r#"{"type":"object","properties":{"city":{"type":"string","maxLength":20},"people":{"type":"integer"},
+        "kind":{"enum":["capital","harbour"]}},"required":["city","people","kind"],"additionalProperties":false}"#;
+    let question = prompt("Describe Paris as JSON with city, people and kind.");
+    for (temperature, seed) in [(0.0, 0), (1.5, 1), (1.5, 2), (3.0, 3)] {
+        let form = Some(Form::json_schema(schema).unwrap());
+        let sampling = Sampling { form, temperature, seed, drafts: 2, ..up_to(200) };
+        let answer = write(&mut ANCHOR.session(512), &question, &sampling);
+        assert_eq!(answer.stopped, StopReason::End, "{}", answer.text);
+        let value: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
+        assert!(value["city"].is_string() && value["people"].is_number(), "{value}");
+        assert!(["capital", "harbour"].contains(&value["kind"].as_str().unwrap()));
+        assert_eq!(value.as_object().unwrap().len(), 3);
+    }
+    let regex = Sampling { form: Some(Form::Regex("[0-9]{4}-[0-9]{2}".into())), temperature: 2.0, ..up_to(50) };
+    let answer = write(&mut ANCHOR.session(512), &question, &regex);
+    let shape: Vec<bool> = answer.text.chars().map(|c| c.is_ascii_digit()).collect();
+    assert_eq!(shape, [true, true, true, true, false, true, true], "{}", answer.text);
+    let grammar = "start: \"yes\" | \"no\" \", \" /[a-z]{2,5}/";
+    let sampling = Sampling { form: Some(Form::Grammar(grammar.into())), temperature: 2.0, ..up_to(50) };
+    let answer = write(&mut ANCHOR.session(512), &question, &sampling).text;
+    assert!(answer == "yes" || answer.starts_with("no, "), "{answer}");
+}
+
+#[test]
+fn a_form_that_cannot_be_kept_is_a_sentence() {
+    let question = prompt("Hello");
+    let endless = format!("{}a{}", "(".repeat(5_000), "{1,9999}){1,9999}".repeat(3));
+    let forms = [
+        Form::Regex("[".into()),
+        Form::Regex(endless),
+        Form::Grammar("start: nothing_like_it".into()),
+        Form::JsonSchema(serde_json::json!({ "type": "what" })),
+        Form::JsonSchema(serde_json::json!({ "$ref": "#/definitions/absent" })),
+        Form::Regex("x".repeat(2 << 20)),
+    ];
+    for form in forms {
+        let what = format!("{form:?}").chars().take(60).collect::<String>();
+        let sampling = Sampling { form: Some(form), ..up_to(5) };
+        let refused = ANCHOR.session(64).generate(&question, &sampling, &mut |_| Flow::Continue);
+        let Err(error @ ModelError::Form { .. }) = refused else { panic!("{what} was taken: {refused:?}") };
+        assert!(error.to_string().starts_with("the form asked for"), "{error}");
+    }
+    assert!(Form::json_schema("{").is_err());
+}
+
+#[test]
+fn log_probabilities_are_those_of_the_model() {
+    let question = prompt("What is the capital of France?");
+    let sampling = Sampling { log_probabilities: Some(3), ..up_to(6) };
+    let answer = write(&mut ANCHOR.session(256), &question, &sampling);
+    let end = usize::from(answer.stopped == StopReason::End);
+    assert_eq!(answer.logs.len(), answer.generated + end);
+    let tokens: Vec<u32> = answer.logs.iter().map(|log| log.token).collect();
+    let all = [question.as_slice(), &tokens].concat();
+    let expected = ANCHOR.session(256).log_probabilities(&all).unwrap();
+    for (log, expected) in answer.logs.iter().zip(&expected[question.len() - 1..]) {
+        assert!((log.log_probability - expected).abs() < 1e-6);
+        assert_eq!(log.top[0], (log.token, log.log_probability), "greedy takes the likeliest");
+        assert!(log.top.len() == 3 && log.top.is_sorted_by(|a, b| a.1 >= b.1));
+        assert!(log.top.iter().map(|(_, p)| p.exp()).sum::<f32>() <= 1.0001);
+    }
+    assert!(write(&mut ANCHOR.session(256), &question, &up_to(6)).logs.is_empty());
+}
+
+#[test]
+fn a_deadline_ends_an_answer() {
+    let question = prompt("Tell me a long story.");
+    let sampling = Sampling { within: Some(std::time::Duration::ZERO), ..up_to(500) };
+    let answer = write(&mut ANCHOR.session(512), &question, &sampling);
+    assert_eq!((answer.generated, answer.stopped), (0, StopReason::Deadline));
+    let sampling = Sampling { within: Some(std::time::Duration::from_secs(3600)), ..up_to(5) };
+    assert_eq!(write(&mut ANCHOR.session(512), &question, &sampling).stopped, StopReason::MaxTokens);
 }

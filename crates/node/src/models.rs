@@ -1,8 +1,10 @@
 //! The models on this machine: public files in a shared cache, named by a registry with their hashes.
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use hinet_model::registry::{ModelEntry, Registry, Role};
+use hinet_model::{Embedder, ModelPaths};
 
 use crate::failure;
 use crate::protocol::{ErrorKind, Failure, ModelLine, Progress, Unit};
@@ -66,6 +68,37 @@ pub fn check(settings: &Settings, name: &str) -> Result<(), Failure> {
     let registry = Registry::builtin();
     hinet_model::verify(named(&registry, name)?, &settings.models).map_err(failure::of)?;
     Ok(())
+}
+
+/// The file of the model that writes when nothing else is asked for.
+///
+/// # Errors
+/// Where it is not here.
+pub fn default_anchor_file(settings: &Settings) -> Result<PathBuf, Failure> {
+    let registry = Registry::builtin();
+    let paths = located(registry.default_anchor(), settings)?;
+    paths.path(".gguf").map_err(failure::of)
+}
+
+/// The model that embeds when nothing else is asked for, and its folder.
+///
+/// # Errors
+/// Where it is not here, or a byte is wrong.
+pub fn default_embedder(settings: &Settings) -> Result<(PathBuf, Embedder), Failure> {
+    let registry = Registry::builtin();
+    let paths = located(registry.default_embedder(), settings)?;
+    let embedder = Embedder::load(&paths).map_err(failure::of)?;
+    Ok((paths.dir().to_owned(), embedder))
+}
+
+fn located(entry: &ModelEntry, settings: &Settings) -> Result<ModelPaths, Failure> {
+    hinet_model::locate(entry, &settings.models).ok_or_else(|| {
+        Failure::new(
+            ErrorKind::Usage,
+            format!("The model {} is not here.", entry.name),
+            "`icore models pull` fetches it.",
+        )
+    })
 }
 
 fn named<'a>(registry: &'a Registry, name: &str) -> Result<&'a ModelEntry, Failure> {

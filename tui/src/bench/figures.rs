@@ -15,6 +15,8 @@ pub enum Goal {
     P99(f64),
     /// No sample is above this.
     Max(f64),
+    /// The median is at least this.
+    AtLeast(f64),
 }
 
 /// One thing that was measured.
@@ -83,6 +85,7 @@ impl Figure {
                     Goal::Median(most) => self.rank(0.5) <= most,
                     Goal::P99(most) => self.rank(0.99) <= most,
                     Goal::Max(most) => self.rank(1.0) <= most,
+                    Goal::AtLeast(least) => self.rank(0.5) >= least,
                 }
         })
     }
@@ -108,6 +111,7 @@ impl fmt::Display for Figure {
             Some(Goal::Median(most)) => format!("p50 within {most}"),
             Some(Goal::P99(most)) => format!("p99 within {most}"),
             Some(Goal::Max(most)) => format!("never over {most}"),
+            Some(Goal::AtLeast(least)) => format!("p50 at least {least}"),
         };
         write!(f, "; goal {goal} {unit}: {}", if self.held() == Some(true) { "held" } else { "MISSED" })
     }

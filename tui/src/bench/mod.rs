@@ -4,6 +4,7 @@
 //! have been read back. The stopwatch, the emulated terminal and everything that is measured share the same cores.
 //! A missed goal is said, never an error: time is no verdict.
 
+mod engine;
 mod figures;
 mod home;
 mod process;
@@ -11,6 +12,7 @@ mod stages;
 pub mod terminal;
 mod texts;
 
+pub use engine::{EmbedPlan, EnginePlan, embedding, inference};
 pub use figures::{Figure, Goal, Report};
 pub use home::PASSPHRASE;
 

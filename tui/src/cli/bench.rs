@@ -1,8 +1,9 @@
-//! `icore bench`: what the face costs on this machine, measured from outside.
+//! `icore bench`: what the face and the engine cost on this machine.
 
 use clap::{Args, Subcommand};
-use hinet_node::models;
-use hinet_tui::bench::{self, Plan, Told};
+use hinet_node::{Kernel, models};
+use hinet_protocol::Failure;
+use hinet_tui::bench::{self, EmbedPlan, EnginePlan, Plan, Report, Say, Told};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -12,6 +13,12 @@ use super::models::pull_all;
 use super::unlock;
 
 const EXAMPLES: &str = "\
+Examples:
+  icore bench tui
+  icore bench inference --threads 2
+  icore bench embed --json";
+
+const TUI_EXAMPLES: &str = "\
 Examples:
   icore bench tui
   icore bench tui --dir ~/bench --minutes 60     (the home made there is used again the next time)
@@ -33,10 +40,58 @@ pub struct Bench {
 enum What {
     /// The terminal face: starting, typing, idling, scrolling, memory
     Tui(Tui),
+    /// The decoder: reading, writing, long contexts, beside llama.cpp where it is installed
+    Inference(Inference),
+    /// The embedder, beside PyTorch where it is installed
+    Embed(Embed),
+}
+
+const INFERENCE_EXAMPLES: &str = "\
+Examples:
+  icore bench inference
+  icore bench inference --model ~/models/some.gguf --threads 2 --pairs 20 --text book.txt --json
+
+Where the Python named by --python has llama_cpp, both take turns on the same processors and each pair is compared. \
+Nothing of yours is read but the model file and the text you name.";
+
+#[derive(Debug, Args)]
+#[command(after_help = INFERENCE_EXAMPLES)]
+struct Inference {
+    /// A GGUF file; the default anchor without it
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Threads on both sides
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
+    /// Samples of each figure, or pairs of samples
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pairs: usize,
+    /// The Python that may have llama_cpp
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    python: PathBuf,
+    /// A text whose perplexity is measured on both sides
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+    /// The kernels: avx2, avx512-vnni, plain, …; the fastest without it
+    #[arg(long, value_name = "NAME")]
+    kernel: Option<String>,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+struct Embed {
+    /// Threads of the other side; ours takes what the machine has
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
+    /// Pairs of samples
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pairs: usize,
+    /// The Python that may have torch and transformers
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    python: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = TUI_EXAMPLES)]
 struct Tui {
     /// The folder for the home and the texts; kept, and used again
     #[arg(long, value_name = "DIR")]
@@ -74,8 +129,73 @@ impl Drop for Temporary {
 impl Bench {
     /// Does what was asked.
     pub fn run(self, context: &Context) -> Result<(), End> {
-        let What::Tui(tui) = self.what;
-        tui.run(context)
+        match self.what {
+            What::Tui(tui) => tui.run(context),
+            What::Inference(inference) => inference.run(context),
+            What::Embed(embed) => embed.run(context),
+        }
+    }
+}
+
+/// Runs a measurement, says each figure as it comes, and the notes at the end; with `--json` one document.
+fn told(context: &Context, measure: impl FnOnce(Say<'_>) -> Result<Report, Failure>) -> Result<(), End> {
+    let out = &context.out;
+    let mut told = Ok(());
+    let report = measure(&mut |what| match what {
+        Told::Doing(doing) => out.note(doing),
+        Told::Measured(figure) if !out.json() && told.is_ok() => told = out.line(figure.to_string()),
+        Told::Measured(_) => {}
+    })?;
+    told?;
+    if out.json() {
+        return out.document(&report);
+    }
+    report.notes.iter().try_for_each(|note| out.line(format!("({note})")))
+}
+
+impl Inference {
+    fn run(self, context: &Context) -> Result<(), End> {
+        let kernel = match &self.kernel {
+            None => None,
+            Some(name) => {
+                let found = Kernel::ALL.into_iter().find(|kernel| kernel.name() == name);
+                let names = Kernel::ALL.map(Kernel::name).join(", ");
+                Some(found.ok_or_else(|| {
+                    End::usage(format!("There are no kernels called {name}."), format!("There are {names}."))
+                })?)
+            }
+        };
+        let model = match &self.model {
+            Some(model) => context::absolute(model)?,
+            None => {
+                pull_all(context, &models::missing(context.brief()))?;
+                models::default_anchor_file(context.brief())?
+            }
+        };
+        let text = self.text.as_ref().map(|path| {
+            std::fs::read_to_string(path).map_err(|error| {
+                End::usage(format!("{} cannot be read as text: {error}.", path.display()), "Name a UTF-8 text file.")
+            })
+        });
+        let plan = EnginePlan {
+            model,
+            threads: self.threads.clamp(1, 256),
+            pairs: self.pairs.max(1),
+            python: Some(self.python),
+            text: text.transpose()?,
+            kernel,
+        };
+        told(context, |say| bench::inference(&plan, say))
+    }
+}
+
+impl Embed {
+    fn run(self, context: &Context) -> Result<(), End> {
+        pull_all(context, &models::missing(context.brief()))?;
+        let (folder, embedder) = models::default_embedder(context.brief())?;
+        let threads = self.threads.clamp(1, 256);
+        let plan = EmbedPlan { folder, threads, pairs: self.pairs.max(1), python: Some(self.python) };
+        told(context, |say| bench::embedding(&plan, &embedder, say))
     }
 }
 
@@ -91,18 +211,7 @@ impl Tui {
         };
         private(&dir)?;
         let plan = self.plan(context, &dir)?;
-        let out = &context.out;
-        let mut told = Ok(());
-        let report = bench::run(&plan, &mut |what| match what {
-            Told::Doing(doing) => out.note(doing),
-            Told::Measured(figure) if !out.json() && told.is_ok() => told = out.line(figure.to_string()),
-            Told::Measured(_) => {}
-        })?;
-        told?;
-        if out.json() {
-            return out.document(&report);
-        }
-        report.notes.iter().try_for_each(|note| out.line(format!("({note})")))
+        told(context, |say| bench::run(&plan, say))
     }
 
     fn plan(&self, context: &Context, dir: &Path) -> Result<Plan, End> {

@@ -168,6 +168,7 @@ fn sampling(params: &ChatParams, defaults: &SamplingDefaults, from_memory: bool,
         seed: params.seed.unwrap_or(0),
         max_tokens: params.max_tokens.unwrap_or(if from_memory { ANSWER_TOKENS } else { defaults.max_tokens }),
         stop: if from_memory { vec!["\n".into()] } else { Vec::new() },
+        ..Sampling::default()
     }
 }
 

@@ -11,6 +11,7 @@ use hinet_protocol::Hash;
 use std::{collections::BTreeMap, fs::File, path::Path};
 
 mod cursor;
+pub mod write;
 
 /// Metadata entries accepted in one file; real ones have some dozens.
 const ENTRIES_MAX: u64 = 4096;
@@ -70,6 +71,26 @@ impl Kind {
             30 => Self::BF16,
             _ => return None,
         })
+    }
+
+    /// The GGML number of this kind.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+            Self::Q4_0 => 2,
+            Self::Q4_1 => 3,
+            Self::Q5_0 => 6,
+            Self::Q5_1 => 7,
+            Self::Q8_0 => 8,
+            Self::Q2K => 10,
+            Self::Q3K => 11,
+            Self::Q4K => 12,
+            Self::Q5K => 13,
+            Self::Q6K => 14,
+            Self::BF16 => 30,
+        }
     }
 
     /// Numbers in one block, and the bytes a block takes.
@@ -235,6 +256,19 @@ impl Gguf {
         list.iter().map(|value| if let Value::Int(number) = value { Some(*number) } else { None }).collect()
     }
 
+    /// The numbers of the array at a key, if it is one of numbers.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the file holds 32-bit floats")]
+    pub fn find_floats(&self, key: &str) -> Option<Vec<f32>> {
+        let Value::List(list) = self.find(key)? else { return None };
+        let number = |value: &Value| match value {
+            Value::Float(number) => Some(*number as f32),
+            Value::Int(number) => Some(*number as f32),
+            _ => None,
+        };
+        list.iter().map(number).collect()
+    }
+
     /// The string at a key that must be there.
     pub fn text(&self, key: &str) -> Result<&str, ModelError> {
         self.find_text(key).ok_or_else(|| self.wrong(key, "is not a string"))
@@ -276,19 +310,26 @@ impl Gguf {
     /// BLAKE3 over every tensor's name, dimensions, kind and bytes, in the order of their names: the same weights have
     /// the same hash, whatever the metadata around them says.
     pub fn weights_hash(&self) -> Result<Hash, ModelError> {
-        let mut hasher = blake3::Hasher::new_derive_key("hinet/weights/v1");
-        for name in self.tensor_names() {
-            let tensor = self.tensor(name)?;
-            hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
-            hasher.update(&(tensor.shape.len() as u64).to_le_bytes());
-            for &dimension in tensor.shape {
-                hasher.update(&(dimension as u64).to_le_bytes());
-            }
-            hasher.update(format!("{:?}\0", tensor.kind).as_bytes());
-            hasher.update(&(tensor.bytes.len() as u64).to_le_bytes()).update(tensor.bytes);
-        }
-        Ok(Hash(*hasher.finalize().as_bytes()))
+        hash_weights(self.tensor_names().map(|name| self.tensor(name)))
     }
+}
+
+/// [`Gguf::weights_hash`] over any tensors.
+pub(crate) fn hash_weights<'a>(
+    tensors: impl Iterator<Item = Result<Tensor<'a>, ModelError>>,
+) -> Result<Hash, ModelError> {
+    let mut hasher = blake3::Hasher::new_derive_key("hinet/weights/v1");
+    for tensor in tensors {
+        let Tensor { name, shape, kind, bytes } = tensor?;
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+        hasher.update(&(shape.len() as u64).to_le_bytes());
+        for &dimension in shape {
+            hasher.update(&(dimension as u64).to_le_bytes());
+        }
+        hasher.update(format!("{kind:?}\0").as_bytes());
+        hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    }
+    Ok(Hash(*hasher.finalize().as_bytes()))
 }
 
 fn alignment(metadata: &BTreeMap<String, Value>) -> Result<usize, ModelError> {

@@ -191,10 +191,18 @@ impl Config {
             "attention.head_count_kv",
             "does not divide the number of heads",
         )?;
-        demand(self.head_dim.is_multiple_of(16) && self.head_dim > 0, heads, "gives heads that are not multiples of 16")?;
+        demand(
+            self.head_dim.is_multiple_of(16) && self.head_dim > 0,
+            heads,
+            "gives heads that are not multiples of 16",
+        )?;
         demand(self.head_dim as u64 <= HEAD_DIM_MAX, heads, "gives heads wider than 256")?;
         let turned = self.rope_dims;
-        demand(turned.is_multiple_of(2) && turned <= self.head_dim, "rope.dimension_count", "does not fit into a head")?;
+        demand(
+            turned.is_multiple_of(2) && turned <= self.head_dim,
+            "rope.dimension_count",
+            "does not fit into a head",
+        )?;
         let scale = self.attention_scale;
         demand(scale.is_finite() && scale > 0.0, "attention.scale", "is not a plausible number")?;
         if let Some(mixture) = self.mixture {

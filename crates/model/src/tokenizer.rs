@@ -185,7 +185,8 @@ impl Tokenizer {
         }
         let engine = if scored {
             let score = |id: u32| parts.scores[id as usize];
-            let pieces: HashMap<_, _> = vocab.iter().map(|(token, id)| ((*token).to_owned(), (*id, score(*id)))).collect();
+            let pieces: HashMap<_, _> =
+                vocab.iter().map(|(token, id)| ((*token).to_owned(), (*id, score(*id)))).collect();
             Engine::Spm(Spm::new(pieces, spelling, unknown, parts.space_prefix)?)
         } else {
             let (splitter, ignore_merges) = Splitter::named(parts.pre).ok_or_else(unsupported)?;

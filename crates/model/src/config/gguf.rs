@@ -1,8 +1,8 @@
 //! The configuration in the metadata of a GGUF file.
 
 use super::{
-    Activation, CONTEXT_MAX, Config, EXPERTS_MAX, Family, HEAD_DIM_MAX, HEADS_MAX, LAYERS_MAX, LayerPlan, Mixture, Rope,
-    RopePairs, VOCABULARY_MAX, WIDTH_MAX, WINDOW_MAX, windowed,
+    Activation, CONTEXT_MAX, Config, EXPERTS_MAX, Family, HEAD_DIM_MAX, HEADS_MAX, LAYERS_MAX, LayerPlan, Mixture,
+    Rope, RopePairs, VOCABULARY_MAX, WIDTH_MAX, WINDOW_MAX, windowed,
 };
 use crate::{ModelError, gguf::Gguf, weights};
 

@@ -1,8 +1,8 @@
 //! The configuration in a `config.json`, as `transformers` writes it, before version 5 and since.
 
 use super::{
-    Activation, CONTEXT_MAX, Config, EXPERTS_MAX, Family, HEAD_DIM_MAX, HEADS_MAX, LAYERS_MAX, LayerPlan, Mixture, Rope,
-    RopePairs, VOCABULARY_MAX, WIDTH_MAX, WINDOW_MAX, windowed,
+    Activation, CONTEXT_MAX, Config, EXPERTS_MAX, Family, HEAD_DIM_MAX, HEADS_MAX, LAYERS_MAX, LayerPlan, Mixture,
+    Rope, RopePairs, VOCABULARY_MAX, WIDTH_MAX, WINDOW_MAX, windowed,
 };
 use crate::ModelError;
 use serde_json::{Map, Value};
@@ -88,7 +88,8 @@ impl<'a> Keys<'a> {
         let scaled_as = self.number_or("query_pre_attn_scalar", if gemma { 256.0 } else { 0.0 }, 0.0..=1e6)?;
         #[allow(clippy::cast_precision_loss, reason = "heads are at most 256 wide")]
         let scaled_as = if gemma { scaled_as } else { head_dim as f64 };
-        let cap = |key| Ok::<_, ModelError>(Some(narrow(self.number_or(key, 0.0, 0.0..=1e6)?)).filter(|cap| *cap > 0.0));
+        let cap =
+            |key| Ok::<_, ModelError>(Some(narrow(self.number_or(key, 0.0, 0.0..=1e6)?)).filter(|cap| *cap > 0.0));
         let config = Config {
             family: self.family,
             architecture: kind.to_owned(),
@@ -208,7 +209,8 @@ impl<'a> Keys<'a> {
             return Ok(vec![self.rope(given, base, head_dim)?]);
         }
         let local = self.number_or("rope_local_base_freq", 1e4, 1.0..=1e12)?;
-        let both = given.filter(|given| given.get("full_attention").is_some() || given.get("sliding_attention").is_some());
+        let both =
+            given.filter(|given| given.get("full_attention").is_some() || given.get("sliding_attention").is_some());
         let (global, windowed) = match both {
             Some(both) => (both.get("full_attention"), both.get("sliding_attention")),
             None => (given, None),

@@ -62,7 +62,10 @@ fn kind(value: &Value, in_list: bool) -> io::Result<u32> {
     })
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "the kind was chosen so that the number fits, and floats have 32 bits")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the kind was chosen so that the number fits, and floats have 32 bits"
+)]
 fn put(head: &mut Vec<u8>, value: &Value, number: u32) -> io::Result<()> {
     match (value, number) {
         (Value::Int(value), 4) => head.extend((*value as u32).to_le_bytes()),

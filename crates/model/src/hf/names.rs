@@ -18,7 +18,9 @@ pub(super) fn translated(name: &str, prefix: &str, config: &Config) -> Option<St
     match name {
         "token_embd.weight" => return Some(format!("{prefix}embed_tokens.weight")),
         "output_norm.weight" => return Some(format!("{prefix}norm.weight")),
-        "output.weight" if prefix.starts_with("language_model.") => return Some("language_model.lm_head.weight".into()),
+        "output.weight" if prefix.starts_with("language_model.") => {
+            return Some("language_model.lm_head.weight".into());
+        }
         "output.weight" => return Some("lm_head.weight".into()),
         _ => {}
     }

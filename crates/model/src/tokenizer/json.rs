@@ -149,7 +149,8 @@ fn check_controls(value: &Value) -> Result<(), ModelError> {
         };
         controls.contains(merged.as_str())
     };
-    let whole = model["ignore_merges"] == Value::Bool(true) && controls.iter().any(|token| !model["vocab"][token].is_null());
+    let whole =
+        model["ignore_merges"] == Value::Bool(true) && controls.iter().any(|token| !model["vocab"][token].is_null());
     if whole || model["merges"].as_array().is_some_and(|merges| merges.iter().any(spelled)) {
         return Err(bad("ordinary text could spell one of its control tokens"));
     }

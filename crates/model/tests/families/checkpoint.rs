@@ -13,6 +13,8 @@ pub struct Golden {
     pub tensors: BTreeMap<String, Vec<usize>>,
     pub tokens: Vec<u32>,
     pub logits: BTreeMap<usize, Vec<f32>>,
+    /// The same with keys and values rounded to half floats.
+    pub rounded: BTreeMap<usize, Vec<f32>>,
 }
 
 pub fn all() -> BTreeMap<String, Golden> {
@@ -50,7 +52,9 @@ impl Golden {
         let centre = if self.is_gemma() { 0.0 } else { 1.0 };
         let number = |z: u64| match shape[..] {
             [_] => ((z >> 60) as f32 - 8.0) / 64.0 + centre,
-            [.., columns] => ((z >> 56) as f32 - 128.0) / (1u64 << (6 + (usize::BITS - columns.leading_zeros()) / 2)) as f32,
+            [.., columns] => {
+                ((z >> 56) as f32 - 128.0) / (1u64 << (6 + (usize::BITS - columns.leading_zeros()) / 2)) as f32
+            }
             [] => unreachable!("no tensor is a single number"),
         };
         stream(name).take(shape.iter().product()).map(number).collect()
@@ -238,7 +242,9 @@ fn gguf_name(name: &str, gemma: bool) -> (String, Option<usize>) {
             (part, Some(expert.parse().unwrap()))
         }
         [_, "gate", _] => ("ffn_gate_inp", None),
-        ["mlp", part, _] => (["ffn_gate", "ffn_up", "ffn_down"][at(&["gate_proj", "up_proj", "down_proj"], part)], None),
+        ["mlp", part, _] => {
+            (["ffn_gate", "ffn_up", "ffn_down"][at(&["gate_proj", "up_proj", "down_proj"], part)], None)
+        }
         ["self_attn", part, _] => {
             let theirs = ["q_proj", "k_proj", "v_proj", "o_proj", "q_norm", "k_norm"];
             let ours = ["attn_q", "attn_k", "attn_v", "attn_output", "attn_q_norm", "attn_k_norm"];
@@ -285,7 +291,8 @@ fn tokenizer_json() -> String {
         serde_json::json!({"id": id, "content": content, "special": true, "single_word": false, "lstrip": false,
             "rstrip": false, "normalized": false})
     };
-    let bytes = serde_json::json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
+    let bytes =
+        serde_json::json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
     serde_json::json!({
         "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
         "added_tokens": [added(256, "<s>"), added(257, "</s>")], "pre_tokenizer": bytes, "decoder": bytes,

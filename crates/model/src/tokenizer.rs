@@ -49,7 +49,7 @@ pub struct Tokenizer {
 
 enum Engine {
     /// Pieces of text, spelled in GPT-2's alphabet and merged.
-    Bpe { bpe: BPE, splitter: Splitter },
+    Bpe { bpe: Box<BPE>, splitter: Splitter },
     /// Pieces with scores.
     Spm(Spm),
     /// Whatever a `tokenizer.json` says.
@@ -161,7 +161,8 @@ impl Tokenizer {
                 Some(KIND_CONTROL | KIND_ADDED) => {
                     let control = parts.kinds[index] == KIND_CONTROL;
                     special.insert(token.to_owned(), (id, control));
-                    bytes.push(if control { Vec::new() } else { token.as_bytes().to_vec() });
+                    let text = if scored { token.replace(spm::SPACE, " ") } else { token.to_owned() };
+                    bytes.push(if control { Vec::new() } else { text.into_bytes() });
                 }
                 Some(KIND_UNUSED) => bytes.push(Vec::new()),
                 Some(KIND_UNKNOWN) if scored => {
@@ -187,10 +188,12 @@ impl Tokenizer {
             let score = |id: u32| parts.scores[id as usize];
             let pieces: HashMap<_, _> =
                 vocab.iter().map(|(token, id)| ((*token).to_owned(), (*id, score(*id)))).collect();
-            Engine::Spm(Spm::new(pieces, spelling, unknown, parts.space_prefix)?)
+            let added = special.iter().filter(|(_, (_, control))| !control);
+            let whole = added.map(|(token, (id, _))| (token.clone(), *id)).collect();
+            Engine::Spm(Spm::new(pieces, spelling, unknown, whole, parts.space_prefix)?)
         } else {
             let (splitter, ignore_merges) = Splitter::named(parts.pre).ok_or_else(unsupported)?;
-            Engine::Bpe { bpe: build_bpe(&vocab, &parts.merges, ignore_merges)?, splitter }
+            Engine::Bpe { bpe: Box::new(build_bpe(&vocab, &parts.merges, ignore_merges)?), splitter }
         };
         Ok(Self {
             engine,
@@ -227,24 +230,23 @@ impl Tokenizer {
             return json.encode(text, special);
         }
         let mut ids = Vec::with_capacity(text.len() / 3);
-        // Pieces have added tokens that are no more than text: runs of spaces and line ends.
-        let pieces = matches!(self.engine, Engine::Spm(_));
-        let (mut rest, mut begins) = (text, true);
-        while special || pieces {
-            let Some((start, length, id)) = self.special.find(rest, special) else { break };
-            self.encode_plain(&rest[..start], begins, &mut ids);
-            begins = self.is_control(id);
+        // Pieces find those of their added tokens that are no more than text in any text, and by themselves.
+        let added = !matches!(self.engine, Engine::Spm(_));
+        let find = |rest: &str| if special { self.special.find(rest, added) } else { None };
+        let mut rest = text;
+        while let Some((start, length, id)) = find(rest) {
+            self.encode_plain(&rest[..start], &mut ids);
             ids.push(id);
             rest = &rest[start + length..];
         }
-        self.encode_plain(rest, begins, &mut ids);
+        self.encode_plain(rest, &mut ids);
         ids
     }
 
-    fn encode_plain(&self, text: &str, begins: bool, ids: &mut Vec<u32>) {
+    fn encode_plain(&self, text: &str, ids: &mut Vec<u32>) {
         let (bpe, splitter) = match &self.engine {
             Engine::Bpe { bpe, splitter } => (bpe, splitter),
-            Engine::Spm(spm) => return spm.encode(text, begins, ids),
+            Engine::Spm(spm) => return spm.encode(text, ids),
             Engine::Json(json) => return ids.extend(json.encode(text, false)),
         };
         splitter.split(text, &mut |piece| {
@@ -359,12 +361,12 @@ impl SpecialTokens {
         Self { ids, longest, first, control }
     }
 
-    /// Start, length and id of the first special token in `text`; without `control`, of the first that is only added.
-    fn find(&self, text: &str, control: bool) -> Option<(usize, usize, u32)> {
+    /// Start, length and id of the first special token in `text`; without `added`, of the first control token.
+    fn find(&self, text: &str, added: bool) -> Option<(usize, usize, u32)> {
         let candidates = text.bytes().enumerate().filter(|&(_, byte)| self.first[usize::from(byte)]);
         candidates.into_iter().find_map(|(start, _)| {
             let rest = &text.as_bytes()[start..];
-            let mut allowed = self.longest.iter().filter(|(_, id)| control || self.control.binary_search(id).is_err());
+            let mut allowed = self.longest.iter().filter(|(_, id)| added || self.control.binary_search(id).is_ok());
             let hit = allowed.find(|(spelling, _)| rest.starts_with(spelling.as_bytes()));
             hit.map(|(spelling, id)| (start, spelling.len(), *id))
         })

@@ -23,7 +23,7 @@ fn folder(golden: &Golden, dtype: Dtype, shards: usize) -> tempfile::TempDir {
 }
 
 fn options(threads: usize, kernel: Kernel) -> LoadOptions {
-    LoadOptions { threads: Some(threads), kernel: Some(kernel), ..LoadOptions::default() }
+    LoadOptions { threads: Some(threads), kernel: Some(kernel) }
 }
 
 fn open(golden: &Golden) -> Anchor {

@@ -5,7 +5,7 @@ use super::{
     attend::Attend,
     lanes::{Lanes, widen},
     matrix::Input,
-    rowwise::{Gate, Norm, Rotate, Round, Softmax},
+    rowwise::{Cap, Gate, Norm, Rotate, Round, Softmax},
 };
 use crate::{
     config::{Activation, Attention},
@@ -154,6 +154,19 @@ fn row_kernels_match_plain_arithmetic() {
         for i in 0..96 {
             let g = f64::from(before[i]);
             near(gate[i], g / (1.0 + (-g).exp()) * f64::from(x[i]), 1e-6, "gate");
+        }
+        let mut gate: Vec<f32> = before.iter().map(|g| g / 16.0).collect();
+        let mut capped = before.clone();
+        // SAFETY: as above.
+        unsafe {
+            running.run(Gate { gate: &mut gate, up: &x, activation: Activation::GeluTanh });
+            running.run(Cap { x: &mut capped, scale: 0.5, limit: 30.0 });
+        }
+        for i in 0..96 {
+            let g = f64::from(before[i]) / 16.0;
+            let tanh = ((2.0 / std::f64::consts::PI).sqrt() * (g + 0.044_715 * g.powi(3))).tanh();
+            near(gate[i], 0.5 * g * (1.0 + tanh) * f64::from(x[i]), 1e-6, "gelu gate");
+            near(capped[i], 30.0 * (f64::from(before[i]) / 60.0).tanh(), 2e-6, "cap");
         }
         for neighbours in [true, false] {
             let (cos, sin) = ([0.8f32; 12], [0.6f32; 12]);

@@ -16,6 +16,8 @@ pub(super) struct Spm {
     /// The piece of each byte.
     bytes: Vec<Option<u32>>,
     unknown: Option<u32>,
+    /// Tokens that are found in any text and joined to nothing, the longest first: runs of spaces and line ends.
+    whole: Vec<(String, u32)>,
     /// Whether a text begins with a space that nobody wrote.
     pub(super) space_prefix: bool,
 }
@@ -28,6 +30,10 @@ struct Symbol {
     /// Neighbours that are left, `usize::MAX` for none.
     before: usize,
     after: usize,
+    /// Whether it is joined to nothing.
+    alone: bool,
+    /// The piece it is, where that is known.
+    id: Option<u32>,
 }
 
 /// Two neighbours that could be joined.
@@ -68,46 +74,38 @@ pub(super) fn byte_of(piece: &str) -> Option<u8> {
 }
 
 impl Spm {
-    /// `pieces` are the ordinary ones, `bytes` those that stand for a byte.
+    /// `pieces` are the ordinary ones, `bytes` those that stand for a byte, `whole` those that are joined to nothing.
     pub(super) fn new(
         pieces: HashMap<String, (u32, f32)>,
         bytes: Vec<Option<u32>>,
         unknown: Option<u32>,
+        mut whole: Vec<(String, u32)>,
         space_prefix: bool,
     ) -> Result<Self, ModelError> {
         if pieces.values().any(|(_, score)| score.is_nan()) {
             return Err(ModelError::BadTokenizer { problem: "a score is not a number", source: None });
         }
-        Ok(Self { pieces, bytes, unknown, space_prefix })
+        whole.iter_mut().for_each(|(text, _)| *text = text.replace(' ', "\u{2581}"));
+        whole.retain(|(text, _)| !text.is_empty());
+        whole.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        Ok(Self { pieces, bytes, unknown, whole, space_prefix })
     }
 
-    /// Appends the ids of `text`. `begins` says that the text, or a part of it after a control token, begins here.
-    pub(super) fn encode(&self, text: &str, begins: bool, ids: &mut Vec<u32>) {
+    /// Appends the ids of `text`, which is all or begins behind a control token.
+    pub(super) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
         if text.is_empty() {
             return;
         }
         let mut written = String::with_capacity(text.len() * 2);
-        if begins && self.space_prefix {
+        if self.space_prefix {
             written.push(SPACE);
         }
         written.extend(text.chars().map(|c| if c == ' ' { SPACE } else { c }));
-        let mut symbols: Vec<Symbol> = (written.char_indices().enumerate())
-            .map(|(index, (start, c))| Symbol {
-                start,
-                end: start + c.len_utf8(),
-                before: index.wrapping_sub(1),
-                after: index + 1,
-            })
-            .collect();
-        if let Some(last) = symbols.last_mut() {
-            last.after = usize::MAX;
-        }
+        let mut symbols = self.symbols(&written);
         let mut pairs = BinaryHeap::new();
         for right in 1..symbols.len() {
             pairs.extend(self.pair(&written, &symbols, right - 1, right));
         }
-        // The id of each symbol that came of joining.
-        let mut joined: Vec<Option<u32>> = vec![None; symbols.len()];
         while let Some(Pair { left, right, length, id, .. }) = pairs.pop() {
             let (first, second) = (symbols[left], symbols[right]);
             // A symbol that was joined to the one before it is empty; one that grew has another length.
@@ -117,9 +115,8 @@ impl Spm {
             if first.after != right {
                 continue;
             }
-            symbols[left] = Symbol { end: second.end, after: second.after, ..first };
+            symbols[left] = Symbol { end: second.end, after: second.after, id: Some(id), ..first };
             symbols[right].end = second.start;
-            joined[left] = Some(id);
             if let Some(next) = symbols.get_mut(second.after) {
                 next.before = left;
                 pairs.extend(self.pair(&written, &symbols, left, second.after));
@@ -128,16 +125,48 @@ impl Spm {
                 pairs.extend(self.pair(&written, &symbols, first.before, left));
             }
         }
-        for (symbol, joined) in symbols.iter().zip(joined).filter(|(symbol, _)| symbol.start < symbol.end) {
+        for symbol in symbols.iter().filter(|symbol| symbol.start < symbol.end) {
             let piece = &written[symbol.start..symbol.end];
-            match joined.or_else(|| self.pieces.get(piece).map(|(id, _)| *id)) {
+            match symbol.id.or_else(|| self.pieces.get(piece).map(|(id, _)| *id)) {
                 Some(id) => ids.push(id),
                 None => self.spell(piece, ids),
             }
         }
     }
 
+    /// One symbol for each character, and for each token that is joined to nothing.
+    fn symbols(&self, text: &str) -> Vec<Symbol> {
+        let mut first = [false; 256];
+        self.whole.iter().for_each(|(whole, _)| first[usize::from(whole.as_bytes()[0])] = true);
+        let mut symbols: Vec<Symbol> = Vec::with_capacity(text.len());
+        let mut start = 0;
+        while let Some(next) = text[start..].chars().next() {
+            let rest = &text[start..];
+            let candidates = if first[usize::from(rest.as_bytes()[0])] { &self.whole[..] } else { &[] };
+            let whole = candidates.iter().find(|(whole, _)| rest.starts_with(whole.as_str()));
+            let end = start + whole.map_or(next.len_utf8(), |(whole, _)| whole.len());
+            let index = symbols.len();
+            let id = whole.map(|(_, id)| *id);
+            symbols.push(Symbol {
+                start,
+                end,
+                before: index.wrapping_sub(1),
+                after: index + 1,
+                alone: id.is_some(),
+                id,
+            });
+            start = end;
+        }
+        if let Some(last) = symbols.last_mut() {
+            last.after = usize::MAX;
+        }
+        symbols
+    }
+
     fn pair(&self, text: &str, symbols: &[Symbol], left: usize, right: usize) -> Option<Pair> {
+        if symbols[left].alone || symbols[right].alone {
+            return None;
+        }
         let (start, end) = (symbols[left].start, symbols[right].end);
         let &(id, score) = self.pieces.get(&text[start..end])?;
         Some(Pair { score, left, right, length: end - start, id })
@@ -159,12 +188,12 @@ mod tests {
 
     fn spm(pieces: &[(&str, f32)]) -> Spm {
         let pieces = (256..).zip(pieces).map(|(id, (piece, score))| ((*piece).to_owned(), (id, *score))).collect();
-        Spm::new(pieces, (0..256).map(Some).collect(), None, false).unwrap()
+        Spm::new(pieces, (0..256).map(Some).collect(), None, Vec::new(), false).unwrap()
     }
 
     fn encode(spm: &Spm, text: &str) -> Vec<u32> {
         let mut ids = Vec::new();
-        spm.encode(text, true, &mut ids);
+        spm.encode(text, &mut ids);
         ids
     }
 

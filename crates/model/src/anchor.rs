@@ -5,7 +5,7 @@ use crate::{
     gguf::Gguf,
     hf::Folder,
     kernels::{Crew, Kernel, Running},
-    source::Source,
+    source::{Source, fits, free_memory},
     weights::{self, FastDecoder},
 };
 use hinet_protocol::Hash;
@@ -110,6 +110,7 @@ impl Anchor {
         options: LoadOptions,
     ) -> Result<Self, ModelError> {
         let running = options.kernel.unwrap_or_else(Kernel::best).checked()?;
+        fits(source.total_bytes(), free_memory())?;
         let Chat { tokenizer, template, mut ends } = chat;
         if tokenizer.vocabulary() > config.vocabulary {
             let problem = "it has more tokens than the model has rows for";

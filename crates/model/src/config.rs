@@ -158,26 +158,13 @@ impl Config {
         Attention { scale: self.attention_scale, cap: self.attention_cap, window: self.plan[index].window }
     }
 
-    /// An upper bound of the bytes that the weights take once loaded, if all of them are floats, is
-    /// `4 ×` this many numbers.
+    /// About how many bytes a session of `context` tokens takes: keys and values as half floats, and the angles of the
+    /// rotary positions.
     #[must_use]
-    pub fn parameters(&self) -> u64 {
-        let product = |numbers: &[usize]| numbers.iter().map(|n| *n as u64).product::<u64>();
-        let (queries, keys) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
-        let attention = product(&[self.width, 2 * queries + 2 * keys]);
-        let feed: u64 = (self.plan.iter())
-            .map(|plan| match self.mixture.filter(|_| plan.mixture) {
-                Some(mixture) => product(&[mixture.experts, self.width, 3 * mixture.hidden + 1]),
-                None => product(&[self.width, 3 * self.hidden]),
-            })
-            .sum();
-        2 * product(&[self.vocabulary, self.width]) + self.layers as u64 * attention + feed
-    }
-
-    /// Bytes that the keys and values of `context` tokens take at `bytes` per number.
-    #[must_use]
-    pub fn cache_bytes(&self, context: usize, bytes: usize) -> u64 {
-        [2, self.layers, self.kv_heads, self.head_dim, context, bytes].iter().map(|n| *n as u64).product()
+    pub fn session_bytes(&self, context: usize) -> u64 {
+        let product = |numbers: &[usize]| numbers.iter().fold(1u64, |all, n| all.saturating_mul(*n as u64));
+        let cache = product(&[2, 2, self.layers, self.kv_heads, self.head_dim, context]);
+        cache.saturating_add(product(&[4, self.ropes.len(), self.rope_dims, context]))
     }
 
     /// Checks what every family must fulfil. `named` gives the file's own name of a GGUF key.
@@ -215,4 +202,16 @@ impl Config {
 /// Whether layer `index` looks through a window, where every `pattern`-th layer sees everything.
 fn windowed(index: usize, pattern: usize) -> bool {
     !(index + 1).is_multiple_of(pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_six_layers_the_last_sees_everything() {
+        let seen: Vec<bool> = (0..8).map(|index| windowed(index, 6)).collect();
+        assert_eq!(seen, [true, true, true, true, true, false, true, true]);
+        assert_eq!([0, 1, 2].map(|index| windowed(index, 2)), [true, false, true]);
+    }
 }

@@ -152,6 +152,17 @@ pub enum ModelError {
         name: String,
     },
 
+    /// The weights do not fit into what is free of this machine's memory.
+    #[error(
+        "the model's weights take {needed_mb} MB of memory, and {free_mb} MB are free; close other programs or use a smaller model"
+    )]
+    TooLarge {
+        /// Megabytes of weights.
+        needed_mb: u64,
+        /// Megabytes that are free.
+        free_mb: u64,
+    },
+
     // --- prompts and generation ---
     /// There is nothing to continue.
     #[error("the prompt is empty")]

@@ -200,6 +200,10 @@ impl Source for Folder {
         self.tensor(&name)?.ok_or(ModelError::MissingTensor { name })
     }
 
+    fn total_bytes(&self) -> u64 {
+        self.tensors.values().map(|entry| (entry.end - entry.start) as u64).sum()
+    }
+
     fn gains_from(&self) -> f32 {
         names::gains_from(self.config.config.family)
     }

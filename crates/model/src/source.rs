@@ -16,6 +16,9 @@ pub(crate) trait Source {
     /// A tensor that must be there.
     fn weight(&self, name: &str) -> Result<Tensor<'_>, ModelError>;
 
+    /// Bytes of all tensors.
+    fn total_bytes(&self) -> u64;
+
     /// What the gains of norms are counted from.
     fn gains_from(&self) -> f32 {
         0.0
@@ -38,6 +41,25 @@ impl Source for Gguf {
         };
         self.find_weight(name)?.ok_or_else(missing)
     }
+
+    fn total_bytes(&self) -> u64 {
+        self.tensor_bytes()
+    }
+}
+
+/// Refuses weights that are larger than what is free: loaded, none takes less than in its file.
+pub(crate) fn fits(needed: u64, free: Option<u64>) -> Result<(), ModelError> {
+    match free {
+        Some(free) if needed > free => Err(ModelError::TooLarge { needed_mb: needed >> 20, free_mb: free >> 20 }),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes of memory that can be had without swapping, where the system says so.
+pub(crate) fn free_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// Splits `blk.0.ffn_up.5.weight` into `blk.0.ffn_up` and 5.
@@ -65,6 +87,13 @@ pub(crate) fn part(tensor: Tensor<'_>, index: usize) -> Result<Tensor<'_>, Model
 mod tests {
     use super::*;
     use crate::gguf::Kind;
+
+    #[test]
+    fn weights_larger_than_what_is_free_are_refused() {
+        assert!(fits(10, None).is_ok() && fits(10, Some(10)).is_ok());
+        let error = fits(3 << 30, Some(1 << 30)).expect_err("too large").to_string();
+        assert!(error.contains("3072 MB") && error.contains("1024 MB"), "{error}");
+    }
 
     #[test]
     fn the_names_of_experts_are_told_from_others() {

@@ -4,7 +4,11 @@ use super::{
     Activation, CONTEXT_MAX, Config, EXPERTS_MAX, Family, HEAD_DIM_MAX, HEADS_MAX, LAYERS_MAX, LayerPlan, Mixture,
     Rope, RopePairs, VOCABULARY_MAX, WIDTH_MAX, WINDOW_MAX, windowed,
 };
-use crate::{ModelError, gguf::Gguf, weights};
+use crate::{
+    ModelError,
+    gguf::{Gguf, Value},
+    weights,
+};
 
 /// What a family's files leave unsaid.
 struct Habits {
@@ -74,7 +78,11 @@ impl Config {
             }
             _ => None,
         };
-        let pattern = keys.size_or("attention.sliding_window_pattern", LAYERS_MAX, habits.pattern)?;
+        let listed = keys.window_list(layers)?;
+        let pattern = match listed {
+            Some(_) => 1,
+            None => keys.size_or("attention.sliding_window_pattern", LAYERS_MAX, habits.pattern)?,
+        };
         if window.is_some() && pattern == 0 && habits.family != Family::Llama {
             return Err(keys.bad("attention.sliding_window", "is given without saying for which layers"));
         }
@@ -88,7 +96,11 @@ impl Config {
             ropes.push(Rope { base, scale: 1.0, factors: Vec::new() });
         }
         let plan = |index| {
-            let window = window.filter(|_| pattern == 0 || windowed(index, pattern));
+            let sees_less = match &listed {
+                Some(listed) => listed[index],
+                None => pattern == 0 || windowed(index, pattern),
+            };
+            let window = window.filter(|_| sees_less);
             let local = habits.local_base.is_some() && window.is_some();
             LayerPlan { window, rope: usize::from(local), mixture: mixture.is_some() }
         };
@@ -176,6 +188,18 @@ impl Keys<'_> {
             None | Some("none") => Ok(1.0),
             Some("linear") => self.number_or("rope.scaling.factor", 1.0, 1e-3..=1e6),
             Some(_) => Err(self.bad("rope.scaling.type", "names a scaling that is not supported")),
+        }
+    }
+
+    /// For each layer whether it has a window, where the file lists that.
+    fn window_list(&self, layers: usize) -> Result<Option<Vec<bool>>, ModelError> {
+        let key = "attention.sliding_window_pattern";
+        let Some(Value::List(list)) = self.file.find(&self.key(key)) else { return Ok(None) };
+        let flags = list.iter().map(|flag| if let Value::Bool(flag) = flag { Some(*flag) } else { None });
+        let flags: Option<Vec<bool>> = flags.collect();
+        match flags.filter(|flags| flags.len() == layers) {
+            Some(flags) => Ok(Some(flags)),
+            None => Err(self.bad(key, "does not say for every layer whether it has a window")),
         }
     }
 

@@ -76,8 +76,8 @@ fn put(head: &mut Vec<u8>, value: &Value, number: u32) -> io::Result<()> {
         (Value::Text(value), _) => text(head, value),
         (Value::List(list), _) => {
             let kinds = list.iter().map(|value| kind(value, true)).collect::<io::Result<Vec<_>>>()?;
-            // A list of integers is as wide as its widest.
-            let number = kinds.iter().copied().max().unwrap_or(4);
+            // A list of integers is as wide as its widest; an empty list is one of strings, as merges are expected to be.
+            let number = kinds.iter().copied().max().unwrap_or(8);
             let same = |kind: &u32| *kind == number || (*kind == 5 && number == 11);
             if !kinds.iter().all(same) {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "a list holds values of several types"));

@@ -210,8 +210,11 @@ impl Golden {
         put("tokenizer.ggml.model", text("gpt2"));
         put("tokenizer.ggml.pre", text("gpt-2"));
         let tokens = bytes_spelled().into_iter().chain(["<s>".into(), "</s>".into()]);
+        // Other programs want a token for every row of the embedding.
+        let tokens = tokens.chain((258..self.size("vocab_size")).map(|id| format!("<unused{id}>")));
         put("tokenizer.ggml.tokens", Value::List(tokens.map(Value::Text).collect()));
-        let kinds = std::iter::repeat_n(1, 256).chain([3, 3]).map(Value::Int);
+        let kinds = std::iter::repeat_n(1, 256).chain([3, 3]);
+        let kinds = kinds.chain(std::iter::repeat_n(5, self.size("vocab_size") - 258)).map(Value::Int);
         put("tokenizer.ggml.token_type", Value::List(kinds.collect()));
         put("tokenizer.ggml.merges", Value::List(Vec::new()));
         put("tokenizer.ggml.bos_token_id", Value::Int(256));

@@ -4,7 +4,9 @@ use crate::{
     ChatTemplate, Config, ModelError, ModelPaths, Session, Tokenizer, Turn,
     constrain::Forms,
     gguf::Gguf,
+    hf::Folder,
     kernels::{Crew, Kernel, Running},
+    source::{Source, fits, free_memory},
     weights::{self, FastDecoder},
 };
 use hinet_protocol::Hash;
@@ -49,7 +51,6 @@ pub struct Anchor(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     decoder: FastDecoder,
-    rope_factors: Option<Vec<f32>>,
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     /// Tokens that end an answer.
@@ -60,6 +61,13 @@ struct Inner {
     crew: Arc<Crew>,
     running: Running,
     forms: OnceLock<Forms>,
+}
+
+/// What a model speaks with.
+struct Chat<'a> {
+    tokenizer: Tokenizer,
+    template: Option<&'a str>,
+    ends: Vec<u32>,
 }
 
 impl Anchor {
@@ -73,34 +81,57 @@ impl Anchor {
         Self::from_gguf(&Gguf::from_map(paths.open(".gguf")?)?, options)
     }
 
-    /// Loads any GGUF file, known or not.
+    /// Loads any GGUF file or folder of Hugging Face's, known or not.
     pub fn open(path: &Path, options: LoadOptions) -> Result<Self, ModelError> {
+        if path.is_dir() {
+            return Self::from_folder(&Folder::open(path)?, options);
+        }
         Self::from_gguf(&Gguf::open(path)?, options)
     }
 
     /// Loads a parsed file. The file is not needed afterwards.
     pub fn from_gguf(file: &Gguf, options: LoadOptions) -> Result<Self, ModelError> {
-        let running = options.kernel.unwrap_or_else(Kernel::best).checked()?;
         let config = Config::from_gguf(file)?;
         let tokenizer = Tokenizer::from_gguf(file)?;
+        let ends = file.find_u64("tokenizer.ggml.eot_token_id").and_then(|id| u32::try_from(id).ok());
+        let template = file.find_text("tokenizer.chat_template");
+        let chat = Chat { tokenizer, template, ends: ends.into_iter().collect() };
+        Self::build(file, config, chat, file.weights_hash()?, options)
+    }
+
+    fn from_folder(folder: &Folder, options: LoadOptions) -> Result<Self, ModelError> {
+        let files = folder.chat()?;
+        let tokenizer = Tokenizer::from_json(&folder.tokenizer()?, files.bos.as_deref(), files.eos.as_deref())?;
+        let mut ends = files.ends;
+        ends.extend(&folder.config.ends);
+        let chat = Chat { tokenizer, template: files.template.as_deref(), ends };
+        Self::build(folder, folder.config.config.clone(), chat, folder.weights_hash()?, options)
+    }
+
+    fn build(
+        source: &dyn Source,
+        config: Config,
+        chat: Chat<'_>,
+        weights: Hash,
+        options: LoadOptions,
+    ) -> Result<Self, ModelError> {
+        let running = options.kernel.unwrap_or_else(Kernel::best).checked()?;
+        fits(source.total_bytes(), free_memory())?;
+        let Chat { tokenizer, template, mut ends } = chat;
         if tokenizer.vocabulary() > config.vocabulary {
             let problem = "it has more tokens than the model has rows for";
             return Err(ModelError::BadTokenizer { problem, source: None });
         }
-        let passport =
-            Passport { arch: config.architecture.clone(), tokenizer: tokenizer.hash(), weights: file.weights_hash()? };
+        let passport = Passport { arch: config.architecture.clone(), tokenizer: tokenizer.hash(), weights };
         let machine = || std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-        let named = ENDS.iter().filter_map(|name| tokenizer.special_id(name));
-        let mut ends: Vec<u32> = named.chain(tokenizer.eos()).collect();
-        ends.extend(file.find_u64("tokenizer.ggml.eot_token_id").and_then(|id| u32::try_from(id).ok()));
+        ends.extend(ENDS.iter().filter_map(|name| tokenizer.special_id(name)).chain(tokenizer.eos()));
         let ids = 0..u32::try_from(tokenizer.vocabulary()).unwrap_or(u32::MAX);
         let controls = ids.filter(|id| tokenizer.is_control(*id));
         let controls = controls.filter_map(|id| tokenizer.special_text(id)).filter(|text| text.len() > 1);
         Ok(Self(Arc::new(Inner {
             controls: controls.map(str::to_owned).collect(),
-            rope_factors: weights::rope_factors(file, &config)?,
-            decoder: weights::decoder(file, config)?,
-            template: file.find_text("tokenizer.chat_template").map(ChatTemplate::new).transpose()?,
+            decoder: weights::decoder(source, config)?,
+            template: template.map(ChatTemplate::new).transpose()?,
             ends,
             tokenizer,
             passport,
@@ -192,10 +223,6 @@ impl Anchor {
 
     pub(crate) fn decoder(&self) -> &FastDecoder {
         &self.0.decoder
-    }
-
-    pub(crate) fn rope_factors(&self) -> Option<&[f32]> {
-        self.0.rope_factors.as_deref()
     }
 
     pub(crate) fn running(&self) -> Running {

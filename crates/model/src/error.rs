@@ -91,6 +91,36 @@ pub enum ModelError {
         /// The GGML type number.
         kind: u32,
     },
+    /// A tensor of a Hugging Face checkpoint in a number format this program does not read.
+    #[error("the tensor \"{name}\" is stored as {dtype}, which is not supported (F32, F16 and BF16 are)")]
+    TensorType {
+        /// The tensor.
+        name: String,
+        /// The name of the format.
+        dtype: String,
+    },
+    /// A folder that holds no checkpoint.
+    #[error("{} holds neither model.safetensors nor model.safetensors.index.json", path.display())]
+    NoWeights {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A JSON file of a checkpoint that cannot be used.
+    #[error("{} is not the JSON file it should be", path.display())]
+    BadJson {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A file of a checkpoint that cannot be used.
+    #[error("{} {problem}", path.display())]
+    BadFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, as the end of the sentence.
+        problem: &'static str,
+    },
     /// A tensor has other dimensions than the configuration says.
     #[error("the tensor \"{name}\" is {found:?}, but the model's configuration needs {expected:?}")]
     Shape {
@@ -120,6 +150,17 @@ pub enum ModelError {
     Architecture {
         /// Its name in the file.
         name: String,
+    },
+
+    /// The weights do not fit into what is free of this machine's memory.
+    #[error(
+        "the model's weights take {needed_mb} MB of memory, and {free_mb} MB are free; close other programs or use a smaller model"
+    )]
+    TooLarge {
+        /// Megabytes of weights.
+        needed_mb: u64,
+        /// Megabytes that are free.
+        free_mb: u64,
     },
 
     // --- prompts and generation ---

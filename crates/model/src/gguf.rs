@@ -11,6 +11,9 @@ use hinet_protocol::Hash;
 use std::{collections::BTreeMap, fs::File, path::Path};
 
 mod cursor;
+#[cfg(test)]
+mod tests;
+pub mod write;
 
 /// Metadata entries accepted in one file; real ones have some dozens.
 const ENTRIES_MAX: u64 = 4096;
@@ -70,6 +73,26 @@ impl Kind {
             30 => Self::BF16,
             _ => return None,
         })
+    }
+
+    /// The GGML number of this kind.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+            Self::Q4_0 => 2,
+            Self::Q4_1 => 3,
+            Self::Q5_0 => 6,
+            Self::Q5_1 => 7,
+            Self::Q8_0 => 8,
+            Self::Q2K => 10,
+            Self::Q3K => 11,
+            Self::Q4K => 12,
+            Self::Q5K => 13,
+            Self::Q6K => 14,
+            Self::BF16 => 30,
+        }
     }
 
     /// Numbers in one block, and the bytes a block takes.
@@ -235,6 +258,19 @@ impl Gguf {
         list.iter().map(|value| if let Value::Int(number) = value { Some(*number) } else { None }).collect()
     }
 
+    /// The numbers of the array at a key, if it is one of numbers.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the file holds 32-bit floats")]
+    pub fn find_floats(&self, key: &str) -> Option<Vec<f32>> {
+        let Value::List(list) = self.find(key)? else { return None };
+        let number = |value: &Value| match value {
+            Value::Float(number) => Some(*number as f32),
+            Value::Int(number) => Some(*number as f32),
+            _ => None,
+        };
+        list.iter().map(number).collect()
+    }
+
     /// The string at a key that must be there.
     pub fn text(&self, key: &str) -> Result<&str, ModelError> {
         self.find_text(key).ok_or_else(|| self.wrong(key, "is not a string"))
@@ -261,6 +297,12 @@ impl Gguf {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// Bytes of all tensors.
+    #[must_use]
+    pub fn tensor_bytes(&self) -> u64 {
+        self.tensors.values().map(|entry| (entry.end - entry.start) as u64).sum()
+    }
+
     /// A tensor, if the file has it.
     pub fn find_tensor(&self, name: &str) -> Result<Option<Tensor<'_>>, ModelError> {
         let Some((name, entry)) = self.tensors.get_key_value(name) else { return Ok(None) };
@@ -276,19 +318,26 @@ impl Gguf {
     /// BLAKE3 over every tensor's name, dimensions, kind and bytes, in the order of their names: the same weights have
     /// the same hash, whatever the metadata around them says.
     pub fn weights_hash(&self) -> Result<Hash, ModelError> {
-        let mut hasher = blake3::Hasher::new_derive_key("hinet/weights/v1");
-        for name in self.tensor_names() {
-            let tensor = self.tensor(name)?;
-            hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
-            hasher.update(&(tensor.shape.len() as u64).to_le_bytes());
-            for &dimension in tensor.shape {
-                hasher.update(&(dimension as u64).to_le_bytes());
-            }
-            hasher.update(format!("{:?}\0", tensor.kind).as_bytes());
-            hasher.update(&(tensor.bytes.len() as u64).to_le_bytes()).update(tensor.bytes);
-        }
-        Ok(Hash(*hasher.finalize().as_bytes()))
+        hash_weights(self.tensor_names().map(|name| self.tensor(name)))
     }
+}
+
+/// [`Gguf::weights_hash`] over any tensors.
+pub(crate) fn hash_weights<'a>(
+    tensors: impl Iterator<Item = Result<Tensor<'a>, ModelError>>,
+) -> Result<Hash, ModelError> {
+    let mut hasher = blake3::Hasher::new_derive_key("hinet/weights/v1");
+    for tensor in tensors {
+        let Tensor { name, shape, kind, bytes } = tensor?;
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+        hasher.update(&(shape.len() as u64).to_le_bytes());
+        for &dimension in shape {
+            hasher.update(&(dimension as u64).to_le_bytes());
+        }
+        hasher.update(format!("{kind:?}\0").as_bytes());
+        hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    }
+    Ok(Hash(*hasher.finalize().as_bytes()))
 }
 
 fn alignment(metadata: &BTreeMap<String, Value>) -> Result<usize, ModelError> {
@@ -298,97 +347,5 @@ fn alignment(metadata: &BTreeMap<String, Value>) -> Result<usize, ModelError> {
         Some(_) => {
             Err(ModelError::BadKey { key: "general.alignment".into(), problem: "is not a power of two up to 1 MiB" })
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn header(tensors: u64, entries: u64) -> Vec<u8> {
-        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
-        bytes.extend(tensors.to_le_bytes());
-        bytes.extend(entries.to_le_bytes());
-        bytes
-    }
-
-    fn text(bytes: &mut Vec<u8>, text: &str) {
-        bytes.extend((text.len() as u64).to_le_bytes());
-        bytes.extend(text.as_bytes());
-    }
-
-    fn one_tensor(shape: &[u64], kind: u32, offset: u64, data: usize) -> Vec<u8> {
-        let mut bytes = header(1, 0);
-        text(&mut bytes, "w");
-        bytes.extend(u32::try_from(shape.len()).unwrap().to_le_bytes());
-        shape.iter().for_each(|d| bytes.extend(d.to_le_bytes()));
-        bytes.extend(kind.to_le_bytes());
-        bytes.extend(offset.to_le_bytes());
-        bytes.resize(bytes.len().next_multiple_of(32) + data, 0);
-        bytes
-    }
-
-    fn fails_with(bytes: Vec<u8>, sentence: &str) {
-        let error = Gguf::from_bytes(bytes).expect_err(sentence).to_string();
-        assert!(error.contains(sentence), "\"{error}\" should say \"{sentence}\"");
-    }
-
-    #[test]
-    fn a_small_file_is_read() {
-        let mut bytes = header(0, 2);
-        text(&mut bytes, "a");
-        bytes.extend(4u32.to_le_bytes());
-        bytes.extend(7u32.to_le_bytes());
-        text(&mut bytes, "b");
-        bytes.extend(9u32.to_le_bytes());
-        bytes.extend(8u32.to_le_bytes());
-        bytes.extend(1u64.to_le_bytes());
-        text(&mut bytes, "word");
-        let file = Gguf::from_bytes(bytes).unwrap();
-        assert_eq!(file.find_u64("a"), Some(7));
-        assert_eq!(file.texts("b").unwrap(), ["word"]);
-        assert!(matches!(file.text("c"), Err(ModelError::MissingKey { .. })));
-        assert!(matches!(file.text("a"), Err(ModelError::BadKey { .. })));
-    }
-
-    #[test]
-    fn tensors_are_checked_against_the_file() {
-        let file = Gguf::from_bytes(one_tensor(&[32, 2], 3, 0, 40)).unwrap();
-        assert_eq!(file.tensor("w").unwrap().shape, [2, 32]);
-        fails_with(one_tensor(&[32, 2], 3, 0, 39), "beyond the end");
-        fails_with(one_tensor(&[32, 2], 3, u64::MAX, 40), "begins outside");
-        fails_with(one_tensor(&[33, 2], 3, 0, 400), "impossible dimensions");
-        fails_with(one_tensor(&[1 << 40, 1 << 40], 0, 0, 40), "impossible dimensions");
-        fails_with(one_tensor(&[u64::MAX, 2], 0, 0, 40), "impossible dimensions");
-        fails_with(one_tensor(&[0, 2], 0, 0, 40), "impossible dimensions");
-        fails_with(one_tensor(&[], 0, 0, 40), "impossible dimensions");
-        let unknown = Gguf::from_bytes(one_tensor(&[32, 2], 99, 0, 40)).unwrap();
-        assert!(matches!(unknown.tensor("w"), Err(ModelError::TensorKind { kind: 99, .. })));
-    }
-
-    #[test]
-    fn hostile_headers_are_refused() {
-        fails_with(b"GGML".to_vec(), "not a GGUF");
-        fails_with(vec![], "not a GGUF");
-        fails_with(b"GGUF\x01\0\0\0".to_vec(), "version 1");
-        fails_with(header(u64::MAX, 0), "tensors");
-        fails_with(header(0, u64::MAX), "metadata entries");
-        fails_with(header(1, 0), "ends in the middle");
-        let mut long = header(0, 1);
-        long.extend(u64::MAX.to_le_bytes());
-        fails_with(long, "bytes in a string");
-        let mut list = header(0, 1);
-        text(&mut list, "l");
-        list.extend(9u32.to_le_bytes());
-        list.extend(9u32.to_le_bytes());
-        list.extend(1u64.to_le_bytes());
-        list.extend([0; 16]);
-        fails_with(list, "holds arrays");
-        let mut many = header(0, 1);
-        text(&mut many, "l");
-        many.extend(9u32.to_le_bytes());
-        many.extend(0u32.to_le_bytes());
-        many.extend((u64::MAX / 2).to_le_bytes());
-        fails_with(many, "array elements");
     }
 }

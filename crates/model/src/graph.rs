@@ -2,9 +2,12 @@
 //!
 //! [`Ops`] is the seam: this crate fills it with int8 kernels and a key-value cache ([`crate::ops`]); training fills it
 //! with differentiable operations over the same [`Decoder`]. The graph holds no numbers and takes no shortcuts, so that
-//! both compute the same function.
+//! both compute the same function. It follows the data of [`Config`] and knows no family by name.
 
-use crate::Config;
+use crate::{
+    Config,
+    config::{Activation, Attention, Mixture},
+};
 
 /// The operations a decoder is made of.
 ///
@@ -25,28 +28,73 @@ pub trait Ops {
     fn embed(&mut self, table: &Self::Matrix, tokens: &[u32]) -> Result<Self::Rows, Self::Error>;
     /// Each row divided by its root mean square, times the gains.
     fn norm(&mut self, x: &Self::Rows, gains: &Self::Gains, eps: f32) -> Result<Self::Rows, Self::Error>;
+    /// The same for each stretch of a row that is as long as the gains: the heads of queries and keys, or whole rows
+    /// that are not needed any more.
+    fn norm_parts(&mut self, x: Self::Rows, gains: &Self::Gains, eps: f32) -> Result<Self::Rows, Self::Error>;
     /// `x · wᵀ` for several matrices at once.
     fn project<const N: usize>(
         &mut self,
         weights: [&Self::Matrix; N],
         x: Self::Rows,
     ) -> Result<[Self::Rows; N], Self::Error>;
-    /// Rotates every head of every row by its position.
-    fn rope(&mut self, x: Self::Rows, heads: usize) -> Result<Self::Rows, Self::Error>;
+    /// Rotates every head of every row by its position, with the frequencies of [`Config::ropes`] at `rope`.
+    fn rope(&mut self, x: Self::Rows, heads: usize, rope: usize) -> Result<Self::Rows, Self::Error>;
     /// Causal attention of the queries over all keys and values of this layer so far, these included.
     fn attention(
         &mut self,
         layer: usize,
+        how: Attention,
         queries: Self::Rows,
         keys: Self::Rows,
         values: Self::Rows,
     ) -> Result<Self::Rows, Self::Error>;
-    /// `silu(gate) ⊙ up`.
-    fn gate(&mut self, gate: Self::Rows, up: Self::Rows) -> Result<Self::Rows, Self::Error>;
+    /// `activation(gate) ⊙ up`.
+    fn gate(&mut self, gate: Self::Rows, up: Self::Rows, activation: Activation) -> Result<Self::Rows, Self::Error>;
+    /// A mixture of experts: `softmax(x · routerᵀ)` says how much each expert counts, the largest `how.used` of them
+    /// (of equals the first) are computed, and their results are added in the order of the experts.
+    fn mixture(
+        &mut self,
+        router: &Self::Matrix,
+        experts: &[Feed<Self::Matrix>],
+        how: Mixture,
+        activation: Activation,
+        x: Self::Rows,
+    ) -> Result<Self::Rows, Self::Error>;
     /// `x + y`.
     fn add(&mut self, x: Self::Rows, y: Self::Rows) -> Result<Self::Rows, Self::Error>;
+    /// `factor · x`.
+    fn scale(&mut self, x: Self::Rows, factor: f32) -> Result<Self::Rows, Self::Error>;
+    /// `limit · tanh(x / limit)`.
+    fn cap(&mut self, x: Self::Rows, limit: f32) -> Result<Self::Rows, Self::Error>;
     /// The last `count` rows.
     fn last(&mut self, x: Self::Rows, count: usize) -> Result<Self::Rows, Self::Error>;
+}
+
+/// A gated feed-forward layer, or one expert of a mixture.
+#[derive(Debug)]
+pub struct Feed<M> {
+    /// Gate.
+    pub gate: M,
+    /// Up-projection.
+    pub up: M,
+    /// Down-projection.
+    pub down: M,
+}
+
+/// The feed-forward part of a layer.
+#[derive(Debug)]
+pub enum FeedForward<M> {
+    /// One for every token.
+    Dense(Feed<M>),
+    /// Several, of which each token uses some.
+    Mixture {
+        /// How many there are, and how many are used.
+        how: Mixture,
+        /// Says how much each expert counts, `[experts, width]`.
+        router: M,
+        /// The experts.
+        experts: Vec<Feed<M>>,
+    },
 }
 
 /// The weights of one layer.
@@ -60,16 +108,20 @@ pub struct Layer<M, G> {
     pub key: M,
     /// Value projection.
     pub value: M,
+    /// Gains of every query head, where heads are normed.
+    pub query_norm: Option<G>,
+    /// Gains of every key head.
+    pub key_norm: Option<G>,
     /// Projection of what attention gathered back into the stream.
     pub output: M,
+    /// Gains of what attention adds to the stream, where that is normed.
+    pub attention_post_norm: Option<G>,
     /// Gains before the feed-forward layer.
     pub hidden_norm: G,
-    /// Gate of the feed-forward layer.
-    pub gate: M,
-    /// Up-projection of the feed-forward layer.
-    pub up: M,
-    /// Down-projection of the feed-forward layer.
-    pub down: M,
+    /// The feed-forward layer.
+    pub feed: FeedForward<M>,
+    /// Gains of what the feed-forward layer adds to the stream.
+    pub hidden_post_norm: Option<G>,
 }
 
 /// A decoder: its shape and its weights.
@@ -94,23 +146,55 @@ pub fn forward<O: Ops>(
     tokens: &[u32],
 ) -> Result<O::Rows, O::Error> {
     let config = &decoder.config;
+    let eps = config.norm_eps;
     let mut x = ops.embed(&decoder.embedding, tokens)?;
-    for (index, layer) in decoder.layers.iter().enumerate() {
-        let h = ops.norm(&x, &layer.attention_norm, config.norm_eps)?;
-        let [q, k, v] = ops.project([&layer.query, &layer.key, &layer.value], h)?;
-        let q = ops.rope(q, config.heads)?;
-        let k = ops.rope(k, config.kv_heads)?;
-        let h = ops.attention(index, q, k, v)?;
-        let [h] = ops.project([&layer.output], h)?;
+    if config.embedding_scale != 1.0 {
+        x = ops.scale(x, config.embedding_scale)?;
+    }
+    for (index, (layer, plan)) in decoder.layers.iter().zip(&config.plan).enumerate() {
+        let h = ops.norm(&x, &layer.attention_norm, eps)?;
+        let [mut q, mut k, v] = ops.project([&layer.query, &layer.key, &layer.value], h)?;
+        if let Some(gains) = &layer.query_norm {
+            q = ops.norm_parts(q, gains, eps)?;
+        }
+        if let Some(gains) = &layer.key_norm {
+            k = ops.norm_parts(k, gains, eps)?;
+        }
+        let q = ops.rope(q, config.heads, plan.rope)?;
+        let k = ops.rope(k, config.kv_heads, plan.rope)?;
+        let h = ops.attention(index, config.attention(index), q, k, v)?;
+        let [mut h] = ops.project([&layer.output], h)?;
+        if let Some(gains) = &layer.attention_post_norm {
+            h = ops.norm_parts(h, gains, eps)?;
+        }
         x = ops.add(x, h)?;
 
-        let h = ops.norm(&x, &layer.hidden_norm, config.norm_eps)?;
-        let [gate, up] = ops.project([&layer.gate, &layer.up], h)?;
-        let h = ops.gate(gate, up)?;
-        let [h] = ops.project([&layer.down], h)?;
+        let h = ops.norm(&x, &layer.hidden_norm, eps)?;
+        let mut h = match &layer.feed {
+            FeedForward::Dense(weights) => feed(ops, weights, config.activation, h)?,
+            FeedForward::Mixture { how, router, experts } => {
+                ops.mixture(router, experts, *how, config.activation, h)?
+            }
+        };
+        if let Some(gains) = &layer.hidden_post_norm {
+            h = ops.norm_parts(h, gains, eps)?;
+        }
         x = ops.add(x, h)?;
     }
     Ok(x)
+}
+
+/// One feed-forward layer or expert.
+pub fn feed<O: Ops>(
+    ops: &mut O,
+    weights: &Feed<O::Matrix>,
+    activation: Activation,
+    x: O::Rows,
+) -> Result<O::Rows, O::Error> {
+    let [gate, up] = ops.project([&weights.gate, &weights.up], x)?;
+    let h = ops.gate(gate, up, activation)?;
+    let [h] = ops.project([&weights.down], h)?;
+    Ok(h)
 }
 
 /// The logits of the last `count` rows that [`forward`] gave.
@@ -121,7 +205,10 @@ pub fn logits<O: Ops>(
     count: usize,
 ) -> Result<O::Rows, O::Error> {
     let x = ops.last(x, count)?;
-    let h = ops.norm(&x, &decoder.norm, decoder.config.norm_eps)?;
+    let h = ops.norm_parts(x, &decoder.norm, decoder.config.norm_eps)?;
     let [logits] = ops.project([decoder.head.as_ref().unwrap_or(&decoder.embedding)], h)?;
-    Ok(logits)
+    match decoder.config.logit_cap {
+        Some(limit) => ops.cap(logits, limit),
+        None => Ok(logits),
+    }
 }

@@ -4,17 +4,21 @@
 //! outputs over the crew and no output is shared, so results depend neither on threads nor on how many rows there are.
 #![allow(unsafe_code, reason = "threads write to separate parts of one buffer")]
 
+mod mixture;
+
 use crate::{
     Config, RopePairs,
-    graph::Ops,
+    config::{Activation, Attention, Mixture, Rope},
+    graph::{Feed, Ops},
     kernels::{
         Crew, Int8Rows, Matrix, Running, STRIP, Slots,
         attend::Attend,
         matrix::Input,
-        rowwise::{Add, Gate, Norm, Rotate, Round},
+        rowwise::{Add, Cap, Gate, Norm, Rotate, Round},
     },
     kv::KvCache,
 };
+use mixture::Route;
 use std::{convert::Infallible, sync::Arc};
 use zeroize::Zeroize;
 
@@ -48,7 +52,7 @@ pub(crate) struct RopeTable {
 }
 
 impl RopeTable {
-    pub(crate) fn new(config: &Config, factors: Option<&[f32]>, positions: usize) -> Self {
+    pub(crate) fn new(config: &Config, rope: &Rope, positions: usize) -> Self {
         let half = config.rope_dims / 2;
         let mut table = Self {
             cos: Vec::with_capacity(positions * half),
@@ -59,8 +63,8 @@ impl RopeTable {
         // In double precision: at position 8000 a float frequency would already be off by a thousandth of a turn.
         #[allow(clippy::cast_precision_loss, reason = "positions and dimensions are small")]
         let frequency = |i: usize| {
-            let base = f64::from(config.rope_base).powf(-2.0 * i as f64 / config.rope_dims as f64);
-            base / f64::from(config.rope_scale) / factors.map_or(1.0, |factors| f64::from(factors[i]))
+            let base = f64::from(rope.base).powf(-2.0 * i as f64 / config.rope_dims as f64);
+            base / f64::from(rope.scale) / rope.factors.get(i).map_or(1.0, |factor| f64::from(*factor))
         };
         let frequencies: Vec<f64> = (0..half).map(frequency).collect();
         for position in 0..positions {
@@ -81,7 +85,7 @@ impl RopeTable {
 pub(crate) struct FastOps {
     running: Running,
     crew: Arc<Crew>,
-    rope: RopeTable,
+    ropes: Vec<RopeTable>,
     pub(crate) kv: KvCache,
     heads: usize,
     kv_heads: usize,
@@ -91,15 +95,16 @@ pub(crate) struct FastOps {
     rounded: Int8Rows,
     spare: Vec<Vec<f32>>,
     scores: Vec<Vec<f32>>,
+    routes: Vec<Route>,
 }
 
 impl FastOps {
-    pub(crate) fn new(running: Running, crew: Arc<Crew>, config: &Config, rope: RopeTable, context: usize) -> Self {
+    pub(crate) fn new(running: Running, crew: Arc<Crew>, config: &Config, context: usize) -> Self {
         Self {
             running,
             scores: (0..crew.threads()).map(|_| Vec::new()).collect(),
             crew,
-            rope,
+            ropes: config.ropes.iter().map(|rope| RopeTable::new(config, rope, context)).collect(),
             kv: KvCache::new(config.layers, config.kv_heads, config.head_dim, context),
             heads: config.heads,
             kv_heads: config.kv_heads,
@@ -107,6 +112,7 @@ impl FastOps {
             start: 0,
             rounded: Int8Rows::default(),
             spare: Vec::new(),
+            routes: Vec::new(),
         }
     }
 
@@ -118,6 +124,8 @@ impl FastOps {
         }
         self.spare.clear();
         self.rounded.wipe();
+        self.routes.fill(Route::default());
+        self.routes.clear();
     }
 
     /// A buffer whose contents are unspecified: whatever fills it writes every element.
@@ -178,6 +186,24 @@ impl Ops for FastOps {
         Ok(out)
     }
 
+    fn norm_parts(&mut self, x: Rows, gains: &Vec<f32>, eps: f32) -> Result<Rows, Infallible> {
+        let (width, part) = (x.width(), gains.len());
+        let mut out = self.take(x.rows, width);
+        let slots = Slots::over(&mut out.data);
+        let running = self.running;
+        self.each_row(x.rows, |row| {
+            for at in (row * width..(row + 1) * width).step_by(part) {
+                // SAFETY: each row is one call's alone.
+                unsafe {
+                    let out = slots.part(at, part);
+                    running.run(Norm { x: &x.data[at..][..part], gains, eps, out });
+                }
+            }
+        });
+        self.give(x);
+        Ok(out)
+    }
+
     fn project<const N: usize>(&mut self, weights: [&Matrix; N], x: Rows) -> Result<[Rows; N], Infallible> {
         let (running, width) = (self.running, x.width());
         if weights.iter().any(|matrix| matrix.is_quantised()) {
@@ -213,8 +239,8 @@ impl Ops for FastOps {
         Ok(out)
     }
 
-    fn rope(&mut self, mut x: Rows, heads: usize) -> Result<Rows, Infallible> {
-        let (width, head_dim, start, table) = (x.width(), self.head_dim, self.start, &self.rope);
+    fn rope(&mut self, mut x: Rows, heads: usize, rope: usize) -> Result<Rows, Infallible> {
+        let (width, head_dim, start, table) = (x.width(), self.head_dim, self.start, &self.ropes[rope]);
         debug_assert_eq!(width, heads * head_dim);
         let slots = Slots::over(&mut x.data);
         let running = self.running;
@@ -230,7 +256,14 @@ impl Ops for FastOps {
         Ok(x)
     }
 
-    fn attention(&mut self, layer: usize, queries: Rows, keys: Rows, values: Rows) -> Result<Rows, Infallible> {
+    fn attention(
+        &mut self,
+        layer: usize,
+        how: Attention,
+        queries: Rows,
+        keys: Rows,
+        values: Rows,
+    ) -> Result<Rows, Infallible> {
         let width = keys.width();
         let pairs = keys.data.chunks_exact(width).zip(values.data.chunks_exact(width));
         for (row, (key, value)) in pairs.enumerate() {
@@ -258,6 +291,7 @@ impl Ops for FastOps {
                     group,
                     kv_head,
                     start: self.start,
+                    how,
                     rows: part * QUERIES_PER_TASK..((part + 1) * QUERIES_PER_TASK).min(count),
                     scores: &mut scores.part(worker, 1)[0],
                 });
@@ -269,22 +303,47 @@ impl Ops for FastOps {
         Ok(out)
     }
 
-    fn gate(&mut self, mut gate: Rows, up: Rows) -> Result<Rows, Infallible> {
+    fn gate(&mut self, mut gate: Rows, up: Rows, activation: Activation) -> Result<Rows, Infallible> {
         let width = gate.width();
         let slots = Slots::over(&mut gate.data);
         let running = self.running;
         self.each_row(gate.rows, |row| {
             // SAFETY: each row is one call's alone.
-            unsafe { running.run(Gate { gate: slots.part(row * width, width), up: &up.data[row * width..][..width] }) }
+            unsafe {
+                let gate = slots.part(row * width, width);
+                running.run(Gate { gate, up: &up.data[row * width..][..width], activation });
+            }
         });
         self.give(up);
         Ok(gate)
+    }
+
+    fn mixture(
+        &mut self,
+        router: &Matrix,
+        experts: &[Feed<Matrix>],
+        how: Mixture,
+        activation: Activation,
+        x: Rows,
+    ) -> Result<Rows, Infallible> {
+        self.mix(router, experts, how, activation, x)
     }
 
     fn add(&mut self, mut x: Rows, y: Rows) -> Result<Rows, Infallible> {
         // SAFETY: adding asks for nothing.
         unsafe { self.running.run(Add { x: &mut x.data, y: &y.data }) };
         self.give(y);
+        Ok(x)
+    }
+
+    fn scale(&mut self, mut x: Rows, factor: f32) -> Result<Rows, Infallible> {
+        x.data.iter_mut().for_each(|x| *x *= factor);
+        Ok(x)
+    }
+
+    fn cap(&mut self, mut x: Rows, limit: f32) -> Result<Rows, Infallible> {
+        // SAFETY: the job asks for nothing.
+        unsafe { self.running.run(Cap { x: &mut x.data, scale: 1.0, limit }) };
         Ok(x)
     }
 

@@ -7,7 +7,7 @@ use crate::{
     Anchor, Drafter, Flow, Generated, ModelError, PromptLookup, Sampling, StopReason,
     draft::Pace,
     graph,
-    ops::{FastOps, RopeTable, Rows},
+    ops::{FastOps, Rows},
     sample::log_probability,
     writer::Writer,
 };
@@ -45,8 +45,7 @@ impl Session {
     pub(crate) fn new(anchor: &Anchor, context: usize) -> Self {
         let config = anchor.config();
         let context = context.clamp(1, config.context);
-        let rope = RopeTable::new(config, anchor.rope_factors(), context);
-        let ops = FastOps::new(anchor.running(), anchor.crew(), config, rope, context);
+        let ops = FastOps::new(anchor.running(), anchor.crew(), config, context);
         Self { anchor: anchor.clone(), context, ops, tokens: Vec::new(), logits: Vec::new() }
     }
 

@@ -1,4 +1,4 @@
-//! From the tensors of a GGUF file to the matrices the kernels multiply with.
+//! From the tensors of a model file to the matrices the kernels multiply with.
 //!
 //! `Q4_0`, `Q4_1` and `Q8_0` keep their numbers exactly and only change places. Every other kind is widened to floats,
 //! which is slower and larger but loses nothing. Shapes are checked against the configuration, and every scale and
@@ -6,9 +6,10 @@
 
 use crate::{
     Config, ModelError,
-    gguf::{Gguf, Kind, Tensor},
-    graph::{Decoder, Layer},
+    gguf::{Kind, Tensor},
+    graph::{Decoder, Feed, FeedForward, Layer},
     kernels::{BLOCK, Matrix, Q4Block, Q8Block, STRIP, Strips},
+    source::Source,
 };
 use candle_core::{
     Device,
@@ -21,56 +22,77 @@ use std::borrow::Cow;
 pub(crate) type FastDecoder = Decoder<Matrix, Vec<f32>>;
 
 /// Reads all weights of a decoder.
-pub(crate) fn decoder(file: &Gguf, config: Config) -> Result<FastDecoder, ModelError> {
-    let (width, hidden) = (config.width, config.hidden);
-    let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
-    let layer = |index: usize| {
-        let matrix =
-            |name: &str, rows, columns| inner_matrix(file, &format!("blk.{index}.{name}.weight"), rows, columns);
-        let gains = |name: &str| vector(file, &format!("blk.{index}.{name}.weight"), width);
-        for name in ["attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_output.bias"] {
-            let name = format!("blk.{index}.{name}");
-            if file.find_tensor(&name)?.is_some() {
-                return Err(ModelError::BadTensor { name, problem: "is a bias, which this family does not have" });
-            }
-        }
-        Ok(Layer {
-            attention_norm: gains("attn_norm")?,
-            query: matrix("attn_q", queries, width)?,
-            key: matrix("attn_k", keys, width)?,
-            value: matrix("attn_v", keys, width)?,
-            output: matrix("attn_output", width, queries)?,
-            hidden_norm: gains("ffn_norm")?,
-            gate: matrix("ffn_gate", hidden, width)?,
-            up: matrix("ffn_up", hidden, width)?,
-            down: matrix("ffn_down", width, hidden)?,
-        })
-    };
-    let layers = (0..config.layers).map(layer).collect::<Result<_, _>>()?;
-    let head = match file.find_tensor("output.weight")? {
-        Some(_) => Some(matrix(file, "output.weight", config.vocabulary, width)?),
+pub(crate) fn decoder(source: &dyn Source, config: Config) -> Result<FastDecoder, ModelError> {
+    let width = config.width;
+    let layers = (0..config.layers).map(|index| layer(source, &config, index)).collect::<Result<_, _>>()?;
+    let head = match source.find_weight("output.weight")? {
+        Some(_) => Some(matrix(source, "output.weight", config.vocabulary, width)?),
         None => None,
     };
     Ok(Decoder {
-        embedding: matrix(file, "token_embd.weight", config.vocabulary, width)?,
-        norm: vector(file, "output_norm.weight", width)?,
+        embedding: matrix(source, "token_embd.weight", config.vocabulary, width)?,
+        norm: gains(source, "output_norm.weight", width)?,
         layers,
         head,
         config,
     })
 }
 
-/// Factors by which rotary frequencies are divided, where the file has them (Llama 3.1 and later).
-pub(crate) fn rope_factors(file: &Gguf, config: &Config) -> Result<Option<Vec<f32>>, ModelError> {
-    let name = "rope_freqs.weight";
-    if file.find_tensor(name)?.is_none() {
-        return Ok(None);
+fn layer(source: &dyn Source, config: &Config, index: usize) -> Result<Layer<Matrix, Vec<f32>>, ModelError> {
+    let (width, head_dim) = (config.width, config.head_dim);
+    let (queries, keys) = (config.heads * head_dim, config.kv_heads * head_dim);
+    let named = |name: &str| format!("blk.{index}.{name}.weight");
+    let matrix = |name: &str, rows, columns| inner_matrix(source, &named(name), rows, columns);
+    let normed = |name: &str, length| gains(source, &named(name), length);
+    let normed_if = |wanted: bool, name: &str, length| wanted.then(|| normed(name, length)).transpose();
+    for name in ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"] {
+        if let Some(bias) = source.find_weight(&format!("blk.{index}.{name}.bias"))? {
+            let problem = "is a bias, which this family does not have";
+            return Err(ModelError::BadTensor { name: bias.name.into(), problem });
+        }
     }
-    let factors = vector(file, name, config.rope_dims / 2)?;
+    let feed = |hidden, part: &str| {
+        Ok(Feed {
+            gate: matrix(&format!("ffn_gate{part}"), hidden, width)?,
+            up: matrix(&format!("ffn_up{part}"), hidden, width)?,
+            down: matrix(&format!("ffn_down{part}"), width, hidden)?,
+        })
+    };
+    Ok(Layer {
+        attention_norm: normed("attn_norm", width)?,
+        query: matrix("attn_q", queries, width)?,
+        key: matrix("attn_k", keys, width)?,
+        value: matrix("attn_v", keys, width)?,
+        query_norm: normed_if(config.head_norms, "attn_q_norm", head_dim)?,
+        key_norm: normed_if(config.head_norms, "attn_k_norm", head_dim)?,
+        output: matrix("attn_output", width, queries)?,
+        attention_post_norm: normed_if(config.post_norms, "post_attention_norm", width)?,
+        hidden_norm: normed("ffn_norm", width)?,
+        feed: match config.mixture.filter(|_| config.plan[index].mixture) {
+            None => FeedForward::Dense(feed(config.hidden, "")?),
+            Some(how) => FeedForward::Mixture {
+                how,
+                router: self::matrix(source, &named("ffn_gate_inp"), how.experts, width)?,
+                experts: (0..how.experts)
+                    .map(|expert| feed(how.hidden, &format!(".{expert}")))
+                    .collect::<Result<_, ModelError>>()?,
+            },
+        },
+        hidden_post_norm: normed_if(config.post_norms, "post_ffw_norm", width)?,
+    })
+}
+
+/// Factors by which rotary frequencies are divided, where the file has them (Llama 3.1 and later).
+pub(crate) fn rope_factors(source: &dyn Source, rope_dims: usize) -> Result<Vec<f32>, ModelError> {
+    let name = "rope_freqs.weight";
+    if source.find_weight(name)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let factors = vector(source, name, rope_dims / 2)?;
     if factors.iter().any(|factor| *factor <= 0.0) {
         return Err(ModelError::BadTensor { name: name.into(), problem: "holds factors that are not positive" });
     }
-    Ok(Some(factors))
+    Ok(factors)
 }
 
 fn expect_shape(tensor: &Tensor<'_>, expected: &[usize]) -> Result<(), ModelError> {
@@ -80,22 +102,29 @@ fn expect_shape(tensor: &Tensor<'_>, expected: &[usize]) -> Result<(), ModelErro
     Err(ModelError::Shape { name: tensor.name.into(), expected: expected.into(), found: tensor.shape.into() })
 }
 
-fn vector(file: &Gguf, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
-    let tensor = file.tensor(name)?;
+fn vector(source: &dyn Source, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
+    let tensor = source.weight(name)?;
     expect_shape(&tensor, &[length])?;
     floats(&tensor)
 }
 
+/// Gains of a norm, counted from zero.
+fn gains(source: &dyn Source, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
+    let mut gains = vector(source, name, length)?;
+    gains.iter_mut().for_each(|gain| *gain += source.gains_from());
+    Ok(gains)
+}
+
 /// A matrix whose outputs are the inputs of another operation, which works in strips of sixteen.
-fn inner_matrix(file: &Gguf, name: &str, rows: usize, columns: usize) -> Result<Matrix, ModelError> {
+fn inner_matrix(source: &dyn Source, name: &str, rows: usize, columns: usize) -> Result<Matrix, ModelError> {
     if !rows.is_multiple_of(STRIP) {
         return Err(ModelError::BadTensor { name: name.into(), problem: "has rows that are not a multiple of 16" });
     }
-    matrix(file, name, rows, columns)
+    matrix(source, name, rows, columns)
 }
 
-fn matrix(file: &Gguf, name: &str, rows: usize, columns: usize) -> Result<Matrix, ModelError> {
-    let tensor = file.tensor(name)?;
+fn matrix(source: &dyn Source, name: &str, rows: usize, columns: usize) -> Result<Matrix, ModelError> {
+    let tensor = source.weight(name)?;
     expect_shape(&tensor, &[rows, columns])?;
     if !columns.is_multiple_of(BLOCK) {
         return Err(ModelError::BadTensor { name: name.into(), problem: "has columns that are not a multiple of 32" });

@@ -6,7 +6,12 @@
 //! not see has weight zero and adds an exact zero.
 #![allow(unsafe_code, reason = "vector loads and stores over the cache")]
 
-use super::{Job, Slots, lanes::Lanes, rowwise::Softmax};
+use super::{
+    Job, Slots,
+    lanes::Lanes,
+    rowwise::{Cap, Softmax},
+};
+use crate::config::Attention;
 
 /// Some queries that share a key-value head.
 pub(crate) struct Attend<'a> {
@@ -28,6 +33,8 @@ pub(crate) struct Attend<'a> {
     pub kv_head: usize,
     /// Position of the first token of the step.
     pub start: usize,
+    /// Scale, soft cap and window.
+    pub how: Attention,
     /// Queries to do, counted through tokens and the heads of the group.
     pub rows: std::ops::Range<usize>,
     /// Room for `L::ROWS` rows of scores.
@@ -35,7 +42,13 @@ pub(crate) struct Attend<'a> {
 }
 
 impl Attend<'_> {
-    /// Where the numbers of query `row` begin, and how many positions it may see.
+    /// The first position that a query may see which sees up to `seen`.
+    #[inline(always)]
+    fn first(&self, seen: usize) -> usize {
+        self.how.window.map_or(0, |window| seen.saturating_sub(window))
+    }
+
+    /// Where the numbers of query `row` begin, and before which position it sees.
     #[inline(always)]
     fn place(&self, row: usize) -> (usize, usize) {
         let token = row / self.group;
@@ -51,6 +64,8 @@ impl Attend<'_> {
         let places: [(usize, usize); R] = std::array::from_fn(|r| self.place(first + r));
         let seen = places[R - 1].1;
         let width = seen.next_multiple_of(16);
+        // Later queries see no earlier positions, and panels are read whole.
+        let low = self.first(places[0].1) / 16 * 16;
         assert!(self.keys.len() >= width * dim && self.values.len() >= seen * dim, "the cache holds what is seen");
         assert!(places.iter().all(|place| place.0 + dim <= self.queries.len()), "the queries are there");
         if self.scores.len() < R * width {
@@ -60,7 +75,7 @@ impl Attend<'_> {
         // SAFETY: the lengths were just checked; loads are of sixteen at multiples of sixteen inside them, and the
         // outputs of these queries are this call's alone by contract.
         unsafe {
-            for panel in (0..width).step_by(16) {
+            for panel in (low..width).step_by(16) {
                 let keys = self.keys.as_ptr().add(panel * dim);
                 let mut sums = [L::splat(0.0); R];
                 for i in 0..dim {
@@ -73,15 +88,18 @@ impl Attend<'_> {
                     sum.store(scores.add(r * width + panel));
                 }
             }
-            #[allow(clippy::cast_precision_loss, reason = "heads are at most 256 wide")]
-            let scale = 1.0 / (dim as f32).sqrt();
             for (r, place) in places.iter().enumerate() {
-                let scores = std::slice::from_raw_parts_mut(scores.add(r * width), width);
-                Softmax { scores, seen: place.1, scale }.go::<L>();
+                let scores = std::slice::from_raw_parts_mut(scores.add(r * width + low), width - low);
+                let mut scale = self.how.scale;
+                if let Some(limit) = self.how.cap {
+                    Cap { x: scores, scale, limit }.go::<L>();
+                    scale = 1.0;
+                }
+                Softmax { scores, skip: self.first(place.1) - low, seen: place.1 - low, scale }.go::<L>();
             }
             for column in (0..dim).step_by(16) {
                 let mut sums = [L::splat(0.0); R];
-                for position in 0..seen {
+                for position in low..seen {
                     let value = L::load_half(self.values.as_ptr().add(position * dim + column));
                     for (r, sum) in sums.iter_mut().enumerate() {
                         *sum = L::splat(*scores.add(r * width + position)).fma(value, *sum);

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "vector loads and stores; every loop stays inside its slice")]
 
 use super::{Job, int8::BLOCK, int8::Int8Block, lanes::Lanes};
+use crate::config::Activation;
 
 /// `out = x / rms(x) ⊙ gains`.
 pub(crate) struct Norm<'a> {
@@ -35,10 +36,18 @@ impl Job for Norm<'_> {
     }
 }
 
-/// `gate = silu(gate) ⊙ up`.
+/// Twice √(2 / π).
+const GELU_LINE: f32 = 1.595_769_2;
+/// The same, times 0.044715.
+const GELU_CUBE: f32 = 0.071_354_814;
+
+/// `gate = activation(gate) ⊙ up`.
+///
+/// Both activations are `x · sigmoid(f(x))`: GELU's `(1 + tanh u) / 2` is `sigmoid(2u)`.
 pub(crate) struct Gate<'a> {
     pub gate: &'a mut [f32],
     pub up: &'a [f32],
+    pub activation: Activation,
 }
 
 impl Job for Gate<'_> {
@@ -53,10 +62,57 @@ impl Job for Gate<'_> {
             let (zero, one) = (L::splat(0.0), L::splat(1.0));
             for i in (0..n).step_by(16) {
                 let gate = L::load(self.gate.as_ptr().add(i));
-                let silu = gate.div(zero.sub(gate).exp().add(one));
-                silu.mul(L::load(self.up.as_ptr().add(i))).store(self.gate.as_mut_ptr().add(i));
+                let inner = match self.activation {
+                    Activation::Silu => gate,
+                    Activation::GeluTanh => gate.mul(gate.mul(gate).fma(L::splat(GELU_CUBE), L::splat(GELU_LINE))),
+                };
+                let active = gate.div(zero.sub(inner).exp().add(one));
+                active.mul(L::load(self.up.as_ptr().add(i))).store(self.gate.as_mut_ptr().add(i));
             }
         }
+    }
+}
+
+/// `x = limit · tanh(scale · x / limit)`.
+pub(crate) struct Cap<'a> {
+    pub x: &'a mut [f32],
+    pub scale: f32,
+    pub limit: f32,
+}
+
+impl Job for Cap<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn go<L: Lanes>(self) {
+        let n = self.x.len();
+        assert!(n.is_multiple_of(16), "rows are multiples of 16");
+        // SAFETY: every access is at a multiple of sixteen below `n`.
+        unsafe {
+            let (one, limit) = (L::splat(1.0), L::splat(self.limit));
+            let twice = L::splat(2.0 * self.scale / self.limit);
+            for i in (0..n).step_by(16) {
+                let at = self.x.as_mut_ptr().add(i);
+                let rest = L::splat(2.0).div(L::load(at).mul(twice).exp().add(one));
+                one.sub(rest).mul(limit).store(at);
+            }
+        }
+    }
+}
+
+/// `x += factor · y`.
+pub(crate) struct AddScaled<'a> {
+    pub x: &'a mut [f32],
+    pub y: &'a [f32],
+    pub factor: f32,
+}
+
+impl Job for AddScaled<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn go<L: Lanes>(self) {
+        self.x.iter_mut().zip(self.y).for_each(|(x, y)| *x += self.factor * y);
     }
 }
 
@@ -143,12 +199,14 @@ impl Job for Round<'_> {
     }
 }
 
-/// Scales, masks and normalises one row of scores in place: `softmax(scale · x[..seen])`, and 0 beyond.
+/// Scales, masks and normalises one row of scores in place: `softmax(scale · x[skip..seen])`, and 0 elsewhere.
 ///
 /// The slice is a multiple of sixteen long; each lane's partial sum depends only on positions, not on the length.
 pub(crate) struct Softmax<'a> {
     pub scores: &'a mut [f32],
     pub seen: usize,
+    /// Places at the beginning that do not count.
+    pub skip: usize,
     pub scale: f32,
 }
 
@@ -158,8 +216,9 @@ impl Job for Softmax<'_> {
     #[inline(always)]
     unsafe fn go<L: Lanes>(self) {
         let n = self.scores.len();
-        assert!(n.is_multiple_of(16) && self.seen <= n && self.seen > 0, "scores come in panels of 16");
+        assert!(n.is_multiple_of(16) && self.seen <= n && self.skip < self.seen, "scores come in panels of 16");
         let end = self.seen.next_multiple_of(16);
+        self.scores[..self.skip].fill(f32::NEG_INFINITY);
         self.scores[self.seen..end].fill(f32::NEG_INFINITY);
         self.scores[end..].fill(0.0);
         // SAFETY: every access is at a multiple of sixteen below `end`, which is at most `n`.
@@ -174,6 +233,7 @@ impl Job for Softmax<'_> {
                 L::load(at.add(i)).fma(scale, shift).exp().store(at.add(i));
             }
             // What the clamped exponential made of the masked places goes back to nothing.
+            self.scores[..self.skip].fill(0.0);
             self.scores[self.seen..end].fill(0.0);
             let mut sum = L::splat(0.0);
             for i in (0..end).step_by(16) {

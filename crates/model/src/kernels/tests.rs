@@ -5,9 +5,10 @@ use super::{
     attend::Attend,
     lanes::{Lanes, widen},
     matrix::Input,
-    rowwise::{Gate, Norm, Rotate, Round, Softmax},
+    rowwise::{Cap, Gate, Norm, Rotate, Round, Softmax},
 };
 use crate::{
+    config::{Activation, Attention},
     gguf::{Kind, Tensor},
     kv::KvCache,
     weights,
@@ -149,10 +150,23 @@ fn row_kernels_match_plain_arithmetic() {
         let mut gate: Vec<f32> = (0..96).map(|i| (i as f32 - 48.0) * 2.5).collect();
         let before = gate.clone();
         // SAFETY: as above.
-        unsafe { running.run(Gate { gate: &mut gate, up: &x }) };
+        unsafe { running.run(Gate { gate: &mut gate, up: &x, activation: Activation::Silu }) };
         for i in 0..96 {
             let g = f64::from(before[i]);
             near(gate[i], g / (1.0 + (-g).exp()) * f64::from(x[i]), 1e-6, "gate");
+        }
+        let mut gate: Vec<f32> = before.iter().map(|g| g / 16.0).collect();
+        let mut capped = before.clone();
+        // SAFETY: as above.
+        unsafe {
+            running.run(Gate { gate: &mut gate, up: &x, activation: Activation::GeluTanh });
+            running.run(Cap { x: &mut capped, scale: 0.5, limit: 30.0 });
+        }
+        for i in 0..96 {
+            let g = f64::from(before[i]) / 16.0;
+            let tanh = ((2.0 / std::f64::consts::PI).sqrt() * (g + 0.044_715 * g.powi(3))).tanh();
+            near(gate[i], 0.5 * g * (1.0 + tanh) * f64::from(x[i]), 1e-6, "gelu gate");
+            near(capped[i], 30.0 * (f64::from(before[i]) / 60.0).tanh(), 2e-6, "cap");
         }
         for neighbours in [true, false] {
             let (cos, sin) = ([0.8f32; 12], [0.6f32; 12]);
@@ -168,7 +182,7 @@ fn row_kernels_match_plain_arithmetic() {
             let mut scores: Vec<f32> = x[..48].iter().map(|x| x * 30.0).collect();
             let before = scores.clone();
             // SAFETY: as above.
-            unsafe { running.run(Softmax { scores: &mut scores, seen, scale: 0.5 }) };
+            unsafe { running.run(Softmax { scores: &mut scores, skip: 0, seen, scale: 0.5 }) };
             let total: f64 = before[..seen].iter().map(|x| (f64::from(*x) * 0.5).exp()).sum();
             for i in 0..48 {
                 let expected = if i < seen { (f64::from(before[i]) * 0.5).exp() / total } else { 0.0 };
@@ -217,7 +231,15 @@ fn halves_are_widened_exactly() {
 }
 
 /// Attention of `tokens` queries from position `start` on, computed in parts of `part` queries.
-fn attend(running: Running, kv: &KvCache, queries: &[f32], start: usize, tokens: usize, part: usize) -> Vec<f32> {
+fn attend(
+    running: Running,
+    how: Attention,
+    kv: &KvCache,
+    queries: &[f32],
+    start: usize,
+    tokens: usize,
+    part: usize,
+) -> Vec<f32> {
     let (heads, kv_heads, head_dim) = (6, 2, 32);
     let mut out = vec![f32::NAN; queries.len()];
     let slots = Slots::over(&mut out);
@@ -236,6 +258,7 @@ fn attend(running: Running, kv: &KvCache, queries: &[f32], start: usize, tokens:
                     group: heads / kv_heads,
                     kv_head,
                     start,
+                    how,
                     rows: first..(first + part).min(count),
                     scores: &mut Vec::new(),
                 });
@@ -257,18 +280,24 @@ fn attention_matches_plain_arithmetic_however_it_is_cut() {
         kv.store(0, position, &keys[range.clone()], &values[range]);
     }
     let queries: Vec<f32> = noise.floats(tokens * heads * dim).iter().map(|x| x * 4.0).collect();
-    for running in here() {
-        let out = attend(running, &kv, &queries, start, tokens, 32);
+    let scale = 1.0 / (dim as f32).sqrt();
+    let ways = [(None, None), (Some(7), None), (Some(17), Some(0.5)), (None, Some(2.0)), (Some(1), None)];
+    for (running, (window, cap)) in here().into_iter().flat_map(|running| ways.map(|way| (running, way))) {
+        let how = Attention { scale, cap, window };
+        let out = attend(running, how, &kv, &queries, start, tokens, 32);
         for token in 0..tokens {
             for head in 0..heads {
                 let at = (token * heads + head) * dim;
                 let half = |x: f32| f64::from(f16::from_f32(x).to_f32());
                 let place = |position: usize, i: usize| (position * 2 + head / 3) * dim + i;
                 let score = |p: usize| -> f64 {
-                    (0..dim).map(|i| f64::from(queries[at + i]) * half(keys[place(p, i)])).sum::<f64>()
-                        / (dim as f64).sqrt()
+                    let products = (0..dim).map(|i| f64::from(queries[at + i]) * half(keys[place(p, i)]));
+                    let score = products.sum::<f64>() / (dim as f64).sqrt();
+                    cap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
                 };
-                let weights: Vec<f64> = (0..=start + token).map(|p| score(p).exp()).collect();
+                let seen = |p: usize| window.is_none_or(|window| start + token - p < window);
+                let weight = |p| if seen(p) { score(p).exp() } else { 0.0 };
+                let weights: Vec<f64> = (0..=start + token).map(weight).collect();
                 let sum: f64 = weights.iter().sum();
                 for i in 0..dim {
                     let expected: f64 = weights.iter().enumerate().map(|(p, w)| w * half(values[place(p, i)])).sum();
@@ -277,10 +306,10 @@ fn attention_matches_plain_arithmetic_however_it_is_cut() {
             }
         }
         for part in [1, 2, 3, 7, 57] {
-            assert_eq!(attend(running, &kv, &queries, start, tokens, part), out, "in parts of {part}");
+            assert_eq!(attend(running, how, &kv, &queries, start, tokens, part), out, "in parts of {part}");
         }
         let row = heads * dim;
-        let last = attend(running, &kv, &queries[(tokens - 1) * row..], total - 1, 1, 32);
+        let last = attend(running, how, &kv, &queries[(tokens - 1) * row..], total - 1, 1, 32);
         assert_eq!(last, out[(tokens - 1) * row..], "the last token alone");
     }
 }

@@ -1,14 +1,13 @@
 //! From the tensors of a model file to the matrices the kernels multiply with.
 //!
-//! `Q4_0`, `Q4_1` and `Q8_0` keep their numbers exactly and only change places. Every other kind is widened to floats,
-//! which is slower and larger but loses nothing. Shapes are checked against the configuration, and every scale and
-//! every float must be finite: a damaged file ends here, with the name of the tensor.
+//! Quantised weights keep their numbers exactly and only change places (`repack`). Shapes are checked against the
+//! configuration, and every scale and every float must be finite: a damaged file ends here, with the name of the tensor.
 
 use crate::{
     Config, ModelError,
     gguf::{Kind, Tensor},
     graph::{Decoder, Feed, FeedForward, Layer},
-    kernels::{BLOCK, Matrix, Q4Block, Q8Block, STRIP, Strips},
+    kernels::{BLOCK, Matrix, STRIP},
     source::Source,
 };
 use candle_core::{
@@ -17,6 +16,10 @@ use candle_core::{
 };
 use half::{bf16, f16};
 use std::borrow::Cow;
+
+mod repack;
+
+pub(crate) use repack::matrix_of;
 
 /// The weights as this crate runs them.
 pub(crate) type FastDecoder = Decoder<Matrix, Vec<f32>>;
@@ -132,69 +135,8 @@ fn matrix(source: &dyn Source, name: &str, rows: usize, columns: usize) -> Resul
     matrix_of(&tensor)
 }
 
-/// Repacks a tensor of two dimensions whose columns are a multiple of 32.
-pub(crate) fn matrix_of(tensor: &Tensor<'_>) -> Result<Matrix, ModelError> {
-    let [rows, columns] = *tensor.shape else {
-        return Err(ModelError::BadTensor { name: tensor.name.into(), problem: "is not a matrix" });
-    };
-    let strips = match tensor.kind {
-        Kind::Q4_0 | Kind::Q4_1 => Strips::Q4(four_bit(tensor, rows, columns)?),
-        Kind::Q8_0 => Strips::Q8(eight_bit(tensor, rows, columns)?),
-        _ => {
-            let all = floats(tensor)?;
-            let mut strips = vec![0.0; rows.div_ceil(STRIP) * STRIP * columns];
-            for (index, row) in all.chunks_exact(columns).enumerate() {
-                let strip = &mut strips[index / STRIP * STRIP * columns..];
-                for (column, weight) in row.iter().enumerate() {
-                    strip[column * STRIP + index % STRIP] = *weight;
-                }
-            }
-            Strips::Dense(strips)
-        }
-    };
-    Ok(Matrix { rows, columns, strips })
-}
-
 fn half(bytes: &[u8]) -> f16 {
     f16::from_le_bytes([bytes[0], bytes[1]])
-}
-
-fn four_bit(tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Vec<Q4Block>, ModelError> {
-    let blocks = columns / BLOCK;
-    let (_, size) = tensor.kind.block();
-    let mut strips = vec![Q4Block::ZERO; rows.div_ceil(STRIP) * blocks];
-    for (row, bytes) in tensor.bytes.chunks_exact(blocks * size).enumerate() {
-        for (b, bytes) in bytes.chunks_exact(size).enumerate() {
-            let scale = half(bytes);
-            // Q4_0 counts from -8: a minimum of eight scales below zero, which is exact unless it overflows.
-            let (min, quants) = if tensor.kind == Kind::Q4_0 {
-                (f16::from_f32(-8.0 * scale.to_f32()), &bytes[2..18])
-            } else {
-                (half(&bytes[2..]), &bytes[4..20])
-            };
-            if !(scale.is_finite() && min.is_finite()) {
-                return Err(ModelError::NotFinite { name: tensor.name.into() });
-            }
-            strips[row / STRIP * blocks + b].set_row(row % STRIP, quants, scale.to_bits(), min.to_bits());
-        }
-    }
-    Ok(strips)
-}
-
-fn eight_bit(tensor: &Tensor<'_>, rows: usize, columns: usize) -> Result<Vec<Q8Block>, ModelError> {
-    let blocks = columns / BLOCK;
-    let (_, size) = tensor.kind.block();
-    let mut strips = vec![Q8Block::ZERO; rows.div_ceil(STRIP) * blocks];
-    for (row, bytes) in tensor.bytes.chunks_exact(blocks * size).enumerate() {
-        for (b, bytes) in bytes.chunks_exact(size).enumerate() {
-            let scale = half(bytes);
-            if !scale.is_finite() {
-                return Err(ModelError::NotFinite { name: tensor.name.into() });
-            }
-            strips[row / STRIP * blocks + b].set_row(row % STRIP, &bytes[2..], scale.to_bits());
-        }
-    }
-    Ok(strips)
 }
 
 /// All numbers of a tensor as floats.

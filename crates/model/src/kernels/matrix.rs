@@ -1,15 +1,39 @@
 //! A matrix of weights, stored for multiplying, and the multiplication of some of its strips.
 #![allow(unsafe_code, reason = "threads write to separate columns of the same rows")]
 
-use super::{BLOCK, Int8Rows, Job, Q4Block, Q8Block, Running, STRIP, Slots, lanes::Lanes};
+use super::{
+    BLOCK, Crew, Int8Rows, Job, Kernel, Q4Block, Q4KBlock, Q4MinBlock, Q5Block, Q5KBlock, Q5MinBlock, Q6KBlock,
+    Q8Block, Running, STRIP, Slots, dense,
+    lanes::{Lanes, widen},
+    pack::Packed,
+    rowwise::Round,
+    strip::{self, Output},
+};
+use crate::ModelError;
 
 /// How the strips of a matrix are stored.
 #[derive(Debug)]
 pub enum Strips {
-    /// Four bits with a scale and a minimum per 32 columns.
+    /// Four bits with a scale per 32 columns.
     Q4(Vec<Q4Block>),
+    /// Four bits with a scale and a minimum per 32 columns.
+    Q4Min(Vec<Q4MinBlock>),
+    /// Five bits with a scale per 32 columns.
+    Q5(Vec<Q5Block>),
+    /// Five bits with a scale and a minimum per 32 columns.
+    Q5Min(Vec<Q5MinBlock>),
     /// Eight bits with a scale per 32 columns.
     Q8(Vec<Q8Block>),
+    /// Four bits with whole scales and minimums per 32 columns of 256.
+    Q4K(Vec<Q4KBlock>),
+    /// Five bits with whole scales and minimums per 32 columns of 256.
+    Q5K(Vec<Q5KBlock>),
+    /// Six bits with whole scales per 16 columns of 256.
+    Q6K(Vec<Q6KBlock>),
+    /// Half floats: for every column, sixteen rows.
+    Half(Vec<u16>),
+    /// The upper halves of floats: for every column, sixteen rows.
+    Brain(Vec<u16>),
     /// Floats: for every column, sixteen rows.
     Dense(Vec<f32>),
 }
@@ -25,6 +49,34 @@ pub struct Matrix {
     pub strips: Strips,
 }
 
+/// Does the same with the blocks of every quantised kind, or with the numbers of the others.
+macro_rules! each_kind {
+    ($strips:expr, $blocks:ident => $quantised:expr, $numbers:ident as $load:ident => $other:expr) => {
+        match $strips {
+            Strips::Q4($blocks) => $quantised,
+            Strips::Q4Min($blocks) => $quantised,
+            Strips::Q5($blocks) => $quantised,
+            Strips::Q5Min($blocks) => $quantised,
+            Strips::Q8($blocks) => $quantised,
+            Strips::Q4K($blocks) => $quantised,
+            Strips::Q5K($blocks) => $quantised,
+            Strips::Q6K($blocks) => $quantised,
+            Strips::Half($numbers) => {
+                let $load = dense::halves;
+                $other
+            }
+            Strips::Brain($numbers) => {
+                let $load = dense::brains;
+                $other
+            }
+            Strips::Dense($numbers) => {
+                let $load = dense::floats;
+                $other
+            }
+        }
+    };
+}
+
 impl Matrix {
     /// Strips of sixteen rows.
     #[must_use]
@@ -35,31 +87,31 @@ impl Matrix {
     /// Whether the inputs are wanted rounded to int8.
     #[must_use]
     pub fn is_quantised(&self) -> bool {
-        !matches!(self.strips, Strips::Dense(_))
+        !matches!(self.strips, Strips::Half(_) | Strips::Brain(_) | Strips::Dense(_))
+    }
+
+    /// Bytes the weights take in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        each_kind!(&self.strips, blocks => size_of_val(&blocks[..]), numbers as load => size_of_val(load(numbers)))
     }
 
     /// Writes one row as floats.
     pub fn row(&self, row: usize, out: &mut [f32]) {
         assert!(row < self.rows && out.len() == self.columns, "the row is one of the matrix");
         let (strip, row) = (row / STRIP, row % STRIP);
-        let blocks = self.columns / BLOCK;
         match &self.strips {
-            Strips::Q4(all) => {
-                for (block, out) in all[strip * blocks..][..blocks].iter().zip(out.chunks_exact_mut(BLOCK)) {
-                    block.row(row, out);
-                }
-            }
-            Strips::Q8(all) => {
-                for (block, out) in all[strip * blocks..][..blocks].iter().zip(out.chunks_exact_mut(BLOCK)) {
-                    block.row(row, out);
-                }
-            }
-            Strips::Dense(all) => {
-                let strip = &all[strip * self.columns * STRIP..][..self.columns * STRIP];
-                for (out, column) in out.iter_mut().zip(strip.chunks_exact(STRIP)) {
-                    *out = column[row];
-                }
-            }
+            Strips::Q4(all) => row_of(all, strip, row, out),
+            Strips::Q4Min(all) => row_of(all, strip, row, out),
+            Strips::Q5(all) => row_of(all, strip, row, out),
+            Strips::Q5Min(all) => row_of(all, strip, row, out),
+            Strips::Q8(all) => row_of(all, strip, row, out),
+            Strips::Q4K(all) => row_of(all, strip, row, out),
+            Strips::Q5K(all) => row_of(all, strip, row, out),
+            Strips::Q6K(all) => row_of(all, strip, row, out),
+            Strips::Half(all) => column_of(all, strip, row, out, |bits| widen(*bits)),
+            Strips::Brain(all) => column_of(all, strip, row, out, |bits| f32::from_bits(u32::from(*bits) << 16)),
+            Strips::Dense(all) => column_of(all, strip, row, out, |number| *number),
         }
     }
 
@@ -76,8 +128,59 @@ impl Matrix {
         out: Slots<f32>,
     ) {
         assert!(strips.end <= self.strip_count() && input.columns() == self.columns, "shapes agree");
+        if strips.is_empty() || input.rows == 0 {
+            return;
+        }
         // SAFETY: forwarded.
         unsafe { running.run(Multiply { matrix: self, strips, input, out }) }
+    }
+}
+
+impl Matrix {
+    /// Multiplies with rows of floats on this path, shared with the crew; `out` becomes as many rows, each filled up to
+    /// a multiple of sixteen. For measuring and checking: a model goes through its own operations.
+    pub fn times(
+        &self,
+        kernel: Kernel,
+        crew: &Crew,
+        x: &[f32],
+        rounded: &mut Int8Rows,
+        out: &mut Vec<f32>,
+    ) -> Result<(), ModelError> {
+        let running = kernel.checked()?;
+        let rows = x.len() / self.columns;
+        rounded.shape(rows, self.columns);
+        let blocks = rounded.blocks;
+        for (x, into) in x.chunks_exact(self.columns).zip(rounded.data.chunks_exact_mut(blocks)) {
+            // SAFETY: rounding asks for nothing.
+            unsafe { running.run(Round { x, into }) };
+        }
+        out.resize(rows * self.strip_count() * STRIP, 0.0);
+        let (slots, input) = (Slots::over(out), Input { floats: &x[..rows * self.columns], rounded, rows });
+        let (total, tasks) = (self.strip_count(), (crew.threads() * 4).min(self.strip_count()));
+        crew.run(tasks, |_, task| {
+            // SAFETY: the ranges of the tasks do not overlap, and `out` has these rows.
+            unsafe { self.multiply(running, total * task / tasks..total * (task + 1) / tasks, input, slots) }
+        });
+        Ok(())
+    }
+}
+
+/// One row of a strip of blocks.
+fn row_of<F: Packed>(all: &[F], strip: usize, row: usize, out: &mut [f32]) {
+    let blocks = out.len() / BLOCK / F::PARTS;
+    for (block, out) in all[strip * blocks..][..blocks].iter().zip(out.chunks_exact_mut(BLOCK * F::PARTS)) {
+        for (part, out) in out.chunks_exact_mut(BLOCK).enumerate() {
+            block.row(part, row, out);
+        }
+    }
+}
+
+/// One row of a strip of numbers.
+fn column_of<W>(all: &[W], strip: usize, row: usize, out: &mut [f32], widen: impl Fn(&W) -> f32) {
+    let strip = &all[strip * out.len() * STRIP..][..out.len() * STRIP];
+    for (out, column) in out.iter_mut().zip(strip.chunks_exact(STRIP)) {
+        *out = widen(&column[row]);
     }
 }
 
@@ -111,64 +214,14 @@ impl Job for Multiply<'_> {
     #[inline(always)]
     unsafe fn go<L: Lanes>(self) {
         let Self { matrix, strips, input, out } = self;
-        let stride = matrix.strip_count() * STRIP;
-        let blocks = matrix.columns / BLOCK;
-        if matrix.is_quantised() {
-            let rounded = input.rounded;
-            assert!(rounded.blocks == blocks && rounded.data.len() >= input.rows * blocks, "the rows were rounded");
-        }
-        for strip in strips {
-            let mut row = 0;
-            while row < input.rows {
-                // SAFETY: the input has these rows, `out` has room for them, and the columns are this call's alone.
-                unsafe {
-                    let to = out.at(row * stride + strip * STRIP);
-                    macro_rules! rows {
-                        ($t:literal) => {{
-                            match &matrix.strips {
-                                Strips::Q4(all) => {
-                                    L::strip_q4::<$t>(&all[strip * blocks..][..blocks], input.rounded, row, to, stride);
-                                }
-                                Strips::Q8(all) => {
-                                    L::strip_q8::<$t>(&all[strip * blocks..][..blocks], input.rounded, row, to, stride);
-                                }
-                                Strips::Dense(all) => {
-                                    let length = matrix.columns * STRIP;
-                                    dense::<L, $t>(&all[strip * length..][..length], input.floats, row, to, stride);
-                                }
-                            }
-                            $t
-                        }};
-                    }
-                    row += match (input.rows - row).min(L::ROWS) {
-                        8.. => rows!(8),
-                        4.. => rows!(4),
-                        2.. => rows!(2),
-                        _ => rows!(1),
-                    };
-                }
-            }
-        }
-    }
-}
-
-/// # Safety
-/// `out` is good for sixteen floats at each of `T` steps of `stride`, and `x` holds `first + T` rows.
-#[inline(always)]
-unsafe fn dense<L: Lanes, const T: usize>(strip: &[f32], x: &[f32], first: usize, out: *mut f32, stride: usize) {
-    let columns = strip.len() / STRIP;
-    assert!(x.len() >= (first + T) * columns, "the input has these rows");
-    // SAFETY: inside the slices by the check above.
-    unsafe {
-        let mut sums = [L::splat(0.0); T];
-        for column in 0..columns {
-            let weights = L::load(strip.as_ptr().add(column * STRIP));
-            for (t, sum) in sums.iter_mut().enumerate() {
-                *sum = L::splat(*x.get_unchecked((first + t) * columns + column)).fma(weights, *sum);
-            }
-        }
-        for (t, sum) in sums.iter().enumerate() {
-            sum.store(out.add(t * stride));
+        let (columns, rows) = (matrix.columns, input.rows);
+        // SAFETY: `out` has room for these rows, and the columns are this call's alone.
+        unsafe {
+            let out = Output { to: out.at(0), stride: matrix.strip_count() * STRIP };
+            each_kind!(&matrix.strips,
+                all => strip::multiply::<L, _>(all, columns / BLOCK, strips, input.rounded, rows, out),
+                all as load => dense::multiply::<L, _>(load(all), columns, strips, input.floats, rows, out)
+            );
         }
     }
 }

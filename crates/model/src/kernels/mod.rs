@@ -7,18 +7,24 @@
 
 pub(crate) mod attend;
 mod crew;
+mod dense;
 mod int8;
 pub(crate) mod lanes;
 pub(crate) mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod pack;
 pub(crate) mod rowwise;
+mod strip;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use crew::Crew;
-pub use int8::{BLOCK, Int8Block, Int8Rows, Q4Block, Q8Block, STRIP};
+pub use int8::{Int8Block, Int8Rows};
 pub use matrix::{Matrix, Strips};
+pub use pack::{BLOCK, Q4Block, Q4KBlock, Q4MinBlock, Q5Block, Q5KBlock, Q5MinBlock, Q6KBlock, Q8Block, STRIP};
 
 use crate::ModelError;
 use lanes::Lanes;
@@ -32,11 +38,15 @@ pub enum Kernel {
     Avx2,
     /// x86 with AVX-512 and its byte dot products (VNNI).
     Avx512,
+    /// 64-bit ARM.
+    Neon,
+    /// 64-bit ARM with byte dot products.
+    NeonDot,
 }
 
 impl Kernel {
-    /// All of them, the slowest first.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::Avx2, Self::Avx512];
+    /// All of them, the slowest of each processor first.
+    pub const ALL: [Self; 5] = [Self::Plain, Self::Avx2, Self::Avx512, Self::Neon, Self::NeonDot];
 
     /// The fastest this processor runs.
     #[must_use]
@@ -61,7 +71,10 @@ impl Kernel {
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512vnni")
             }
-            #[cfg(not(target_arch = "x86_64"))]
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot => Self::Neon.runs_here() && std::arch::is_aarch64_feature_detected!("dotprod"),
             _ => false,
         }
     }
@@ -73,6 +86,8 @@ impl Kernel {
             Self::Plain => "plain",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512-vnni",
+            Self::Neon => "neon",
+            Self::NeonDot => "neon-dot",
         }
     }
 
@@ -116,6 +131,10 @@ impl Running {
                 Kernel::Avx512 => avx512(job),
                 #[cfg(target_arch = "x86_64")]
                 Kernel::Avx2 => avx2(job),
+                #[cfg(target_arch = "aarch64")]
+                Kernel::Neon => job.go::<neon::Neon<false>>(),
+                #[cfg(target_arch = "aarch64")]
+                Kernel::NeonDot => neon_dot(job),
                 _ => job.go::<lanes::Plain>(),
             }
         }
@@ -134,6 +153,13 @@ unsafe fn avx2<J: Job>(job: J) -> J::Output {
 unsafe fn avx512<J: Job>(job: J) -> J::Output {
     // SAFETY: the instruction set is that of this function.
     unsafe { job.go::<x86::Avx512>() }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn neon_dot<J: Job>(job: J) -> J::Output {
+    // SAFETY: the instruction set is that of this function.
+    unsafe { job.go::<neon::Neon<true>>() }
 }
 
 /// A slice whose separate parts are written by separate threads.

@@ -194,6 +194,8 @@ impl Job for Round<'_> {
                 into.scale = largest / 127.0;
                 into.sum = into.scale * total;
                 into.total = total as i32;
+                let quants = into.quants.as_ptr();
+                into.centre = [L::centre(quants), L::centre(quants.add(16))];
             }
         }
     }

@@ -8,12 +8,13 @@ use super::{
     rowwise::{Cap, Gate, Norm, Rotate, Round, Softmax},
 };
 use crate::{
+    ModelError,
     config::{Activation, Attention},
     gguf::{Kind, Tensor},
     kv::KvCache,
     weights,
 };
-use half::f16;
+use half::{bf16, f16};
 
 /// Numbers that look random and are the same each time.
 struct Noise(u64);
@@ -42,21 +43,55 @@ fn near(found: f32, expected: f64, tolerance: f64, what: &str) {
     assert!(error <= tolerance * (1.0 + expected.abs()), "{what}: {found} instead of {expected}");
 }
 
-/// A tensor of random blocks whose scales are ordinary numbers.
-fn blocks(kind: Kind, rows: usize, columns: usize, noise: &mut Noise) -> Vec<u8> {
+const KINDS: [Kind; 13] = [
+    Kind::F32,
+    Kind::F16,
+    Kind::BF16,
+    Kind::Q4_0,
+    Kind::Q4_1,
+    Kind::Q5_0,
+    Kind::Q5_1,
+    Kind::Q8_0,
+    Kind::Q2K,
+    Kind::Q3K,
+    Kind::Q4K,
+    Kind::Q5K,
+    Kind::Q6K,
+];
+
+/// Where a block has its half floats.
+fn half_places(kind: Kind) -> &'static [usize] {
+    match kind {
+        Kind::F32 | Kind::BF16 => &[],
+        Kind::F16 | Kind::Q4_0 | Kind::Q5_0 | Kind::Q8_0 => &[0],
+        Kind::Q4_1 | Kind::Q5_1 | Kind::Q4K | Kind::Q5K => &[0, 2],
+        Kind::Q2K => &[80, 82],
+        Kind::Q3K => &[108],
+        Kind::Q6K => &[208],
+    }
+}
+
+/// A tensor of blocks of what `byte` says, whose scales are ordinary numbers.
+fn blocks_of(kind: Kind, rows: usize, columns: usize, noise: &mut Noise, byte: fn(&mut Noise) -> u8) -> Vec<u8> {
     let (numbers, size) = kind.block();
-    let mut bytes: Vec<u8> = (0..rows * columns / numbers * size).map(|_| noise.bits() as u8).collect();
+    let mut bytes: Vec<u8> = (0..rows * columns / numbers * size).map(|_| byte(noise)).collect();
     for block in bytes.chunks_exact_mut(size) {
         match kind {
             Kind::F32 => block.copy_from_slice(&noise.float().to_le_bytes()),
-            Kind::F16 => block.copy_from_slice(&f16::from_f32(noise.float()).to_le_bytes()),
-            _ => block[..2].copy_from_slice(&f16::from_f32(noise.float()).to_le_bytes()),
-        }
-        if kind == Kind::Q4_1 {
-            block[2..4].copy_from_slice(&f16::from_f32(noise.float()).to_le_bytes());
+            Kind::BF16 => block.copy_from_slice(&bf16::from_f32(noise.float()).to_le_bytes()),
+            _ => {
+                for at in half_places(kind) {
+                    block[*at..at + 2].copy_from_slice(&f16::from_f32(noise.float()).to_le_bytes());
+                }
+            }
         }
     }
     bytes
+}
+
+/// A tensor of random blocks.
+fn blocks(kind: Kind, rows: usize, columns: usize, noise: &mut Noise) -> Vec<u8> {
+    blocks_of(kind, rows, columns, noise, |noise| noise.bits() as u8)
 }
 
 fn rounded(running: Running, x: &[f32], rows: usize) -> Int8Rows {
@@ -79,40 +114,123 @@ fn multiply(running: Running, matrix: &Matrix, x: &[f32], rows: usize) -> Vec<f3
     out
 }
 
+/// Compares products of `x` with plain arithmetic over the widened weights and the rounded activations.
+fn check(running: Running, matrix: &Matrix, plain: &[f32], x: &[f32], tokens: usize, what: &str) {
+    let (rows, columns, stride) = (matrix.rows, matrix.columns, matrix.strip_count() * STRIP);
+    let out = multiply(running, matrix, x, tokens);
+    let acts = rounded(running, x, tokens);
+    for token in 0..tokens {
+        let act = |c: usize| {
+            let block = &acts.data[token * acts.blocks + c / 32];
+            let quantised = f64::from(block.quants[c % 32]) * f64::from(block.scale);
+            if matrix.is_quantised() { quantised } else { f64::from(x[token * columns + c]) }
+        };
+        for row in 0..rows {
+            let products = (0..columns).map(|c| f64::from(plain[row * columns + c]) * act(c));
+            let (sum, size) = products.fold((0.0, 0.0), |(sum, size), x: f64| (sum + x, size + x.abs()));
+            let error = (f64::from(out[token * stride + row]) - sum).abs();
+            assert!(error <= 2e-6 * size + 1e-6, "{what}: {} instead of {sum}", out[token * stride + row]);
+        }
+        // The padding of the last strip is zero, not rubbish.
+        assert!(out[token * stride + rows..(token + 1) * stride].iter().all(|x| *x == 0.0), "{what}");
+        let alone = multiply(running, matrix, &x[token * columns..][..columns], 1);
+        assert_eq!(alone, out[token * stride..(token + 1) * stride], "{what}: token {token} alone");
+    }
+}
+
 #[test]
 fn matrices_are_multiplied_as_their_numbers_say() {
     let mut noise = Noise(1);
-    let (rows, columns, tokens) = (40, 96, 15);
-    for kind in [Kind::Q4_0, Kind::Q4_1, Kind::Q8_0, Kind::F16, Kind::F32, Kind::Q5_0] {
-        let bytes = blocks(kind, rows, columns, &mut noise);
-        let tensor = Tensor { name: "w", shape: &[rows, columns], kind, bytes: &bytes };
-        let (plain, matrix) = (weights::floats(&tensor).unwrap(), weights::matrix_of(&tensor).unwrap());
-        let mut row = vec![0.0; columns];
-        for (index, expected) in plain.chunks_exact(columns).enumerate() {
-            matrix.row(index, &mut row);
-            row.iter().zip(expected).for_each(|(a, b)| near(*a, f64::from(*b), 1e-6, "a stored number"));
-        }
-        let x = noise.floats(tokens * columns);
-        for running in here() {
-            let name = format!("{kind:?} {}", running.kernel().name());
-            let out = multiply(running, &matrix, &x, tokens);
-            let acts = rounded(running, &x, tokens);
-            for token in 0..tokens {
-                for row in 0..rows {
-                    let act = |c: usize| {
-                        let block = &acts.data[token * acts.blocks + c / 32];
-                        let quantised = f64::from(block.quants[c % 32]) * f64::from(block.scale);
-                        if matrix.is_quantised() { quantised } else { f64::from(x[token * columns + c]) }
-                    };
-                    let expected: f64 = (0..columns).map(|c| f64::from(plain[row * columns + c]) * act(c)).sum();
-                    near(out[token * matrix.strip_count() * STRIP + row], expected, 1e-4, &name);
+    for kind in KINDS {
+        for (rows, columns) in [(37, 512), (16, 768), (5, if kind.block().0 == 256 { 256 } else { 96 })] {
+            let bytes = blocks(kind, rows, columns, &mut noise);
+            let tensor = Tensor { name: "w", shape: &[rows, columns], kind, bytes: &bytes };
+            let (plain, matrix) = (weights::floats(&tensor).unwrap(), weights::matrix_of(&tensor).unwrap());
+            let mut row = vec![0.0; columns];
+            let largest = plain.iter().fold(0f32, |top, x| top.max(x.abs()));
+            for (index, expected) in plain.chunks_exact(columns).enumerate() {
+                matrix.row(index, &mut row);
+                for (a, b) in row.iter().zip(expected) {
+                    assert!((a - b).abs() <= largest * 1e-6, "{kind:?}: {a} is stored instead of {b}");
                 }
-                // The padding of the last strip is zero, not rubbish.
-                assert!(out[token * 48 + rows..(token + 1) * 48].iter().all(|x| *x == 0.0), "{name}");
-                let alone = multiply(running, &matrix, &x[token * columns..][..columns], 1);
-                assert_eq!(alone, out[token * 48..(token + 1) * 48], "{name}: token {token} alone");
+            }
+            for running in here() {
+                for tokens in (1..=9).chain([15]) {
+                    let x = noise.floats(tokens * columns);
+                    let what = format!("{kind:?} {rows}x{columns}, {tokens} rows, {}", running.kernel().name());
+                    check(running, &matrix, &plain, &x, tokens, &what);
+                }
             }
         }
+    }
+}
+
+/// The largest codes and factors with the largest activations, where a sum of sixteen bits would be full first.
+#[test]
+fn the_largest_numbers_do_not_overflow() {
+    let mut noise = Noise(7);
+    let bytes: [fn(&mut Noise) -> u8; 4] =
+        [|_| 0xff, |_| 0, |_| 0x80, |noise| [0xff, 0, 0x80, 0x7f][noise.bits() as usize % 4]];
+    for kind in KINDS.into_iter().filter(|kind| kind.block().0 > 1 && *kind != Kind::Q2K) {
+        for byte in bytes {
+            let bytes = blocks_of(kind, 16, 512, &mut noise, byte);
+            let tensor = Tensor { name: "w", shape: &[16, 512], kind, bytes: &bytes };
+            let (plain, matrix) = (weights::floats(&tensor).unwrap(), weights::matrix_of(&tensor).unwrap());
+            for running in here() {
+                for row in [0, 1, 4, 7, 9] {
+                    let tokens = 7;
+                    let sign = |i: usize| match row {
+                        0 => 1.0,
+                        1 => -1.0,
+                        // Places that are summed together have one sign.
+                        4 => [1.0, 1.0, -1.0, -1.0][i % 4],
+                        7 => [1.0, -1.0][i / 16 % 2],
+                        _ => [1.0, -1.0][i % 2],
+                    };
+                    let x: Vec<f32> = (0..tokens * 512).map(sign).collect();
+                    check(running, &matrix, &plain, &x, tokens, &format!("{kind:?} {}", running.kernel().name()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_take_little_more_than_in_the_file() {
+    let mut noise = Noise(8);
+    for kind in KINDS.into_iter().filter(|kind| !matches!(kind, Kind::Q2K | Kind::Q3K)) {
+        let bytes = blocks(kind, 32, 512, &mut noise);
+        let matrix = weights::matrix_of(&Tensor { name: "w", shape: &[32, 512], kind, bytes: &bytes }).unwrap();
+        assert!(matrix.bytes() * 100 <= bytes.len() * 103, "{kind:?}: {} for {}", matrix.bytes(), bytes.len());
+    }
+}
+
+fn tensor(kind: Kind, bytes: &[u8]) -> Tensor<'_> {
+    Tensor { name: "w", shape: &[16, 256], kind, bytes }
+}
+
+#[test]
+fn damaged_weights_are_refused() {
+    let mut noise = Noise(9);
+    for kind in KINDS {
+        let whole = blocks(kind, 16, 256, &mut noise);
+        let places = if half_places(kind).is_empty() { &[0] } else { half_places(kind) };
+        for at in places {
+            for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+                let mut bytes = whole.clone();
+                // The last block.
+                let at = bytes.len() - kind.block().1 + at;
+                match kind {
+                    Kind::F32 => bytes[at..at + 4].copy_from_slice(&bad.to_le_bytes()),
+                    Kind::BF16 => bytes[at..at + 2].copy_from_slice(&bf16::from_f32(bad).to_le_bytes()),
+                    _ => bytes[at..at + 2].copy_from_slice(&f16::from_f32(bad).to_le_bytes()),
+                }
+                let refused = weights::matrix_of(&tensor(kind, &bytes));
+                assert!(matches!(refused, Err(ModelError::NotFinite { .. })), "{kind:?}");
+            }
+        }
+        let short = weights::matrix_of(&tensor(kind, &whole[1..]));
+        assert!(matches!(short, Err(ModelError::BadTensor { .. })), "{kind:?}");
     }
 }
 
@@ -126,6 +244,12 @@ fn rows_are_rounded_to_the_nearest() {
         for (block, x) in out.data.iter().zip(x.chunks_exact(32)) {
             let total: i32 = block.quants.iter().map(|q| i32::from(*q)).sum();
             assert_eq!(block.total, total);
+            for (half, centre) in block.quants.as_chunks::<16>().0.iter().zip(block.centre) {
+                let sum = |places: [usize; 2]| -> i32 {
+                    (0..16).filter(|i| places.contains(&(i % 4))).map(|i| i32::from(half[i])).sum()
+                };
+                assert_eq!((i32::from(centre as i16), centre >> 16), (-32 * sum([0, 1]), -32 * sum([2, 3])));
+            }
             near(block.sum, f64::from(total) * f64::from(block.scale), 1e-6, "sum");
             for (q, x) in block.quants.iter().zip(x) {
                 near(f32::from(*q) * block.scale, f64::from(*x), f64::from(block.scale) * 0.51, "rounded");
@@ -318,11 +442,13 @@ fn attention_matches_plain_arithmetic_however_it_is_cut() {
 fn vector_paths_agree_to_the_bit() {
     let mut noise = Noise(5);
     let vectors: Vec<Running> = here().into_iter().filter(|running| running.kernel() != Kernel::Plain).collect();
-    for kind in [Kind::Q4_1, Kind::Q8_0, Kind::F32] {
-        let bytes = blocks(kind, 32, 160, &mut noise);
-        let matrix = weights::matrix_of(&Tensor { name: "w", shape: &[32, 160], kind, bytes: &bytes }).unwrap();
-        let x = noise.floats(9 * 160);
-        let all: Vec<Vec<f32>> = vectors.iter().map(|running| multiply(*running, &matrix, &x, 9)).collect();
-        assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{kind:?}");
+    for kind in KINDS {
+        let bytes = blocks(kind, 32, 512, &mut noise);
+        let matrix = weights::matrix_of(&Tensor { name: "w", shape: &[32, 512], kind, bytes: &bytes }).unwrap();
+        for rows in [1, 3, 9] {
+            let x = noise.floats(rows * 512);
+            let all: Vec<Vec<f32>> = vectors.iter().map(|running| multiply(*running, &matrix, &x, rows)).collect();
+            assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{kind:?}");
+        }
     }
 }

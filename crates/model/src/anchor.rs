@@ -1,7 +1,7 @@
 //! A model that writes: its weights, tokenizer and chat template, loaded once and shared by all sessions.
 
 use crate::{
-    ChatTemplate, Config, ModelError, ModelPaths, Session, Tokenizer, Turn,
+    ChatTemplate, Config, ModelError, ModelPaths, Session, Tokenizer, Turn, delta,
     gguf::Gguf,
     kernels::{Crew, Kernel, Running},
     weights::{self, FastDecoder},
@@ -90,10 +90,12 @@ impl Anchor {
         let ids = 0..u32::try_from(tokenizer.vocabulary()).unwrap_or(u32::MAX);
         let controls = ids.filter(|id| tokenizer.is_control(*id));
         let controls = controls.filter_map(|id| tokenizer.special_text(id)).filter(|text| text.len() > 1);
+        let mut decoder = weights::decoder(file, config)?;
+        delta::number(&mut decoder);
         Ok(Self(Arc::new(Inner {
             controls: controls.map(str::to_owned).collect(),
-            rope_factors: weights::rope_factors(file, &config)?,
-            decoder: weights::decoder(file, config)?,
+            rope_factors: weights::rope_factors(file, &decoder.config)?,
+            decoder,
             template: file.find_text("tokenizer.chat_template").map(ChatTemplate::new).transpose()?,
             ends,
             tokenizer,

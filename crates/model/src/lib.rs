@@ -6,6 +6,7 @@
 mod anchor;
 mod bert;
 mod config;
+pub mod delta;
 mod embed;
 mod error;
 mod generate;
@@ -24,6 +25,7 @@ mod weights;
 
 pub use anchor::{Anchor, LoadOptions, Passport};
 pub use config::{Config, Family, RopePairs};
+pub use delta::{Delta, FactorKind, Gates, Resident};
 pub use embed::Embedder;
 pub use error::ModelError;
 pub use generate::{Flow, Generated, StopReason};

@@ -123,7 +123,7 @@ pub(crate) fn matrix_of(tensor: &Tensor<'_>) -> Result<Matrix, ModelError> {
             Strips::Dense(strips)
         }
     };
-    Ok(Matrix { rows, columns, strips })
+    Ok(Matrix { rows, columns, strips, slot: None })
 }
 
 fn half(bytes: &[u8]) -> f16 {

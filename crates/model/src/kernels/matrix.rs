@@ -23,6 +23,8 @@ pub struct Matrix {
     pub columns: usize,
     /// The weights.
     pub strips: Strips,
+    /// Which of a model's matrices this is, for what may be added to its products.
+    pub slot: Option<usize>,
 }
 
 impl Matrix {

@@ -46,7 +46,8 @@ fn processor() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let own = |text: &str| text.split(' ').next().and_then(|first| first.parse::<f64>().ok()).unwrap_or(0.0) / 1e9;
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let all: f64 = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok()).map(|t| own(&t)).sum();
+    let all: f64 =
+        tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok()).map(|t| own(&t)).sum();
     all.max(own(&stat))
 }
 
@@ -79,8 +80,7 @@ fn main() {
     let began = Instant::now();
     let halves: Vec<Resident> = plans.iter().map(|delta| anchor.attach(delta).unwrap()).collect();
     println!("attaching eight of rank 16: {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
-    let eighths: Vec<Resident> =
-        plans.iter().map(|delta| anchor.attach_as(delta, FactorKind::Int8).unwrap()).collect();
+    let eighths: Vec<Resident> = plans.iter().map(|delta| anchor.attach_as(delta, FactorKind::Int8).unwrap()).collect();
     let began = Instant::now();
     let dora = anchor.attach(&delta(&anchor, 16, 9, true)).unwrap();
     println!("attaching one with magnitudes: {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
@@ -122,6 +122,9 @@ fn main() {
         }
         println!("{name}: ms/token with/without, processor time in brackets: {}", lines.join(", "));
         let ([low, middle, high], work) = (median(ratios), median(works));
-        println!("  {middle:.3} of the plain time [{low:.3} to {high:.3}], processor {:.3} [{:.3} to {:.3}]", work[1], work[0], work[2]);
+        println!(
+            "  {middle:.3} of the plain time [{low:.3} to {high:.3}], processor {:.3} [{:.3} to {:.3}]",
+            work[1], work[0], work[2]
+        );
     }
 }

@@ -53,8 +53,7 @@ pub enum Linear {
 
 impl Linear {
     /// All of them, in the order in which a layer runs.
-    pub const ALL: [Self; 7] =
-        [Self::Query, Self::Key, Self::Value, Self::Output, Self::Gate, Self::Up, Self::Down];
+    pub const ALL: [Self; 7] = [Self::Query, Self::Key, Self::Value, Self::Output, Self::Gate, Self::Up, Self::Down];
 
     /// What Hugging Face calls it, with the part of the layer it is in.
     #[must_use]
@@ -107,7 +106,7 @@ impl Place {
 }
 
 /// What a delta changes about one linear layer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Factors {
     /// The rank.
     pub rank: usize,
@@ -119,6 +118,12 @@ pub struct Factors {
     pub alpha: f32,
     /// The length of each row, where the delta has them (`DoRA`), in the order of the rows of `b`.
     pub magnitudes: Option<Vec<f32>>,
+}
+
+impl std::fmt::Debug for Factors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Factors({} to {} by rank {})", self.inputs(), self.outputs(), self.rank)
+    }
 }
 
 impl Factors {
@@ -147,7 +152,11 @@ impl Factors {
             return bad("has another number of magnitudes than of rows");
         }
         let mut numbers = self.a.iter().chain(&self.b).chain(self.magnitudes.iter().flatten()).chain([&self.alpha]);
-        if numbers.all(|number| number.is_finite()) { Ok(()) } else { Err(ModelError::NotFinite { name: place.path() }) }
+        if numbers.all(|number| number.is_finite()) {
+            Ok(())
+        } else {
+            Err(ModelError::NotFinite { name: place.path() })
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! prompt with a known beginning gives the same numbers, bit for bit, as reading all of it anew.
 
 use crate::{
-    Anchor, Flow, Gates, Resident, Generated, ModelError, Sampling, StopReason,
+    Anchor, Flow, Gates, Generated, ModelError, Resident, Sampling, StopReason,
     delta::DeltaSet,
     generate::Speaker,
     graph,
@@ -49,7 +49,14 @@ impl Session {
         let context = context.clamp(1, config.context);
         let rope = RopeTable::new(config, anchor.rope_factors(), context);
         let ops = FastOps::new(anchor.running(), anchor.crew(), config, rope, context);
-        Self { anchor: anchor.clone(), context, ops, tokens: Vec::new(), logits: Vec::new(), deltas: DeltaSet::default() }
+        Self {
+            anchor: anchor.clone(),
+            context,
+            ops,
+            tokens: Vec::new(),
+            logits: Vec::new(),
+            deltas: DeltaSet::default(),
+        }
     }
 
     /// Tokens the session holds.

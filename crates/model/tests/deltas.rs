@@ -34,7 +34,8 @@ struct Position {
     top: Vec<(u32, f32)>,
     mean: f32,
     deviation: f32,
-    moved: f32,
+    /// The logits of `top` without the delta.
+    plain: Vec<f32>,
 }
 
 fn golden() -> Golden {
@@ -105,7 +106,11 @@ fn delta(plan: &Plan, change: impl Fn(Place, &mut usize, &mut f32)) -> Delta {
             let b = noise(plan.seed, place, 1, outputs * rank, plan.amplitude);
             let magnitudes = plan.dora.then(|| {
                 let factors = noise(plan.seed, place, 2, outputs, 0.1);
-                lengths(&file, config, place).iter().zip(factors).map(|(length, factor)| length * (1.0 + factor)).collect()
+                lengths(&file, config, place)
+                    .iter()
+                    .zip(factors)
+                    .map(|(length, factor)| length * (1.0 + factor))
+                    .collect()
             });
             delta.insert(place, Factors { rank, a, b, alpha, magnitudes }).unwrap();
         }
@@ -131,6 +136,8 @@ fn compare(case: &str, deltas: &[(Resident, f32)], allowed: f32) {
     assert_eq!(ANCHOR.encode(&golden.text, false), golden.tokens);
     let mut session = ANCHOR.session(128);
     session.set_deltas(deltas).unwrap();
+    let mut without = ANCHOR.session(128);
+    let (mut errors, mut changes) = (Vec::new(), Vec::new());
     for expected in &golden.cases[case] {
         let at = expected.position;
         let logits = session.logits(&golden.tokens[..=at]).unwrap();
@@ -139,9 +146,8 @@ fn compare(case: &str, deltas: &[(Resident, f32)], allowed: f32) {
         let tolerance = allowed * expected.deviation;
         let worst = expected.top.iter().map(|(id, logit)| (logits[*id as usize] - logit).abs()).fold(0.0, f32::max);
         println!(
-            "{case}, position {at}: differs by at most {worst:.3} ({:.3} of a deviation); the delta moves up to {:.2}",
-            worst / expected.deviation,
-            expected.moved
+            "{case}, position {at}: differs by at most {worst:.3}, {:.3} of a deviation",
+            worst / expected.deviation
         );
         assert!((average - expected.mean).abs() < tolerance, "{case} {at}: mean {average}");
         assert!((spread - expected.deviation).abs() < tolerance, "{case} {at}: deviation {spread}");
@@ -149,12 +155,22 @@ fn compare(case: &str, deltas: &[(Resident, f32)], allowed: f32) {
         let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
         let gap = expected.top[0].1 - expected.top[1].1;
         assert!(best == expected.top[0].0 as usize || gap < 2.0 * worst, "{case} {at}: token {best} came first");
+        let without = without.logits(&golden.tokens[..=at]).unwrap();
+        for ((id, logit), plain) in expected.top.iter().zip(&expected.plain) {
+            let change = logits[*id as usize] - without[*id as usize];
+            errors.push((change - (logit - plain)).powi(2));
+            changes.push((logit - plain).powi(2));
+        }
     }
+    // What the delta changes, not only what comes of it, is that of the reference.
+    let (error, change) = (mean(&errors).sqrt(), mean(&changes).sqrt());
+    println!("{case}: the delta moves a logit by {change:.3}, and that is off by {error:.3}");
+    assert!(error < 0.25 * change, "{case}: {error} of {change}");
 }
 
 #[test]
 fn a_lora_computes_what_peft_computes() {
-    let delta = plain(1, 16, 0.04);
+    let delta = plain(1, 16, 0.1);
     compare("lora", &[(ANCHOR.attach(&delta).unwrap(), 1.0)], 0.25);
     compare("lora", &[(ANCHOR.attach_as(&delta, FactorKind::Int8).unwrap(), 1.0)], 0.25);
 }
@@ -168,7 +184,7 @@ fn a_dora_computes_what_peft_computes() {
 
 #[test]
 fn ranks_and_alphas_of_their_own_are_those_of_peft() {
-    let plan = Plan { seed: 4, rank: 16, alpha: 32.0, amplitude: 0.02, dora: false };
+    let plan = Plan { seed: 4, rank: 16, alpha: 32.0, amplitude: 0.05, dora: false };
     let change = |place: Place, rank: &mut usize, alpha: &mut f32| {
         if place.linear == Linear::Value {
             *rank = 24;
@@ -193,8 +209,8 @@ fn ranks_and_alphas_of_their_own_are_those_of_peft() {
 
 #[test]
 fn two_deltas_with_gates_add_up_as_in_peft() {
-    let first = ANCHOR.attach(&plain(1, 16, 0.04)).unwrap();
-    let second = ANCHOR.attach(&plain(2, 8, 0.05)).unwrap();
+    let first = ANCHOR.attach(&plain(1, 16, 0.1)).unwrap();
+    let second = ANCHOR.attach(&plain(2, 8, 0.12)).unwrap();
     compare("two", &[(first.clone(), 0.5), (second.clone(), 0.75)], 0.25);
     compare("two", &[(second, 0.75), (first, 0.5)], 0.25);
 }
@@ -203,7 +219,7 @@ fn two_deltas_with_gates_add_up_as_in_peft() {
 fn no_delta_and_a_gate_of_zero_change_no_bit() {
     let tokens = golden().tokens;
     let plain_logits = ANCHOR.session(128).logits(&tokens).unwrap();
-    let (lora, dora) = (ANCHOR.attach(&plain(1, 16, 0.04)).unwrap(), ANCHOR.attach(&dora()).unwrap());
+    let (lora, dora) = (ANCHOR.attach(&plain(1, 16, 0.1)).unwrap(), ANCHOR.attach(&dora()).unwrap());
     let mut session = ANCHOR.session(128);
     session.set_deltas(&[(lora.clone(), 0.0), (dora.clone(), 0.0)]).unwrap();
     assert_eq!(session.logits(&tokens).unwrap(), plain_logits);
@@ -223,7 +239,7 @@ fn no_delta_and_a_gate_of_zero_change_no_bit() {
 #[test]
 fn threads_chunks_and_order_change_no_bit() {
     let tokens = golden().tokens;
-    let deltas = [plain(1, 16, 0.04), plain(2, 8, 0.05), dora()];
+    let deltas = [plain(1, 16, 0.1), plain(2, 8, 0.12), dora()];
     let gates = [0.5, 0.25, 0.75];
     for kind in [FactorKind::Half, FactorKind::Int8] {
         let mut results = Vec::new();
@@ -255,20 +271,23 @@ fn every_kernel_computes_the_same_function() {
     for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.runs_here()) {
         let anchor = anchor(2, kernel);
         let mut session = anchor.session(64);
-        session.set_deltas(&[(anchor.attach(&delta).unwrap(), 0.8)]).unwrap();
+        session.set_deltas(&[(anchor.attach(&delta).unwrap(), 0.3)]).unwrap();
         results.insert(kernel.name(), session.logits(tokens).unwrap());
     }
-    let best = &results[Kernel::best().name()];
+    let best: &[f32] = &results[Kernel::best().name()];
+    let average = mean(best);
+    let spread = mean(&best.iter().map(|x| (x - average).powi(2)).collect::<Vec<_>>()).sqrt();
     for (name, other) in &results {
         let worst = best.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(worst <= if *name == "plain" { 0.5 } else { 0.0 }, "{name}: {worst}");
+        println!("{name}: differs by at most {worst} from the best; a logit spreads by {spread}");
+        assert!(worst <= if *name == "plain" { 0.25 * spread } else { 0.0 }, "{name}: {worst}");
     }
 }
 
 #[test]
 fn gates_by_token_keep_what_is_read_alike() {
     let tokens = golden().tokens;
-    let (first, second) = (ANCHOR.attach(&plain(1, 16, 0.04)).unwrap(), ANCHOR.attach(&plain(2, 8, 0.05)).unwrap());
+    let (first, second) = (ANCHOR.attach(&plain(1, 16, 0.1)).unwrap(), ANCHOR.attach(&plain(2, 8, 0.12)).unwrap());
     let mut session = ANCHOR.session(128);
     session.set_deltas(&[(first.clone(), 1.0), (second.clone(), 0.5)]).unwrap();
     let constant = session.logits(&tokens).unwrap();
@@ -318,13 +337,12 @@ fn a_delta_of_another_model_is_refused() {
     refused(&with(place, factors(2, 192, 576, 0.1)), "[192, 576]");
     refused(&with(Place { layer: 30, ..place }, factors(2, 576, 192, 0.1)), "a layer this model does not have");
     refused(&with(place, factors(2, 576, 192, 3e38)), "too large");
-    let mut nothing = factors(1, 576, 192, 0.0);
-    nothing.magnitudes = Some(vec![3e38; 192]);
-    refused(&with(place, nothing.clone()), "too large");
+    let mut nothing = factors(1, 576, 576, 0.0);
+    nothing.magnitudes = Some(vec![3e38; 576]);
     // Magnitudes that only lead to numbers out of range are found out when they do.
-    nothing.magnitudes = Some(vec![1e36; 192]);
     let mut session = ANCHOR.session(16);
-    session.set_deltas(&[(ANCHOR.attach(&with(place, nothing)).unwrap(), 1e3)]).unwrap();
+    let output = Place { layer: 0, linear: Linear::Output };
+    session.set_deltas(&[(ANCHOR.attach(&with(output, nothing)).unwrap(), 1e3)]).unwrap();
     assert!(matches!(session.logits(&[1, 2, 3]), Err(ModelError::Diverged)) && session.is_blank());
     for (what, change) in [
         ("architecture", (|delta| delta.origin.as_mut().unwrap().arch = "other".into()) as fn(&mut Delta)),

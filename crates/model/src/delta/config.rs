@@ -43,8 +43,8 @@ impl PeftConfig {
         if bytes.len() > BYTES_MAX {
             return Err(bad("its adapter_config.json is larger than any real one"));
         }
-        let json: Map<String, Value> =
-            serde_json::from_slice(bytes).map_err(|error| bad(format!("its adapter_config.json is malformed: {error}")))?;
+        let json: Map<String, Value> = serde_json::from_slice(bytes)
+            .map_err(|error| bad(format!("its adapter_config.json is malformed: {error}")))?;
         match json.get("peft_type").and_then(Value::as_str) {
             None | Some("LORA") => {}
             Some(other) => return Err(bad(format!("it is of PEFT's kind {other:?}; only LORA is supported"))),
@@ -121,7 +121,9 @@ impl Patterns {
             let plain = pattern.replace("\\.", ".");
             let letters = plain.strip_prefix('^').unwrap_or(&plain);
             if letters.is_empty() || !letters.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
-                return Err(bad(format!("{key:?} holds the expression {pattern:?}; only names of modules are supported")));
+                return Err(bad(format!(
+                    "{key:?} holds the expression {pattern:?}; only names of modules are supported"
+                )));
             }
             Ok((plain, value))
         };

@@ -47,9 +47,12 @@ impl DeltaSet {
         if !table.iter().all(|gate| gate.is_finite()) {
             return Err(ModelError::BadGates { problem: "a gate is not a finite number" });
         }
-        if matches!(gates, Gates::PerRow(_)) && (table.is_empty() || !table.len().is_multiple_of(self.members.len().max(1)))
+        if matches!(gates, Gates::PerRow(_))
+            && (table.is_empty() || !table.len().is_multiple_of(self.members.len().max(1)))
         {
-            return Err(ModelError::BadGates { problem: "the table does not have one gate for each delta in every row" });
+            return Err(ModelError::BadGates {
+                problem: "the table does not have one gate for each delta in every row",
+            });
         }
         Ok(Self { members: self.members.clone(), table: table.to_vec() })
     }

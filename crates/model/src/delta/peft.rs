@@ -39,7 +39,10 @@ enum Part {
 fn parse(name: &str) -> Option<(Place, Part)> {
     let rest = name.strip_prefix("base_model.model.").unwrap_or(name);
     let (layer, rest) = rest.strip_prefix("model.layers.")?.split_once('.')?;
-    if layer.is_empty() || !layer.bytes().all(|byte| byte.is_ascii_digit()) || (layer.len() > 1 && layer.starts_with('0')) {
+    if layer.is_empty()
+        || !layer.bytes().all(|byte| byte.is_ascii_digit())
+        || (layer.len() > 1 && layer.starts_with('0'))
+    {
         return None;
     }
     let layer = layer.parse().ok().filter(|layer| *layer < LAYERS_MAX)?;
@@ -60,7 +63,9 @@ fn floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, ModelError> {
     let all: Vec<f32> = match view.dtype() {
         Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         Dtype::F16 => view.data().as_chunks::<2>().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
-        Dtype::BF16 => view.data().as_chunks::<2>().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
+        Dtype::BF16 => {
+            view.data().as_chunks::<2>().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect()
+        }
         _ => {
             let problem = "is stored in a number format that is not supported (F32, F16 and BF16 are)";
             return Err(ModelError::BadTensor { name: name.into(), problem });
@@ -130,7 +135,9 @@ impl Delta {
             #[allow(clippy::cast_precision_loss, reason = "compared with a small number")]
             if rank != other || (rank as f64 - config.rank(&path)?).abs() > 0.0 {
                 let said = config.rank(&path)?;
-                return Err(bad(format!("{path} has factors of ranks {rank} and {other}, but its configuration says {said}")));
+                return Err(bad(format!(
+                    "{path} has factors of ranks {rank} and {other}, but its configuration says {said}"
+                )));
             }
             if config.dora != parts.magnitudes.is_some() {
                 return Err(bad(format!("its configuration and {path} disagree about magnitudes (DoRA)")));

@@ -27,10 +27,15 @@ pub enum FactorKind {
 }
 
 /// A delta that is checked against an anchor and packed. Cloning is cheap.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Resident(Arc<Packed>);
 
-#[derive(Debug)]
+impl std::fmt::Debug for Resident {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Resident({}, {:?}, {} bytes)", self.hash(), self.0.order.1, self.bytes())
+    }
+}
+
 struct Packed {
     /// Sums are taken in the order of these, whatever the order of attaching and of the sets: the delta's hash, its
     /// kind, and a number of its own.
@@ -175,7 +180,8 @@ fn pack(
         for (row, norm) in norms.into_iter().enumerate() {
             let stretch = magnitudes[from(row)] / norm;
             if !stretch.is_finite() {
-                let problem = "has a row that is zero once the delta is added, or a magnitude too large to compute with";
+                let problem =
+                    "has a row that is zero once the delta is added, or a magnitude too large to compute with";
                 return Err(ModelError::BadTensor { name: place.path(), problem });
             }
             b[row * rank..][..rank].iter_mut().for_each(|number| *number *= stretch);
@@ -196,7 +202,7 @@ fn pack(
 }
 
 /// The length of every row of `W + s·B·A`.
-fn norms(matrix: &Matrix, a: &[f32], b: &[f32], scale: f32) -> Vec<f32> {
+pub(super) fn norms(matrix: &Matrix, a: &[f32], b: &[f32], scale: f32) -> Vec<f32> {
     let (columns, rank) = (matrix.columns, b.len() / matrix.rows);
     let norm = |row: usize| {
         let mut sum = vec![0.0; columns];

@@ -1,4 +1,5 @@
 //! Deltas against plain arithmetic in double precision, and the files of PEFT: whole, damaged and hostile.
+#![allow(unsafe_code, reason = "kernels are called as the operations call them")]
 
 use super::*;
 use crate::{
@@ -6,7 +7,6 @@ use crate::{
     gguf::{Kind, Tensor},
     kernels::{
         Int8Rows, Kernel, Matrix, Running, STRIP, Slots,
-        matrix::Input,
         rowwise::Round,
         thin::{Addend, Inward, Narrow, Outward, Widen},
     },
@@ -82,8 +82,7 @@ fn add(running: Running, ones: &[One], x: &[f32], rounded: &Int8Rows, rows: usiz
         stretch: ones[index].stretch.as_deref(),
     };
     let strips = 0..stride / STRIP;
-    let job =
-        Widen { addend, addends: ones.len(), strips, rows, t: &t, t_stride, out: Slots::over(&mut out), stride };
+    let job = Widen { addend, addends: ones.len(), strips, rows, t: &t, t_stride, out: Slots::over(&mut out), stride };
     // SAFETY: nobody else uses `out`.
     unsafe { running.run(job) };
     out
@@ -305,7 +304,11 @@ fn files_that_cannot_be_used_are_refused_with_a_reason() {
     let (a, b) = (format!("{up}.lora_A.weight"), format!("{up}.lora_B.weight"));
     let extra = |name: &str, dtype, shape: &[usize], bytes: Vec<u8>| file((name, dtype, shape.to_vec(), bytes));
     refused(&extra("model.embed_tokens.weight", Dtype::F32, &[1], vec![0; 4]), PLAIN, "no linear layer");
-    refused(&extra("base_model.model.lm_head.lora_A.weight", Dtype::F32, &[1, 1], vec![0; 4]), PLAIN, "no linear layer");
+    refused(
+        &extra("base_model.model.lm_head.lora_A.weight", Dtype::F32, &[1, 1], vec![0; 4]),
+        PLAIN,
+        "no linear layer",
+    );
     refused(&extra(&format!("{up}.lora_embedding_A"), Dtype::F32, &[1], vec![0; 4]), PLAIN, "no linear layer");
     let far = "base_model.model.model.layers.99999999999999999999.mlp.up_proj.lora_A.weight";
     refused(&extra(far, Dtype::F32, &[1, 1], vec![0; 4]), PLAIN, "no linear layer");

@@ -4,7 +4,10 @@
 //! `A` is added up in four sums, of the columns that leave 0, 1, 2 and 3 when divided by four, so that one row keeps
 //! the multipliers busy; `B` in one sum per output, delta after delta. The order is the same for every number of rows,
 //! and every sum starts at zero, so a gate of zero adds exactly nothing.
-#![allow(unsafe_code, reason = "vector loads over slices whose lengths are checked first, and outputs shared by threads")]
+#![allow(
+    unsafe_code,
+    reason = "vector loads over slices whose lengths are checked first, and outputs shared by threads"
+)]
 
 use super::{BLOCK, Int8Rows, Job, Q8Block, STRIP, Slots, lanes::Lanes};
 use half::f16;
@@ -192,9 +195,8 @@ impl Narrow<'_> {
     #[inline(always)]
     unsafe fn some<L: Lanes, const T: usize>(&self, first: usize) -> usize {
         // SAFETY: a part of every row is inside the slots, and this call's alone by contract.
-        let out: [*mut f32; T] = std::array::from_fn(|t| unsafe {
-            self.out.part(self.at + (first + t) * self.stride, STRIP).as_mut_ptr()
-        });
+        let out: [*mut f32; T] =
+            std::array::from_fn(|t| unsafe { self.out.part(self.at + (first + t) * self.stride, STRIP).as_mut_ptr() });
         let gates: [f32; T] = std::array::from_fn(|t| self.gates[first + t] * self.scale);
         // SAFETY: the pointers are good for sixteen floats each, a stride apart.
         unsafe {
@@ -342,15 +344,13 @@ impl<'a, F: Fn(usize) -> Addend<'a>> Widen<'_, F> {
                     continue;
                 }
                 let rank = addend.rank;
-                let t: [&[f32]; T] =
-                    std::array::from_fn(|t| &self.t[(row + t) * self.t_stride + addend.at..][..rank]);
+                let t: [&[f32]; T] = std::array::from_fn(|t| &self.t[(row + t) * self.t_stride + addend.at..][..rank]);
                 match addend.factor {
                     Outward::Half(all) => {
                         let columns: [&[Halves]; S] = std::array::from_fn(|s| &all[(strip + s) * rank..][..rank]);
                         for column in 0..rank {
-                            let weights: [L; S] = std::array::from_fn(|s| {
-                                L::load_half(columns[s].get_unchecked(column).0.as_ptr())
-                            });
+                            let weights: [L; S] =
+                                std::array::from_fn(|s| L::load_half(columns[s].get_unchecked(column).0.as_ptr()));
                             widen_column(&mut sums, &weights, column, &t);
                         }
                     }
@@ -358,9 +358,8 @@ impl<'a, F: Fn(usize) -> Addend<'a>> Widen<'_, F> {
                         let columns: [&[Bytes]; S] = std::array::from_fn(|s| &all[(strip + s) * rank..][..rank]);
                         let mut own = [[L::splat(0.0); S]; T];
                         for column in 0..rank {
-                            let weights: [L; S] = std::array::from_fn(|s| {
-                                L::load_bytes(columns[s].get_unchecked(column).0.as_ptr())
-                            });
+                            let weights: [L; S] =
+                                std::array::from_fn(|s| L::load_bytes(columns[s].get_unchecked(column).0.as_ptr()));
                             widen_column(&mut own, &weights, column, &t);
                         }
                         let scales = &scales[strip * STRIP..][..S * STRIP];

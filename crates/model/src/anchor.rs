@@ -3,6 +3,7 @@
 use crate::{
     ChatTemplate, Config, ModelError, ModelPaths, Session, Tokenizer, Turn,
     constrain::Forms,
+    delta,
     gguf::Gguf,
     hf::Folder,
     kernels::{Crew, Kernel, Running},
@@ -128,9 +129,11 @@ impl Anchor {
         let ids = 0..u32::try_from(tokenizer.vocabulary()).unwrap_or(u32::MAX);
         let controls = ids.filter(|id| tokenizer.is_control(*id));
         let controls = controls.filter_map(|id| tokenizer.special_text(id)).filter(|text| text.len() > 1);
+        let mut decoder = weights::decoder(source, config)?;
+        delta::number(&mut decoder);
         Ok(Self(Arc::new(Inner {
             controls: controls.map(str::to_owned).collect(),
-            decoder: weights::decoder(source, config)?,
+            decoder,
             template: template.map(ChatTemplate::new).transpose()?,
             ends,
             tokenizer,

@@ -215,6 +215,26 @@ pub enum ModelError {
         kernel: &'static str,
     },
 
+    // --- deltas ---
+    /// The files of a delta cannot be used.
+    #[error("the delta cannot be used: {problem}")]
+    BadDelta {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A delta was made for another anchor.
+    #[error("the delta was made for another {what}; use it with the model it was made for")]
+    ForeignDelta {
+        /// What differs.
+        what: &'static str,
+    },
+    /// Gates that cannot be used.
+    #[error("the gates of the deltas cannot be used: {problem}")]
+    BadGates {
+        /// What is wrong with them.
+        problem: &'static str,
+    },
+
     // --- tokenizer, template, registry, pull, embedder: add variants below ---
     /// The list of models cannot be parsed.
     #[error("the list of models cannot be read")]

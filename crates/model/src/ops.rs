@@ -9,6 +9,7 @@ mod mixture;
 use crate::{
     Config, RopePairs,
     config::{Activation, Attention, Mixture, Rope},
+    delta::StepDeltas,
     graph::{Feed, Ops},
     kernels::{
         Crew, Int8Rows, Matrix, Running, STRIP, Slots,
@@ -92,6 +93,8 @@ pub(crate) struct FastOps {
     head_dim: usize,
     /// Position of the first row of the step.
     pub(crate) start: usize,
+    /// What is added to the projections of the step.
+    pub(crate) deltas: StepDeltas,
     rounded: Int8Rows,
     spare: Vec<Vec<f32>>,
     scores: Vec<Vec<f32>>,
@@ -110,6 +113,7 @@ impl FastOps {
             kv_heads: config.kv_heads,
             head_dim: config.head_dim,
             start: 0,
+            deltas: StepDeltas::default(),
             rounded: Int8Rows::default(),
             spare: Vec::new(),
             routes: Vec::new(),
@@ -126,6 +130,7 @@ impl FastOps {
         self.rounded.wipe();
         self.routes.fill(Route::default());
         self.routes.clear();
+        self.deltas.wipe();
     }
 
     /// A buffer whose contents are unspecified: whatever fills it writes every element.
@@ -206,7 +211,8 @@ impl Ops for FastOps {
 
     fn project<const N: usize>(&mut self, weights: [&Matrix; N], x: Rows) -> Result<[Rows; N], Infallible> {
         let (running, width) = (self.running, x.width());
-        if weights.iter().any(|matrix| matrix.is_quantised()) {
+        let thin = self.deltas.plan(&weights.map(|matrix| matrix.slot), x.rows);
+        if weights.iter().any(|matrix| matrix.is_quantised()) || self.deltas.wants_rounded() {
             let mut rounded = std::mem::take(&mut self.rounded);
             rounded.shape(x.rows, width);
             let blocks = rounded.blocks;
@@ -225,13 +231,22 @@ impl Ops for FastOps {
         let input = Input { floats: &x.data, rounded: &self.rounded, rows: x.rows };
         let total: usize = weights.iter().map(|matrix| matrix.strip_count()).sum();
         let tasks = (self.crew.threads() * TASKS_PER_THREAD).min(total);
-        self.crew.run(tasks, |_, task| {
+        let (deltas, narrow) = (&self.deltas, self.deltas.tasks());
+        self.crew.run(narrow + tasks, |_, task| {
+            let Some(task) = task.checked_sub(narrow) else {
+                // SAFETY: each task runs once.
+                unsafe { deltas.narrow(running, task, input, thin) };
+                return;
+            };
             let mut range = total * task / tasks..total * (task + 1) / tasks;
-            for (matrix, slots) in weights.iter().zip(slots) {
+            for (index, (matrix, slots)) in weights.iter().zip(slots).enumerate() {
                 let count = matrix.strip_count();
                 let mine = range.start.min(count)..range.end.min(count);
                 // SAFETY: the ranges of the tasks do not overlap, so each strip's columns are one call's alone.
-                unsafe { matrix.multiply(running, mine, input, slots) };
+                unsafe {
+                    matrix.multiply(running, mine.clone(), input, slots);
+                    deltas.widen(running, index, mine, thin, slots, count * STRIP);
+                }
                 range = range.start.saturating_sub(count)..range.end.saturating_sub(count);
             }
         });

@@ -4,7 +4,8 @@
 //! prompt with a known beginning gives the same numbers, bit for bit, as reading all of it anew.
 
 use crate::{
-    Anchor, Drafter, Flow, Generated, ModelError, PromptLookup, Sampling, StopReason,
+    Anchor, Drafter, Flow, Gates, Generated, ModelError, PromptLookup, Resident, Sampling, StopReason,
+    delta::DeltaSet,
     draft::Pace,
     graph,
     ops::{FastOps, Rows},
@@ -26,6 +27,8 @@ pub struct Session {
     /// The tokens whose keys and values are in the cache.
     tokens: Vec<u32>,
     logits: Vec<f32>,
+    /// What the conversation is read with.
+    deltas: DeltaSet,
 }
 
 impl std::fmt::Debug for Session {
@@ -46,7 +49,14 @@ impl Session {
         let config = anchor.config();
         let context = context.clamp(1, config.context);
         let ops = FastOps::new(anchor.running(), anchor.crew(), config, context);
-        Self { anchor: anchor.clone(), context, ops, tokens: Vec::new(), logits: Vec::new() }
+        Self {
+            anchor: anchor.clone(),
+            context,
+            ops,
+            tokens: Vec::new(),
+            logits: Vec::new(),
+            deltas: DeltaSet::default(),
+        }
     }
 
     /// Tokens the session holds.
@@ -72,6 +82,26 @@ impl Session {
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.tokens.is_empty() && self.logits.is_empty() && self.ops.kv.is_blank()
+    }
+
+    /// Reads on with these deltas, each as much as its gate says; with none, as the anchor alone.
+    ///
+    /// Keys and values depend on the deltas, so only the beginning that is read alike stays known.
+    pub fn set_deltas(&mut self, deltas: &[(Resident, f32)]) -> Result<(), ModelError> {
+        self.switch(DeltaSet::new(&self.anchor, deltas)?);
+        Ok(())
+    }
+
+    /// Other gates for the same deltas.
+    pub fn set_gates(&mut self, gates: Gates<'_>) -> Result<(), ModelError> {
+        self.switch(self.deltas.with(gates)?);
+        Ok(())
+    }
+
+    fn switch(&mut self, deltas: DeltaSet) {
+        self.tokens.truncate(self.deltas.agrees(&deltas, self.tokens.len()));
+        self.deltas = deltas;
+        self.ops.deltas.release();
     }
 
     /// Continues the prompt until something ends the answer.
@@ -242,6 +272,8 @@ impl Session {
 
     fn forward(&mut self, tokens: &[u32]) -> Result<Rows, ModelError> {
         self.ops.start = self.tokens.len();
+        self.ops.deltas.begin(tokens.len());
+        self.deltas.fill(&mut self.ops.deltas, 0, self.ops.start, tokens.len());
         let anchor = self.anchor.clone();
         let Ok(rows) = graph::forward(&mut self.ops, anchor.decoder(), tokens);
         // Rounding to int8 would hide a NaN, so it is looked for here, before the head.

@@ -19,6 +19,15 @@ pub(crate) trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     /// Sixteen half floats, widened.
     unsafe fn load_half(from: *const u16) -> Self;
+    /// Sixteen small integers, widened.
+    #[inline(always)]
+    unsafe fn load_int8(from: *const i8) -> Self {
+        // SAFETY: good for sixteen bytes by contract; an array of sixteen floats is loaded whole.
+        unsafe {
+            let floats = from.cast::<[i8; 16]>().read_unaligned().map(f32::from);
+            Self::load(floats.as_ptr())
+        }
+    }
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;

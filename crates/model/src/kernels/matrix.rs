@@ -47,6 +47,8 @@ pub struct Matrix {
     pub columns: usize,
     /// The weights.
     pub strips: Strips,
+    /// Which of a model's matrices this is, for what may be added to its products.
+    pub slot: Option<usize>,
 }
 
 /// Does the same with the blocks of every quantised kind, or with the numbers of the others.

@@ -18,6 +18,7 @@ pub(crate) mod rowwise;
 mod strip;
 #[cfg(test)]
 mod tests;
+pub(crate) mod thin;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -189,6 +190,16 @@ impl<T> Slots<T> {
         assert!(from.checked_add(count).is_some_and(|end| end <= self.len), "a part lies inside its slice");
         // SAFETY: inside the slice by the check, and not shared by contract.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(from), count) }
+    }
+
+    /// Elements `from..from + count`, to be read.
+    ///
+    /// # Safety
+    /// The slice is still borrowed for these slots, and nobody writes these elements meanwhile.
+    pub(crate) unsafe fn read(&self, from: usize, count: usize) -> &[T] {
+        assert!(from.checked_add(count).is_some_and(|end| end <= self.len), "a part lies inside its slice");
+        // SAFETY: inside the slice by the check, and not written by contract.
+        unsafe { std::slice::from_raw_parts(self.start.add(from), count) }
     }
 
     /// A pointer to element `from`.

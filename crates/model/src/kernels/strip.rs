@@ -146,7 +146,12 @@ pub(super) unsafe fn multiply<L: Lanes, F: Packed>(
 /// # Safety
 /// As for [`multiply`].
 #[inline(always)]
-unsafe fn direct<L: Lanes, F: Packed, const T: usize>(strip: &[F], x: &Int8Rows, first: usize, out: Output) -> usize {
+pub(super) unsafe fn direct<L: Lanes, F: Packed, const T: usize>(
+    strip: &[F],
+    x: &Int8Rows,
+    first: usize,
+    out: Output,
+) -> usize {
     let rows = x.rows::<T>(first, strip.len() * F::PARTS);
     // SAFETY: forwarded.
     unsafe {

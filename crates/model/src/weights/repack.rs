@@ -75,7 +75,7 @@ pub(crate) fn matrix_of(tensor: &Tensor<'_>) -> Result<Matrix, ModelError> {
             Strips::Dense(strips)
         }
     };
-    Ok(Matrix { rows, columns, strips })
+    Ok(Matrix { rows, columns, strips, slot: None })
 }
 
 /// Repacks a matrix of blocks; `set` puts one row's block in its place and gives back the half floats it holds.

@@ -1,0 +1,90 @@
+//! Which deltas a conversation is read with, and how much of each at every position.
+
+use super::{Resident, StepDeltas};
+use crate::{Anchor, ModelError};
+
+/// How much of each active delta there is at each token of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Gates<'a> {
+    /// As much at every token as was said when the deltas were set.
+    Constant,
+    /// One row for each token of the conversation from the first on, with a gate for each active delta in the order in
+    /// which they were set; tokens beyond the last row have the gates of the last.
+    PerRow(&'a [f32]),
+}
+
+/// The active deltas of a conversation.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DeltaSet {
+    members: Vec<(Resident, f32)>,
+    /// Gates by position, `[tokens, members]`; empty where they are constant.
+    table: Vec<f32>,
+}
+
+impl DeltaSet {
+    /// Checks that the deltas belong to the anchor.
+    pub(crate) fn new(anchor: &Anchor, members: &[(Resident, f32)]) -> Result<Self, ModelError> {
+        for (index, (resident, gate)) in members.iter().enumerate() {
+            if !resident.fits(anchor) {
+                return Err(ModelError::ForeignDelta { what: "model" });
+            }
+            if members[..index].iter().any(|(other, _)| other.is(resident)) {
+                return Err(ModelError::BadGates { problem: "a delta is given twice" });
+            }
+            if !gate.is_finite() {
+                return Err(ModelError::BadGates { problem: "a gate is not a finite number" });
+            }
+        }
+        Ok(Self { members: members.to_vec(), table: Vec::new() })
+    }
+
+    /// The same deltas with other gates.
+    pub(crate) fn with(&self, gates: Gates<'_>) -> Result<Self, ModelError> {
+        let table = match gates {
+            Gates::Constant => &[],
+            Gates::PerRow(table) => table,
+        };
+        if !table.iter().all(|gate| gate.is_finite()) {
+            return Err(ModelError::BadGates { problem: "a gate is not a finite number" });
+        }
+        if matches!(gates, Gates::PerRow(_))
+            && (table.is_empty() || !table.len().is_multiple_of(self.members.len().max(1)))
+        {
+            return Err(ModelError::BadGates {
+                problem: "the table does not have one gate for each delta in every row",
+            });
+        }
+        Ok(Self { members: self.members.clone(), table: table.to_vec() })
+    }
+
+    fn gate(&self, member: usize, position: usize) -> f32 {
+        match self.table.len() / self.members.len().max(1) {
+            0 => self.members[member].1,
+            rows => self.table[position.min(rows - 1) * self.members.len() + member],
+        }
+    }
+
+    /// Of some tokens, how many from the first on are read alike with both sets.
+    pub(crate) fn agrees(&self, other: &Self, tokens: usize) -> usize {
+        // What one has and the other has not, or has with another gate. A gate of zero is a delta that is not there.
+        let covers = |one: &Self, two: &Self, position| {
+            one.members.iter().enumerate().all(|(member, (resident, _))| {
+                let theirs = two.members.iter().position(|(other, _)| other.is(resident));
+                one.gate(member, position) == theirs.map_or(0.0, |theirs| two.gate(theirs, position))
+            })
+        };
+        (0..tokens).take_while(|position| covers(self, other, *position) && covers(other, self, *position)).count()
+    }
+
+    /// Says what the set wants for `count` rows of a step, of which the first is row `row` and token `position`.
+    pub(crate) fn fill(&self, step: &mut StepDeltas, row: usize, position: usize, count: usize) {
+        for (member, (resident, _)) in self.members.iter().enumerate() {
+            for offset in 0..count {
+                let gate = self.gate(member, position + offset);
+                if gate != 0.0 {
+                    step.set(resident, row + offset, gate);
+                }
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@ use crate::{
     ChatTemplate, Config, ModelError, ModelPaths, Session, Tokenizer, Turn,
     gguf::Gguf,
     kernels::{Crew, Kernel, Running},
+    kv::{KvKind, KvPool, Shape},
     weights::{self, FastDecoder},
 };
 use hinet_protocol::Hash;
@@ -54,6 +55,7 @@ struct Inner {
     passport: Passport,
     crew: Arc<Crew>,
     running: Running,
+    pool: KvPool,
 }
 
 impl Anchor {
@@ -93,6 +95,7 @@ impl Anchor {
         Ok(Self(Arc::new(Inner {
             controls: controls.map(str::to_owned).collect(),
             rope_factors: weights::rope_factors(file, &config)?,
+            pool: KvPool::new(Shape::of(&config)),
             decoder: weights::decoder(file, config)?,
             template: file.find_text("tokenizer.chat_template").map(ChatTemplate::new).transpose()?,
             ends,
@@ -180,7 +183,19 @@ impl Anchor {
     /// A new conversation that holds up to `context` tokens.
     #[must_use]
     pub fn session(&self, context: usize) -> Session {
-        Session::new(self, context)
+        Session::new(self, context, KvKind::default())
+    }
+
+    /// The same, and says how its keys and values are kept.
+    #[must_use]
+    pub fn session_with(&self, context: usize, kind: KvKind) -> Session {
+        Session::new(self, context, kind)
+    }
+
+    /// The memory that the sequences of this anchor keep their keys and values in.
+    #[must_use]
+    pub fn kv_pool(&self) -> &KvPool {
+        &self.0.pool
     }
 
     pub(crate) fn decoder(&self) -> &FastDecoder {

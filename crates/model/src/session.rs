@@ -7,8 +7,10 @@ use crate::{
     Anchor, Flow, Generated, ModelError, Sampling, StopReason,
     generate::Speaker,
     graph,
+    kv::{KvKind, PageTable},
     ops::{FastOps, RopeTable, Rows},
     sample::Sampler,
+    step::Segment,
 };
 use std::time::Instant;
 use zeroize::Zeroize;
@@ -22,7 +24,9 @@ pub struct Session {
     anchor: Anchor,
     context: usize,
     ops: FastOps,
-    /// The tokens whose keys and values are in the cache.
+    /// The keys and values of the tokens.
+    table: PageTable,
+    /// The tokens whose keys and values are in the table.
     tokens: Vec<u32>,
     logits: Vec<f32>,
 }
@@ -41,12 +45,13 @@ impl Drop for Session {
 
 impl Session {
     /// A session that holds up to `context` tokens, but never more than the model was trained for.
-    pub(crate) fn new(anchor: &Anchor, context: usize) -> Self {
+    pub(crate) fn new(anchor: &Anchor, context: usize, kind: KvKind) -> Self {
         let config = anchor.config();
         let context = context.clamp(1, config.context);
         let rope = RopeTable::new(config, anchor.rope_factors(), context);
-        let ops = FastOps::new(anchor.running(), anchor.crew(), config, rope, context);
-        Self { anchor: anchor.clone(), context, ops, tokens: Vec::new(), logits: Vec::new() }
+        let ops = FastOps::new(anchor.running(), anchor.crew(), config, rope);
+        let table = PageTable::new(anchor.kv_pool().clone(), kind, context);
+        Self { anchor: anchor.clone(), context, ops, table, tokens: Vec::new(), logits: Vec::new() }
     }
 
     /// Tokens the session holds.
@@ -64,14 +69,16 @@ impl Session {
     /// Forgets everything: tokens, keys, values and intermediate results are overwritten.
     pub fn clear(&mut self) {
         self.ops.wipe();
+        self.table.clear();
         self.tokens.zeroize();
         self.logits.zeroize();
     }
 
-    /// Whether no trace of anything read is left. It looks at all of the cache, so it is for checks, not for use.
+    /// Whether no trace of anything read is left, here or in the pages nobody uses any more. It looks at all of them, so
+    /// it is for checks, not for use.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.tokens.is_empty() && self.logits.is_empty() && self.ops.kv.is_blank()
+        self.tokens.is_empty() && self.logits.is_empty() && self.table.is_empty() && self.anchor.kv_pool().is_blank()
     }
 
     /// Continues the prompt until something ends the answer.
@@ -210,9 +217,14 @@ impl Session {
     }
 
     fn forward(&mut self, tokens: &[u32]) -> Result<Rows, ModelError> {
-        self.ops.start = self.tokens.len();
+        let (start, rows) = (self.tokens.len(), tokens.len());
+        self.table.make_room(start, rows)?;
         let anchor = self.anchor.clone();
+        let nothing = self.table.without_pages();
+        let table = std::mem::replace(&mut self.table, nothing);
+        self.ops.step.begin(std::iter::once(Segment { table, start, rows }));
         let Ok(rows) = graph::forward(&mut self.ops, anchor.decoder(), tokens);
+        self.ops.step.end().for_each(|table| self.table = table);
         // Rounding to int8 would hide a NaN, so it is looked for here, before the head.
         if rows.data.iter().any(|number| !number.is_finite()) {
             self.clear();

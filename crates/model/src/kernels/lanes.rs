@@ -19,6 +19,14 @@ pub(crate) trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     /// Sixteen half floats, widened.
     unsafe fn load_half(from: *const u16) -> Self;
+    /// Sixteen bytes with a sign, widened.
+    #[inline(always)]
+    unsafe fn load_int8(from: *const i8) -> Self {
+        // SAFETY: good for sixteen bytes by contract.
+        let wide = unsafe { from.cast::<[i8; 16]>().read_unaligned() }.map(f32::from);
+        // SAFETY: `wide` holds sixteen floats.
+        unsafe { Self::load(wide.as_ptr()) }
+    }
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;

@@ -4,7 +4,7 @@
 //!
 //! With one thread it measures processor time where the system tells it, so that other programs matter less.
 
-use hinet_model::{Anchor, LoadOptions, kernels::Kernel, kv::KvKind};
+use hinet_model::{Anchor, LoadOptions, SessionOptions, kernels::Kernel, kv::KvKind};
 use std::{error::Error, path::Path, time::Instant};
 
 /// Tokens written at each length.
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for kind in [KvKind::F16, KvKind::Int8] {
         let mut sessions = Vec::new();
         for length in [64, 1900] {
-            let mut session = anchor.session_with(2048, kind);
+            let mut session = anchor.session_with(SessionOptions { context: 2048, kv: kind, prefixes: None });
             let cpu = processor_ms().filter(|_| alone);
             let began = Instant::now();
             session.logits(&tokens[..length])?;

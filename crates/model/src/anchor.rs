@@ -1,10 +1,10 @@
 //! A model that writes: its weights, tokenizer and chat template, loaded once and shared by all sessions.
 
 use crate::{
-    ChatTemplate, Config, ModelError, ModelPaths, Session, Tokenizer, Turn,
+    Batch, BatchOptions, ChatTemplate, Config, ModelError, ModelPaths, Session, SessionOptions, Tokenizer, Turn,
     gguf::Gguf,
     kernels::{Crew, Kernel, Running},
-    kv::{KvKind, KvPool, Shape},
+    kv::{KvPool, Shape},
     weights::{self, FastDecoder},
 };
 use hinet_protocol::Hash;
@@ -46,7 +46,7 @@ pub struct Anchor(Arc<Inner>);
 struct Inner {
     decoder: FastDecoder,
     rope_factors: Option<Vec<f32>>,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
     /// Tokens that end an answer.
     ends: Vec<u32>,
@@ -99,7 +99,7 @@ impl Anchor {
             decoder: weights::decoder(file, config)?,
             template: file.find_text("tokenizer.chat_template").map(ChatTemplate::new).transpose()?,
             ends,
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
             passport,
             crew: Arc::new(Crew::new(options.threads.unwrap_or_else(machine))),
             running,
@@ -128,6 +128,11 @@ impl Anchor {
     #[must_use]
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.0.tokenizer
+    }
+
+    /// The same, for whoever keeps it.
+    pub(crate) fn shared_tokenizer(&self) -> Arc<Tokenizer> {
+        Arc::clone(&self.0.tokenizer)
     }
 
     /// Which kernels run.
@@ -183,19 +188,40 @@ impl Anchor {
     /// A new conversation that holds up to `context` tokens.
     #[must_use]
     pub fn session(&self, context: usize) -> Session {
-        Session::new(self, context, KvKind::default())
+        self.session_with(SessionOptions { context, ..SessionOptions::default() })
     }
 
-    /// The same, and says how its keys and values are kept.
+    /// The same, and says how its keys and values are kept and with whom they are shared.
     #[must_use]
-    pub fn session_with(&self, context: usize, kind: KvKind) -> Session {
-        Session::new(self, context, kind)
+    pub fn session_with(&self, options: SessionOptions) -> Session {
+        Session::new(self, options)
+    }
+
+    /// Many sequences at once.
+    #[must_use]
+    pub fn batch(&self, options: BatchOptions) -> Batch {
+        Batch::new(self, options)
     }
 
     /// The memory that the sequences of this anchor keep their keys and values in.
     #[must_use]
     pub fn kv_pool(&self) -> &KvPool {
         &self.0.pool
+    }
+
+    /// Whether a prompt can be read where `context` tokens are held.
+    pub(crate) fn check_prompt(&self, prompt: &[u32], context: usize) -> Result<(), ModelError> {
+        let vocabulary = self.config().vocabulary;
+        if prompt.is_empty() {
+            return Err(ModelError::EmptyPrompt);
+        }
+        if prompt.len() > context {
+            return Err(ModelError::PromptTooLong { tokens: prompt.len(), context });
+        }
+        match prompt.iter().find(|id| **id as usize >= vocabulary) {
+            Some(&id) => Err(ModelError::UnknownToken { id, vocabulary }),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn decoder(&self) -> &FastDecoder {

@@ -9,7 +9,7 @@ use crate::{
     graph::Ops,
     kernels::{
         Crew, Int8Rows, Matrix, Running, STRIP, Slots,
-        attend::Heads,
+        attend::{Heads, How},
         matrix::Input,
         rowwise::{Add, Gate, Norm, Rotate, Round},
     },
@@ -89,10 +89,8 @@ pub(crate) struct FastOps {
 
 impl FastOps {
     pub(crate) fn new(running: Running, crew: Arc<Crew>, config: &Config, rope: RopeTable) -> Self {
-        #[allow(clippy::cast_precision_loss, reason = "heads are at most 256 wide")]
-        let scale = 1.0 / (config.head_dim as f32).sqrt();
         let group = config.heads / config.kv_heads;
-        let heads = Heads { head_dim: config.head_dim, heads: config.heads, group, scale, window: usize::MAX };
+        let heads = Heads { head_dim: config.head_dim, heads: config.heads, group };
         Self {
             running,
             step: Step::new(heads, config.kv_heads, crew.threads()),
@@ -122,6 +120,17 @@ impl FastOps {
     /// Takes a buffer back.
     pub(crate) fn give(&mut self, rows: Rows) {
         self.spare.push(rows.data);
+    }
+
+    /// Only the rows at these places, which rise.
+    pub(crate) fn pick(&mut self, mut x: Rows, places: &[usize]) -> Rows {
+        let width = x.width();
+        for (to, &from) in places.iter().enumerate() {
+            x.data.copy_within(from * width..(from + 1) * width, to * width);
+        }
+        x.data.truncate(places.len() * width);
+        x.rows = places.len();
+        x
     }
 
     /// Runs `job` for every row, shared with the crew where there are enough.
@@ -226,7 +235,9 @@ impl Ops for FastOps {
     fn attention(&mut self, layer: usize, queries: Rows, keys: Rows, values: Rows) -> Result<Rows, Infallible> {
         let mut out = self.take(queries.rows, queries.width());
         let rows = [&queries.data[..], &keys.data, &values.data];
-        self.step.attention(self.running, &self.crew, layer, rows, &mut out.data);
+        #[allow(clippy::cast_precision_loss, reason = "heads are at most 256 wide")]
+        let how = How { scale: 1.0 / (self.head_dim as f32).sqrt(), window: None };
+        self.step.attention(self.running, &self.crew, layer, how, rows, &mut out.data);
         self.give(queries);
         self.give(keys);
         self.give(values);

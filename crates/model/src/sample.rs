@@ -1,6 +1,7 @@
 //! Choosing the next token: temperature, top-p, min-p, repetition penalty, and a seed that fixes the draw.
 
 use crate::ModelError;
+use std::borrow::Cow;
 
 /// Logits this far below the best one, after temperature, are never drawn: all of a large vocabulary at that distance
 /// holds less than a hundred-thousandth of the mass, and leaving it out spares sorting it.
@@ -56,7 +57,7 @@ impl Sampling {
 
 /// Draws tokens for one answer.
 pub(crate) struct Sampler<'a> {
-    sampling: &'a Sampling,
+    sampling: Cow<'a, Sampling>,
     random: SplitMix64,
     candidates: Vec<(f32, u32)>,
 }
@@ -64,7 +65,14 @@ pub(crate) struct Sampler<'a> {
 impl<'a> Sampler<'a> {
     pub(crate) fn new(sampling: &'a Sampling) -> Result<Self, ModelError> {
         sampling.check()?;
-        Ok(Self { sampling, random: SplitMix64(sampling.seed), candidates: Vec::new() })
+        Ok(Self { sampling: Cow::Borrowed(sampling), random: SplitMix64(sampling.seed), candidates: Vec::new() })
+    }
+
+    /// The same for an answer that outlives whoever asked for it.
+    pub(crate) fn keeping(sampling: Sampling) -> Result<Sampler<'static>, ModelError> {
+        sampling.check()?;
+        let random = SplitMix64(sampling.seed);
+        Ok(Sampler { sampling: Cow::Owned(sampling), random, candidates: Vec::new() })
     }
 
     /// The next token after `generated`. The logits are changed by the penalty.

@@ -9,6 +9,7 @@ use crate::{
     graph,
     kv::{KvKind, PageTable},
     ops::{FastOps, RopeTable, Rows},
+    prefix::{self, Link, Prefix, Prefixes},
     sample::Sampler,
     step::Segment,
 };
@@ -19,6 +20,23 @@ use zeroize::Zeroize;
 /// second.
 const CHUNK: usize = 128;
 
+/// How a conversation is kept.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// Tokens it holds, but never more than the model was trained for.
+    pub context: usize,
+    /// How keys and values are kept.
+    pub kv: KvKind,
+    /// Where known beginnings are looked for, and what was read is left for others. What is there outlives the session.
+    pub prefixes: Option<Prefixes>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self { context: 4096, kv: KvKind::default(), prefixes: None }
+    }
+}
+
 /// A conversation.
 pub struct Session {
     anchor: Anchor,
@@ -26,6 +44,7 @@ pub struct Session {
     ops: FastOps,
     /// The keys and values of the tokens.
     table: PageTable,
+    fingerprint: Link,
     /// The tokens whose keys and values are in the table.
     tokens: Vec<u32>,
     logits: Vec<f32>,
@@ -44,14 +63,22 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// A session that holds up to `context` tokens, but never more than the model was trained for.
-    pub(crate) fn new(anchor: &Anchor, context: usize, kind: KvKind) -> Self {
+    /// A session that holds up to so many tokens, but never more than the model was trained for.
+    pub(crate) fn new(anchor: &Anchor, options: SessionOptions) -> Self {
         let config = anchor.config();
-        let context = context.clamp(1, config.context);
+        let context = options.context.clamp(1, config.context);
         let rope = RopeTable::new(config, anchor.rope_factors(), context);
         let ops = FastOps::new(anchor.running(), anchor.crew(), config, rope);
-        let table = PageTable::new(anchor.kv_pool().clone(), kind, context);
-        Self { anchor: anchor.clone(), context, ops, table, tokens: Vec::new(), logits: Vec::new() }
+        let fingerprint = prefix::fingerprint(anchor, options.kv, &[]);
+        let shelf = options.prefixes.map(|prefixes| (prefixes, fingerprint));
+        let table = PageTable::new(anchor.kv_pool().clone(), options.kv, context, shelf);
+        Self { anchor: anchor.clone(), context, ops, table, fingerprint, tokens: Vec::new(), logits: Vec::new() }
+    }
+
+    /// What was read of the first `tokens` tokens, by whole pages, to be kept beyond this session.
+    #[must_use]
+    pub fn prefix(&self, tokens: usize) -> Prefix {
+        Prefix::of(&self.anchor, self.fingerprint, &self.table, &self.tokens[..tokens.min(self.tokens.len())])
     }
 
     /// Tokens the session holds.
@@ -173,19 +200,15 @@ impl Session {
     }
 
     /// Checks a prompt, and says how many of its tokens need not be read: the last always must, for its logits.
-    fn known(&self, prompt: &[u32]) -> Result<usize, ModelError> {
-        let vocabulary = self.anchor.config().vocabulary;
-        if prompt.is_empty() {
-            return Err(ModelError::EmptyPrompt);
-        }
-        if prompt.len() > self.context {
-            return Err(ModelError::PromptTooLong { tokens: prompt.len(), context: self.context });
-        }
-        if let Some(&id) = prompt.iter().find(|id| **id as usize >= vocabulary) {
-            return Err(ModelError::UnknownToken { id, vocabulary });
-        }
+    fn known(&mut self, prompt: &[u32]) -> Result<usize, ModelError> {
+        self.anchor.check_prompt(prompt, self.context)?;
         let same = self.tokens.iter().zip(prompt).take_while(|(known, token)| known == token).count();
-        Ok(same.min(prompt.len() - 1))
+        let found = self.table.recall(prompt, same);
+        if found > same {
+            self.tokens.clear();
+            self.tokens.extend_from_slice(&prompt[..found]);
+        }
+        Ok(found.min(prompt.len() - 1))
     }
 
     /// Reads the prompt from token `cached` on; `false` when it was not to go on.
@@ -220,8 +243,7 @@ impl Session {
         let (start, rows) = (self.tokens.len(), tokens.len());
         self.table.make_room(start, rows)?;
         let anchor = self.anchor.clone();
-        let nothing = self.table.without_pages();
-        let table = std::mem::replace(&mut self.table, nothing);
+        let table = self.table.lend();
         self.ops.step.begin(std::iter::once(Segment { table, start, rows }));
         let Ok(rows) = graph::forward(&mut self.ops, anchor.decoder(), tokens);
         self.ops.step.end().for_each(|table| self.table = table);
@@ -231,6 +253,7 @@ impl Session {
             return Err(ModelError::Diverged);
         }
         self.tokens.extend_from_slice(tokens);
+        self.table.share(&self.tokens);
         Ok(rows)
     }
 }

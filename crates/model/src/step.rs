@@ -7,7 +7,7 @@
 use crate::{
     kernels::{
         Crew, Running, Slots,
-        attend::{Attend, BLOCK_POSITIONS, Gather, Heads, Into, Queries},
+        attend::{Attend, BLOCK_POSITIONS, Gather, Heads, How, Into, Queries},
     },
     kv::{KvKind, PageTable},
 };
@@ -148,6 +148,7 @@ impl Step {
         running: Running,
         crew: &Crew,
         layer: usize,
+        how: How,
         [queries, keys, values]: [&[f32]; 3],
         out: &mut [f32],
     ) {
@@ -166,6 +167,7 @@ impl Step {
             first_row: task.first_row,
             start: segments[task.segment].start,
             kv_head: task.kv_head,
+            how,
         };
         crew.run(tasks.len(), |worker, index| {
             let task = &tasks[index];

@@ -10,7 +10,7 @@ use crate::ModelError;
 use crate::gguf::Gguf;
 use hinet_protocol::Hash;
 use pieces::Splitter;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use tokenizers::Model as _;
 use tokenizers::models::bpe::{BPE, Vocab};
 
@@ -187,7 +187,7 @@ impl Tokenizer {
 
     /// Begins decoding a text that arrives token by token.
     pub fn stream(&self) -> DecodeStream<'_> {
-        DecodeStream { tokenizer: self, pending: Vec::new() }
+        DecodeStream { tokenizer: Whose::Lent(self), pending: Vec::new() }
     }
 
     /// The id of a control or added token.
@@ -288,17 +288,35 @@ impl SpecialTokens {
     }
 }
 
+/// A tokenizer that somebody lends, or that is shared.
+#[derive(Debug)]
+enum Whose<'a> {
+    Lent(&'a Tokenizer),
+    Shared(Arc<Tokenizer>),
+}
+
 /// Decodes a text that arrives token by token; a character is given out when its last byte is there.
 #[derive(Debug)]
 pub struct DecodeStream<'a> {
-    tokenizer: &'a Tokenizer,
+    tokenizer: Whose<'a>,
     pending: Vec<u8>,
+}
+
+impl DecodeStream<'static> {
+    /// One that keeps its tokenizer.
+    pub(crate) fn keeping(tokenizer: Arc<Tokenizer>) -> Self {
+        Self { tokenizer: Whose::Shared(tokenizer), pending: Vec::new() }
+    }
 }
 
 impl DecodeStream<'_> {
     /// Adds a token and returns the text that is now certain, which may be empty.
     pub fn push(&mut self, id: u32) -> String {
-        self.pending.extend_from_slice(self.tokenizer.token_bytes(id));
+        let tokenizer = match &self.tokenizer {
+            Whose::Lent(tokenizer) => tokenizer,
+            Whose::Shared(tokenizer) => &**tokenizer,
+        };
+        self.pending.extend_from_slice(tokenizer.token_bytes(id));
         let mut text = String::new();
         loop {
             match std::str::from_utf8(&self.pending) {

@@ -67,7 +67,16 @@ pub(crate) trait Pages<'a>: Copy {
     fn cells(&self, page: usize) -> Cells<'a, Self::Cell>;
 }
 
-/// How queries lie in their rows, and how they look at keys.
+/// How scores become weights.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    /// What scores are multiplied by.
+    pub scale: f32,
+    /// Positions a token sees, its own included, where it does not see all.
+    pub window: Option<usize>,
+}
+
+/// How queries lie in their rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Heads {
     /// Numbers in a head; a multiple of 16.
@@ -76,10 +85,6 @@ pub(crate) struct Heads {
     pub heads: usize,
     /// Query heads that share a key-value head.
     pub group: usize,
-    /// What scores are multiplied by before the softmax.
-    pub scale: f32,
-    /// Positions a token sees, its own included; `usize::MAX` for all of them.
-    pub window: usize,
 }
 
 impl Heads {
@@ -100,6 +105,8 @@ pub(crate) struct Queries<'a> {
     pub start: usize,
     /// Which key-value head.
     pub kv_head: usize,
+    /// How they look at its keys.
+    pub how: How,
 }
 
 /// Where a query lies, and which positions it sees.
@@ -125,7 +132,7 @@ impl Queries<'_> {
         let seen = self.start + token + 1;
         Place {
             at: ((self.first_row + token) * heads.heads + head) * heads.head_dim,
-            sees: seen.saturating_sub(heads.window)..seen,
+            sees: self.how.window.map_or(0, |window| seen.saturating_sub(window))..seen,
         }
     }
 }
@@ -258,7 +265,7 @@ impl<'a, P: Pages<'a>> Attend<'a, P> {
             for (r, place) in places.iter().enumerate() {
                 let scores = std::slice::from_raw_parts_mut(scores.add(r * BLOCK_POSITIONS), width);
                 let seen = place.sees.start.saturating_sub(base)..place.sees.end.saturating_sub(base).min(width);
-                let (top, sum) = Weigh { scores, seen, scale: self.heads.scale }.go::<L>();
+                let (top, sum) = Weigh { scores, seen, scale: self.queries.how.scale }.go::<L>();
                 parts.add(r * part + dim).write(top);
                 parts.add(r * part + dim + 1).write(sum);
             }

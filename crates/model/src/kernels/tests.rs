@@ -2,7 +2,7 @@
 
 use super::{
     Int8Rows, Kernel, Matrix, Running, STRIP, Slots,
-    attend::{Attend, BLOCK_POSITIONS, Gather, Heads, Into, Queries},
+    attend::{Attend, BLOCK_POSITIONS, Gather, Heads, How, Into, Queries},
     lanes::{Lanes, widen},
     matrix::Input,
     rowwise::{Gate, Norm, Rotate, Round, Weigh},
@@ -218,7 +218,8 @@ fn halves_are_widened_exactly() {
     }
 }
 
-const HEADS: Heads = Heads { head_dim: 48, heads: 6, group: 3, scale: 0.144_337_57, window: usize::MAX };
+const HEADS: Heads = Heads { head_dim: 48, heads: 6, group: 3 };
+const SCALE: f32 = 0.144_337_57;
 
 /// How attention is cut into calls.
 #[derive(Debug, Clone, Copy)]
@@ -230,18 +231,20 @@ struct Cut {
 }
 
 /// Attention of the queries of `tokens` from position `start` on.
-fn attend(running: Running, table: &PageTable, heads: Heads, queries: &[f32], start: usize, cut: Cut) -> Vec<f32> {
+fn attend(running: Running, table: &PageTable, how: How, queries: &[f32], start: usize, cut: Cut) -> Vec<f32> {
+    let heads = HEADS;
     let mut out = vec![f32::NAN; queries.len()];
     let tokens = queries.len() / heads.heads / heads.head_dim;
     let slots = Slots::over(&mut out);
     let blocks = (start + tokens).div_ceil(BLOCK_POSITIONS);
     let count = tokens * heads.group;
     for kv_head in 0..heads.heads / heads.group {
-        let queries = Queries { all: queries, first_row: 0, start, kv_head };
+        let queries = Queries { all: queries, first_row: 0, start, kv_head, how };
         let mut parts = vec![f32::NAN; count * blocks * heads.part()];
         for first in (0..count).step_by(cut.part) {
             let rows = first..(first + cut.part).min(count);
-            let calls: Vec<_> = if cut.apart { (0..blocks).map(|b| b..b + 1).collect() } else { vec![0..blocks] };
+            let width = if cut.apart { 1 } else { blocks };
+            let calls = (0..blocks).step_by(width).map(|block| block..block + width);
             for blocks_here in calls {
                 let into = if cut.apart {
                     Into::Parts { slots: Slots::over(&mut parts), at: 0, blocks }
@@ -279,10 +282,10 @@ fn attention_matches_plain_arithmetic_however_it_is_cut() {
     let total = start + tokens;
     let (keys, values) = (noise.floats(total * 2 * dim), noise.floats(total * 2 * dim));
     let queries: Vec<f32> = noise.floats(tokens * HEADS.heads * dim).iter().map(|x| x * 4.0).collect();
-    for (kind, window) in [(KvKind::F16, usize::MAX), (KvKind::Int8, usize::MAX), (KvKind::F16, 270), (KvKind::Int8, 9)]
+    for (kind, window) in [(KvKind::F16, None), (KvKind::Int8, None), (KvKind::F16, Some(270)), (KvKind::Int8, Some(9))]
     {
-        let heads = Heads { window, ..HEADS };
-        let mut table = PageTable::new(KvPool::new(Shape { layers: 2, kv_heads: 2, head_dim: dim }), kind, total);
+        let (heads, how) = (HEADS, How { scale: SCALE, window });
+        let mut table = PageTable::new(KvPool::new(Shape { layers: 2, kv_heads: 2, head_dim: dim }), kind, total, None);
         table.make_room(0, total).unwrap();
         for position in 0..total {
             let range = position * 2 * dim..(position + 1) * 2 * dim;
@@ -301,18 +304,18 @@ fn attention_matches_plain_arithmetic_however_it_is_cut() {
         let keys: Vec<Vec<f64>> = keys.chunks(dim).map(kept).collect();
         let values: Vec<Vec<f64>> = values.chunks(dim).map(kept).collect();
         for running in here() {
-            let name = format!("{} {} {window}", running.kernel().name(), kind.name());
-            let out = attend(running, &table, heads, &queries, start, Cut { part: 32, apart: false });
+            let name = format!("{} {} {window:?}", running.kernel().name(), kind.name());
+            let out = attend(running, &table, how, &queries, start, Cut { part: 32, apart: false });
             for token in 0..tokens {
                 for head in 0..heads.heads {
                     let at = (token * heads.heads + head) * dim;
                     let place = |position: usize| position * 2 + head / heads.group;
                     let score = |p: usize| -> f64 {
                         let products = queries[at..][..dim].iter().zip(&keys[place(p)]);
-                        products.map(|(q, k)| f64::from(*q) * k).sum::<f64>() * f64::from(heads.scale)
+                        products.map(|(q, k)| f64::from(*q) * k).sum::<f64>() * f64::from(SCALE)
                     };
                     let seen = start + token + 1;
-                    let seen = seen.saturating_sub(window)..seen;
+                    let seen = window.map_or(0, |window| seen.saturating_sub(window))..seen;
                     let weights: Vec<f64> = seen.clone().map(|p| score(p).exp()).collect();
                     let sum: f64 = weights.iter().sum();
                     for i in 0..dim {
@@ -324,13 +327,13 @@ fn attention_matches_plain_arithmetic_however_it_is_cut() {
             for part in [1, 2, 3, 7, 69] {
                 for apart in [false, true] {
                     let cut = Cut { part, apart };
-                    assert_eq!(attend(running, &table, heads, &queries, start, cut), out, "{name} {cut:?}");
+                    assert_eq!(attend(running, &table, how, &queries, start, cut), out, "{name} {cut:?}");
                 }
             }
             let row = heads.heads * dim;
             let last = &queries[(tokens - 1) * row..];
             for apart in [false, true] {
-                let last = attend(running, &table, heads, last, total - 1, Cut { part: 32, apart });
+                let last = attend(running, &table, how, last, total - 1, Cut { part: 32, apart });
                 assert_eq!(last, out[(tokens - 1) * row..], "{name}: the last token alone");
             }
         }

@@ -11,7 +11,7 @@ mod table;
 
 pub use pool::{KvPool, KvUsage};
 
-pub(crate) use page::Shape;
+pub(crate) use page::{Page, Shape};
 pub(crate) use table::PageTable;
 
 /// Positions in a page. Four pages make a block of [`crate::kernels::attend`].

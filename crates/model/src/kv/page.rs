@@ -108,10 +108,6 @@ impl Page {
         Self { shape, kind, cells: Some(cells), written: 0, pool }
     }
 
-    pub(crate) fn kind(&self) -> KvKind {
-        self.kind
-    }
-
     fn cells(&self) -> &Cells {
         self.cells.as_ref().expect("a page has its memory until it is dropped")
     }

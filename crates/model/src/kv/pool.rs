@@ -61,10 +61,6 @@ impl KvPool {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn shape(&self) -> Shape {
-        self.0.shape
-    }
-
     /// Bytes of one page.
     #[must_use]
     pub fn page_bytes(&self, kind: KvKind) -> usize {

@@ -4,6 +4,7 @@ use super::{KvKind, KvPool, PAGE, page::Page};
 use crate::{
     ModelError,
     kernels::attend::{Cells, Pages},
+    prefix::{self, Link, Prefixes},
 };
 use std::{marker::PhantomData, sync::Arc};
 
@@ -13,17 +14,24 @@ pub(crate) struct PageTable {
     pool: KvPool,
     kind: KvKind,
     pages: Vec<Arc<Page>>,
+    /// Where known pages are looked for and left, and how the chain of this sequence begins.
+    shelf: Option<(Prefixes, Link)>,
+    /// The links of the pages that were found or left there.
+    links: Vec<Link>,
 }
 
 impl PageTable {
     /// No pages yet, and room to list those of `positions` tokens.
-    pub(crate) fn new(pool: KvPool, kind: KvKind, positions: usize) -> Self {
-        Self { pool, kind, pages: Vec::with_capacity(positions.div_ceil(PAGE)) }
+    pub(crate) fn new(pool: KvPool, kind: KvKind, positions: usize, shelf: Option<(Prefixes, Link)>) -> Self {
+        let count = positions.div_ceil(PAGE);
+        let links = Vec::with_capacity(if shelf.is_some() { count } else { 0 });
+        Self { pool, kind, pages: Vec::with_capacity(count), shelf, links }
     }
 
-    /// A table of the same pool and kind that holds nothing, while this one is lent to a step.
-    pub(crate) fn without_pages(&self) -> Self {
-        Self { pool: self.pool.clone(), kind: self.kind, pages: Vec::new() }
+    /// The table itself, for a step; what stays holds nothing until it is given back.
+    pub(crate) fn lend(&mut self) -> Self {
+        let (pages, links) = (std::mem::take(&mut self.pages), std::mem::take(&mut self.links));
+        Self { pool: self.pool.clone(), kind: self.kind, pages, shelf: self.shelf.clone(), links }
     }
 
     pub(crate) fn kind(&self) -> KvKind {
@@ -42,13 +50,50 @@ impl PageTable {
     /// Lets go of every page.
     pub(crate) fn clear(&mut self) {
         self.pages.clear();
+        self.links.clear();
     }
 
-    /// Shares pages that somebody else has filled, from the first position on.
-    pub(crate) fn adopt(&mut self, pages: &[Arc<Page>]) {
-        debug_assert!(pages.iter().all(|page| page.kind() == self.kind));
-        self.pages.clear();
-        self.pages.extend(pages.iter().cloned());
+    /// Shares what is known of a prompt; gives how many of its tokens that is. What was read before is let go of when
+    /// more than `known` of its tokens are found.
+    pub(crate) fn recall(&mut self, prompt: &[u32], known: usize) -> usize {
+        let Some((prefixes, fingerprint)) = &self.shelf else { return known };
+        if prompt.len() / PAGE * PAGE <= known {
+            return known;
+        }
+        let (pages, links) = prefixes.find(*fingerprint, prompt);
+        if pages.len() * PAGE <= known {
+            return known;
+        }
+        let found = pages.len() * PAGE;
+        self.clear();
+        self.pages.extend(pages);
+        self.links.extend(links);
+        found
+    }
+
+    /// Leaves the full pages of the tokens read for others.
+    pub(crate) fn share(&mut self, tokens: &[u32]) {
+        let Some((prefixes, fingerprint)) = &self.shelf else { return };
+        let full = tokens.len() / PAGE;
+        if self.links.len() >= full {
+            return;
+        }
+        for at in self.links.len()..full {
+            let before = self.links.last().unwrap_or(fingerprint);
+            let link = prefix::link(before, &tokens[at * PAGE..][..PAGE]);
+            self.links.push(link);
+        }
+        prefixes.keep(&self.links, &self.pages, self.pool.page_bytes(self.kind));
+    }
+
+    /// A blank page; when the pool is full, one of the known pages nobody uses makes room.
+    fn page(&self) -> Result<Page, ModelError> {
+        loop {
+            match (self.pool.take(self.kind), &self.shelf) {
+                (Err(ModelError::CacheFull { .. }), Some((prefixes, _))) if prefixes.give_up_one() => {}
+                (page, _) => return page,
+            }
+        }
     }
 
     /// Makes sure that `rows` positions from `start` on can be written, and that what was read before stays.
@@ -59,18 +104,17 @@ impl PageTable {
         let (first, end) = (start / PAGE, (start + rows).div_ceil(PAGE));
         assert!(self.pages.len() >= start.div_ceil(PAGE), "the positions before were read");
         self.pages.truncate(end);
+        self.links.truncate(first);
         // Shared pages after the one that is begun hold nothing of what stays.
         let shared = (first + 1..self.pages.len()).find(|at| Arc::get_mut(&mut self.pages[*at]).is_none());
         self.pages.truncate(shared.unwrap_or(end));
-        if let Some(page) = self.pages.get_mut(first)
-            && Arc::get_mut(page).is_none()
-        {
-            let mut own = self.pool.take(self.kind)?;
-            own.copy_from(page, start % PAGE);
-            *page = Arc::new(own);
+        if self.pages.get_mut(first).is_some_and(|page| Arc::get_mut(page).is_none()) {
+            let mut own = self.page()?;
+            own.copy_from(&self.pages[first], start % PAGE);
+            self.pages[first] = Arc::new(own);
         }
         while self.pages.len() < end {
-            self.pages.push(Arc::new(self.pool.take(self.kind)?));
+            self.pages.push(Arc::new(self.page()?));
         }
         Ok(())
     }

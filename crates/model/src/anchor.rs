@@ -1,12 +1,13 @@
 //! A model that writes: its weights, tokenizer and chat template, loaded once and shared by all sessions.
 
 use crate::{
-    ChatTemplate, Config, ModelError, ModelPaths, Session, Tokenizer, Turn,
+    Batch, BatchOptions, ChatTemplate, Config, ModelError, ModelPaths, Session, SessionOptions, Tokenizer, Turn,
     constrain::Forms,
     delta,
     gguf::Gguf,
     hf::Folder,
     kernels::{Crew, Kernel, Running},
+    kv::{KvPool, Shape},
     source::{Source, fits, free_memory},
     weights::{self, FastDecoder},
 };
@@ -52,7 +53,7 @@ pub struct Anchor(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     decoder: FastDecoder,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
     /// Tokens that end an answer.
     ends: Vec<u32>,
@@ -61,6 +62,7 @@ struct Inner {
     passport: Passport,
     crew: Arc<Crew>,
     running: Running,
+    pool: KvPool,
     forms: OnceLock<Forms>,
 }
 
@@ -133,10 +135,11 @@ impl Anchor {
         delta::number(&mut decoder);
         Ok(Self(Arc::new(Inner {
             controls: controls.map(str::to_owned).collect(),
+            pool: KvPool::new(Shape::of(&decoder.config)),
             decoder,
             template: template.map(ChatTemplate::new).transpose()?,
             ends,
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
             passport,
             crew: Arc::new(Crew::new(options.threads.unwrap_or_else(machine))),
             running,
@@ -166,6 +169,11 @@ impl Anchor {
     #[must_use]
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.0.tokenizer
+    }
+
+    /// The same, for whoever keeps it.
+    pub(crate) fn shared_tokenizer(&self) -> Arc<Tokenizer> {
+        Arc::clone(&self.0.tokenizer)
     }
 
     /// Which kernels run.
@@ -221,7 +229,40 @@ impl Anchor {
     /// A new conversation that holds up to `context` tokens.
     #[must_use]
     pub fn session(&self, context: usize) -> Session {
-        Session::new(self, context)
+        self.session_with(SessionOptions { context, ..SessionOptions::default() })
+    }
+
+    /// The same, and says how its keys and values are kept and with whom they are shared.
+    #[must_use]
+    pub fn session_with(&self, options: SessionOptions) -> Session {
+        Session::new(self, options)
+    }
+
+    /// Many sequences at once.
+    #[must_use]
+    pub fn batch(&self, options: BatchOptions) -> Batch {
+        Batch::new(self, options)
+    }
+
+    /// The memory that the sequences of this anchor keep their keys and values in.
+    #[must_use]
+    pub fn kv_pool(&self) -> &KvPool {
+        &self.0.pool
+    }
+
+    /// Whether a prompt can be read where `context` tokens are held.
+    pub(crate) fn check_prompt(&self, prompt: &[u32], context: usize) -> Result<(), ModelError> {
+        let vocabulary = self.config().vocabulary;
+        if prompt.is_empty() {
+            return Err(ModelError::EmptyPrompt);
+        }
+        if prompt.len() > context {
+            return Err(ModelError::PromptTooLong { tokens: prompt.len(), context });
+        }
+        match prompt.iter().find(|id| **id as usize >= vocabulary) {
+            Some(&id) => Err(ModelError::UnknownToken { id, vocabulary }),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn decoder(&self) -> &FastDecoder {

@@ -208,6 +208,22 @@ pub enum ModelError {
     /// The model computed numbers that are not finite.
     #[error("the model computed numbers that are not finite; its file may be damaged")]
     Diverged,
+    /// The pool of keys and values is full.
+    #[error(
+        "the memory for conversations is full ({used} of {limit} bytes are in use); end another conversation or allow more"
+    )]
+    CacheFull {
+        /// Bytes in use.
+        used: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// A stored beginning of a conversation that cannot be used.
+    #[error("the stored beginning of a conversation {problem}; read the text again")]
+    BadPrefix {
+        /// What is wrong with it, as the end of the sentence.
+        problem: &'static str,
+    },
     /// More threads, or another kernel, than this machine has.
     #[error("the {kernel} kernels do not run on this processor")]
     Kernel {

@@ -5,6 +5,7 @@
 
 use crate::TokenLog;
 use crate::tokenizer::{DecodeStream, Tokenizer};
+use std::{borrow::Cow, sync::Arc};
 
 /// What whoever receives the text wants next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub struct Generated {
 /// Turns tokens into text and watches for stop texts.
 pub(crate) struct Speaker<'a> {
     stream: Option<DecodeStream<'a>>,
-    stops: Vec<&'a str>,
+    stops: Vec<Cow<'a, str>>,
     text: String,
     /// Bytes of `text` already given out; no stop text begins before.
     sent: usize,
@@ -68,8 +69,19 @@ pub(crate) struct Speaker<'a> {
 
 impl<'a> Speaker<'a> {
     pub(crate) fn new(tokenizer: &'a Tokenizer, stops: &'a [String]) -> Self {
-        let stops = stops.iter().map(String::as_str).filter(|stop| !stop.is_empty()).collect();
+        let stops = stops.iter().filter(|stop| !stop.is_empty()).map(|stop| Cow::Borrowed(stop.as_str())).collect();
         Self { stream: Some(tokenizer.stream()), stops, text: String::new(), sent: 0 }
+    }
+
+    /// The same for an answer that outlives whoever asked for it.
+    pub(crate) fn keeping(tokenizer: Arc<Tokenizer>, stops: &[String]) -> Speaker<'static> {
+        let stops = stops.iter().filter(|stop| !stop.is_empty()).map(|stop| Cow::Owned(stop.clone())).collect();
+        Speaker { stream: Some(DecodeStream::keeping(tokenizer)), stops, text: String::new(), sent: 0 }
+    }
+
+    /// One that has nothing to say.
+    pub(crate) fn silent() -> Speaker<'static> {
+        Speaker { stream: None, stops: Vec::new(), text: String::new(), sent: 0 }
     }
 
     /// Adds a token; gives the text that has become certain, and whether a stop text has come up.
@@ -95,7 +107,7 @@ impl<'a> Speaker<'a> {
     fn add(&mut self, more: &str) -> (&str, bool) {
         self.text.push_str(more);
         let unsent = &self.text[self.sent..];
-        let found = self.stops.iter().filter_map(|stop| unsent.find(stop)).min();
+        let found = self.stops.iter().filter_map(|stop| unsent.find(&**stop)).min();
         if let Some(found) = found {
             let from = self.sent;
             self.text.truncate(from + found);
@@ -121,7 +133,12 @@ mod tests {
 
     /// Feeds pieces of text; gives what came out after each, and at the end.
     fn speak(stops: &[&str], pieces: &[&str]) -> (Vec<String>, String, bool) {
-        let mut speaker = Speaker { stream: None, stops: stops.to_vec(), text: String::new(), sent: 0 };
+        let mut speaker = Speaker {
+            stream: None,
+            stops: stops.iter().map(|stop| Cow::Borrowed(*stop)).collect(),
+            text: String::new(),
+            sent: 0,
+        };
         let mut out = Vec::new();
         for piece in pieces {
             let (text, stopped) = speaker.add(piece);

@@ -12,7 +12,7 @@ use crate::{
 /// The operations a decoder is made of.
 ///
 /// An implementer guarantees that each row of a result depends only on the same row of the arguments and, in
-/// [`Ops::attention`], on the rows before it; and that the number of rows given at once does not change any of them.
+/// [`Ops::attention`], on the rows before it in the same sequence; and that the number of rows given at once does not change any of them.
 /// Arguments taken by value are used up, so that an implementation may reuse their memory.
 pub trait Ops {
     /// Rows of activations, one per token.

@@ -4,6 +4,7 @@
 //! socket (`pull` starts pip, and nothing else), and keeps nothing of a prompt after [`Session::clear`].
 
 mod anchor;
+mod batch;
 mod bert;
 mod config;
 mod constrain;
@@ -16,20 +17,23 @@ pub mod gguf;
 pub mod graph;
 mod hf;
 pub mod kernels;
-mod kv;
+pub mod kv;
 pub mod measure;
 mod ops;
+mod prefix;
 mod pull;
 pub mod registry;
 mod sample;
 mod session;
 mod source;
+mod step;
 mod template;
 mod tokenizer;
 mod weights;
 mod writer;
 
 pub use anchor::{Anchor, LoadOptions, Passport};
+pub use batch::{Batch, BatchOptions, Event, SequenceId};
 pub use config::{Activation, Attention, Config, Family, LayerPlan, Mixture, Rope, RopePairs};
 pub use constrain::Form;
 pub use delta::{Delta, FactorKind, Gates, Resident};
@@ -37,9 +41,11 @@ pub use draft::{DRAFT_MAX, Drafter, PromptLookup, SmallModel};
 pub use embed::Embedder;
 pub use error::ModelError;
 pub use generate::{Flow, Generated, StopReason};
+pub use kv::{KvKind, KvPool, KvUsage};
+pub use prefix::{Prefix, PrefixUsage, Prefixes};
 pub use pull::{PullOptions, PullProgress, pull, pull_with};
 pub use registry::{ModelPaths, locate, verify};
 pub use sample::{Sampling, TokenLog};
-pub use session::Session;
+pub use session::{Session, SessionOptions};
 pub use template::{ChatTemplate, ChatTurn as Turn};
 pub use tokenizer::{Tokenizer, TokenizerParts};

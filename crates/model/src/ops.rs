@@ -1,6 +1,6 @@
-//! The fast operations: int8 kernels, a key-value cache, and buffers that are used again.
+//! The fast operations: int8 kernels, attention over paged keys and values, and buffers that are used again.
 //!
-//! The first steps of a session make the buffers; after that a step reserves no memory. Every operation splits its
+//! The first steps make the buffers; after that a step reserves no memory. Every operation splits its
 //! outputs over the crew and no output is shared, so results depend neither on threads nor on how many rows there are.
 #![allow(unsafe_code, reason = "threads write to separate parts of one buffer")]
 
@@ -13,11 +13,11 @@ use crate::{
     graph::{Feed, Ops},
     kernels::{
         Crew, Int8Rows, Matrix, Running, STRIP, Slots,
-        attend::Attend,
+        attend::Heads,
         matrix::Input,
         rowwise::{Add, Cap, Gate, Norm, Rotate, Round},
     },
-    kv::KvCache,
+    step::Step,
 };
 use mixture::Route;
 use std::{convert::Infallible, sync::Arc};
@@ -27,8 +27,6 @@ use zeroize::Zeroize;
 const TASKS_PER_THREAD: usize = 4;
 /// Rows from which it pays to share row-wise work with other threads.
 const ROWS_SHARED_MIN: usize = 8;
-/// Queries in one task of attention; a multiple of what a kernel keeps in registers.
-const QUERIES_PER_TASK: usize = 32;
 
 /// Rows of activations; a row may be longer than what is asked of it, up to a multiple of sixteen.
 #[derive(Debug)]
@@ -82,37 +80,31 @@ impl RopeTable {
     }
 }
 
-/// The fast operations of one session.
+/// The fast operations of one session, or of one batch.
 pub(crate) struct FastOps {
     running: Running,
     crew: Arc<Crew>,
     ropes: Vec<RopeTable>,
-    pub(crate) kv: KvCache,
-    heads: usize,
-    kv_heads: usize,
+    /// Whose rows are computed, and where their keys and values are. It begins before the graph runs, and ends after.
+    pub(crate) step: Step,
     head_dim: usize,
-    /// Position of the first row of the step.
-    pub(crate) start: usize,
     /// What is added to the projections of the step.
     pub(crate) deltas: StepDeltas,
     rounded: Int8Rows,
     spare: Vec<Vec<f32>>,
-    scores: Vec<Vec<f32>>,
     routes: Vec<Route>,
 }
 
 impl FastOps {
     pub(crate) fn new(running: Running, crew: Arc<Crew>, config: &Config, context: usize) -> Self {
+        let group = config.heads / config.kv_heads;
+        let heads = Heads { head_dim: config.head_dim, heads: config.heads, group };
         Self {
             running,
-            scores: (0..crew.threads()).map(|_| Vec::new()).collect(),
+            step: Step::new(heads, config.kv_heads, crew.threads()),
             crew,
             ropes: config.ropes.iter().map(|rope| RopeTable::new(config, rope, context)).collect(),
-            kv: KvCache::new(config.layers, config.kv_heads, config.head_dim, context),
-            heads: config.heads,
-            kv_heads: config.kv_heads,
             head_dim: config.head_dim,
-            start: 0,
             deltas: StepDeltas::default(),
             rounded: Int8Rows::default(),
             spare: Vec::new(),
@@ -122,10 +114,8 @@ impl FastOps {
 
     /// Overwrites everything that was computed from a prompt.
     pub(crate) fn wipe(&mut self) {
-        self.kv.wipe();
-        for buffer in self.spare.iter_mut().chain(&mut self.scores) {
-            buffer.zeroize();
-        }
+        self.step.wipe();
+        self.spare.iter_mut().for_each(Zeroize::zeroize);
         self.spare.clear();
         self.rounded.wipe();
         self.routes.fill(Route::default());
@@ -143,6 +133,17 @@ impl FastOps {
     /// Takes a buffer back.
     pub(crate) fn give(&mut self, rows: Rows) {
         self.spare.push(rows.data);
+    }
+
+    /// Only the rows at these places, which rise.
+    pub(crate) fn pick(&mut self, mut x: Rows, places: &[usize]) -> Rows {
+        let width = x.width();
+        for (to, &from) in places.iter().enumerate() {
+            x.data.copy_within(from * width..(from + 1) * width, to * width);
+        }
+        x.data.truncate(places.len() * width);
+        x.rows = places.len();
+        x
     }
 
     /// Runs `job` for every row, shared with the crew where there are enough.
@@ -255,12 +256,13 @@ impl Ops for FastOps {
     }
 
     fn rope(&mut self, mut x: Rows, heads: usize, rope: usize) -> Result<Rows, Infallible> {
-        let (width, head_dim, start, table) = (x.width(), self.head_dim, self.start, &self.ropes[rope]);
+        let (width, head_dim, table) = (x.width(), self.head_dim, &self.ropes[rope]);
+        let positions = self.step.positions();
         debug_assert_eq!(width, heads * head_dim);
         let slots = Slots::over(&mut x.data);
         let running = self.running;
         self.each_row(x.rows, |row| {
-            let angles = (start + row) * table.half..(start + row + 1) * table.half;
+            let angles = positions[row] * table.half..(positions[row] + 1) * table.half;
             let (cos, sin) = (&table.cos[angles.clone()], &table.sin[angles]);
             // SAFETY: each row is one call's alone.
             unsafe {
@@ -279,39 +281,9 @@ impl Ops for FastOps {
         keys: Rows,
         values: Rows,
     ) -> Result<Rows, Infallible> {
-        let width = keys.width();
-        let pairs = keys.data.chunks_exact(width).zip(values.data.chunks_exact(width));
-        for (row, (key, value)) in pairs.enumerate() {
-            self.kv.store(layer, self.start + row, key, value);
-        }
         let mut out = self.take(queries.rows, queries.width());
-        let slots = Slots::over(&mut out.data);
-        let scores = Slots::over(&mut self.scores);
-        let group = self.heads / self.kv_heads;
-        let count = queries.rows * group;
-        let parts = count.div_ceil(QUERIES_PER_TASK);
-        let (kv, running) = (&self.kv, self.running);
-        // Later queries see more, so they go first and the short ones fill up the end.
-        self.crew.run(parts * self.kv_heads, |worker, task| {
-            let (part, kv_head) = (parts - 1 - task / self.kv_heads, task % self.kv_heads);
-            // SAFETY: each worker has its own scores, and each task its own queries.
-            unsafe {
-                running.run(Attend {
-                    keys: kv.keys(layer, kv_head),
-                    values: kv.values(layer, kv_head),
-                    head_dim: self.head_dim,
-                    queries: &queries.data,
-                    out: slots,
-                    heads: self.heads,
-                    group,
-                    kv_head,
-                    start: self.start,
-                    how,
-                    rows: part * QUERIES_PER_TASK..((part + 1) * QUERIES_PER_TASK).min(count),
-                    scores: &mut scores.part(worker, 1)[0],
-                });
-            }
-        });
+        let rows = [&queries.data[..], &keys.data, &values.data];
+        self.step.attention(self.running, &self.crew, layer, how, rows, &mut out.data);
         self.give(queries);
         self.give(keys);
         self.give(values);

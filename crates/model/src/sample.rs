@@ -1,7 +1,7 @@
 //! Choosing the next token: temperature, top-p, min-p, repetition penalty, and a seed that fixes the draw.
 
 use crate::{Form, ModelError};
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// Logits this far below the best one, after temperature, are never drawn: all of a large vocabulary at that distance
 /// holds less than a hundred-thousandth of the mass, and leaving it out spares sorting it.
@@ -108,7 +108,7 @@ pub(crate) fn token_log(logits: &[f32], token: u32, count: usize) -> TokenLog {
 
 /// Draws tokens for one answer.
 pub(crate) struct Sampler<'a> {
-    sampling: &'a Sampling,
+    sampling: Cow<'a, Sampling>,
     random: SplitMix64,
     candidates: Vec<(f32, u32)>,
 }
@@ -116,7 +116,14 @@ pub(crate) struct Sampler<'a> {
 impl<'a> Sampler<'a> {
     pub(crate) fn new(sampling: &'a Sampling) -> Result<Self, ModelError> {
         sampling.check()?;
-        Ok(Self { sampling, random: SplitMix64(sampling.seed), candidates: Vec::new() })
+        Ok(Self { sampling: Cow::Borrowed(sampling), random: SplitMix64(sampling.seed), candidates: Vec::new() })
+    }
+
+    /// The same for an answer that outlives whoever asked for it.
+    pub(crate) fn keeping(sampling: Sampling) -> Result<Sampler<'static>, ModelError> {
+        sampling.check()?;
+        let random = SplitMix64(sampling.seed);
+        Ok(Sampler { sampling: Cow::Owned(sampling), random, candidates: Vec::new() })
     }
 
     /// The next token after `generated`. The logits are changed by the penalty.

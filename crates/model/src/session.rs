@@ -8,8 +8,11 @@ use crate::{
     delta::DeltaSet,
     draft::Pace,
     graph,
+    kv::{KvKind, PageTable},
     ops::{FastOps, Rows},
+    prefix::{self, Link, Prefix, Prefixes},
     sample::log_probability,
+    step::Segment,
     writer::Writer,
 };
 use std::time::Instant;
@@ -19,12 +22,32 @@ use zeroize::Zeroize;
 /// second.
 const CHUNK: usize = 128;
 
+/// How a conversation is kept.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// Tokens it holds, but never more than the model was trained for.
+    pub context: usize,
+    /// How keys and values are kept.
+    pub kv: KvKind,
+    /// Where known beginnings are looked for, and what was read is left for others. What is there outlives the session.
+    pub prefixes: Option<Prefixes>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self { context: 4096, kv: KvKind::default(), prefixes: None }
+    }
+}
+
 /// A conversation.
 pub struct Session {
     anchor: Anchor,
     context: usize,
     ops: FastOps,
-    /// The tokens whose keys and values are in the cache.
+    /// The keys and values of the tokens.
+    table: PageTable,
+    fingerprint: Link,
+    /// The tokens whose keys and values are in the table.
     tokens: Vec<u32>,
     logits: Vec<f32>,
     /// What the conversation is read with.
@@ -44,19 +67,32 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// A session that holds up to `context` tokens, but never more than the model was trained for.
-    pub(crate) fn new(anchor: &Anchor, context: usize) -> Self {
+    /// A session that holds up to so many tokens, but never more than the model was trained for.
+    pub(crate) fn new(anchor: &Anchor, options: SessionOptions) -> Self {
         let config = anchor.config();
-        let context = context.clamp(1, config.context);
+        let context = options.context.clamp(1, config.context);
         let ops = FastOps::new(anchor.running(), anchor.crew(), config, context);
+        let fingerprint = prefix::fingerprint(anchor, options.kv, &[]);
+        let shelf = options.prefixes.map(|prefixes| (prefixes, fingerprint));
+        let table = PageTable::new(anchor.kv_pool().clone(), options.kv, context, shelf);
         Self {
             anchor: anchor.clone(),
             context,
             ops,
+            table,
+            fingerprint,
             tokens: Vec::new(),
             logits: Vec::new(),
             deltas: DeltaSet::default(),
         }
+    }
+
+    /// What was read of the first `tokens` tokens, by whole pages, to be kept beyond this session; nothing where it was
+    /// read with deltas.
+    #[must_use]
+    pub fn prefix(&self, tokens: usize) -> Prefix {
+        let count = if self.deltas.is_empty() { tokens.min(self.tokens.len()) } else { 0 };
+        Prefix::of(&self.anchor, self.fingerprint, &self.table, &self.tokens[..count])
     }
 
     /// Tokens the session holds.
@@ -74,14 +110,16 @@ impl Session {
     /// Forgets everything: tokens, keys, values and intermediate results are overwritten.
     pub fn clear(&mut self) {
         self.ops.wipe();
+        self.table.clear();
         self.tokens.zeroize();
         self.logits.zeroize();
     }
 
-    /// Whether no trace of anything read is left. It looks at all of the cache, so it is for checks, not for use.
+    /// Whether no trace of anything read is left, here or in the pages nobody uses any more. It looks at all of them, so
+    /// it is for checks, not for use.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.tokens.is_empty() && self.logits.is_empty() && self.ops.kv.is_blank()
+        self.tokens.is_empty() && self.logits.is_empty() && self.table.is_empty() && self.anchor.kv_pool().is_blank()
     }
 
     /// Reads on with these deltas, each as much as its gate says; with none, as the anchor alone.
@@ -227,19 +265,16 @@ impl Session {
     }
 
     /// Checks a prompt, and says how many of its tokens need not be read: the last always must, for its logits.
-    fn known(&self, prompt: &[u32]) -> Result<usize, ModelError> {
-        let vocabulary = self.anchor.config().vocabulary;
-        if prompt.is_empty() {
-            return Err(ModelError::EmptyPrompt);
-        }
-        if prompt.len() > self.context {
-            return Err(ModelError::PromptTooLong { tokens: prompt.len(), context: self.context });
-        }
-        if let Some(&id) = prompt.iter().find(|id| **id as usize >= vocabulary) {
-            return Err(ModelError::UnknownToken { id, vocabulary });
-        }
+    fn known(&mut self, prompt: &[u32]) -> Result<usize, ModelError> {
+        self.anchor.check_prompt(prompt, self.context)?;
         let same = self.tokens.iter().zip(prompt).take_while(|(known, token)| known == token).count();
-        Ok(same.min(prompt.len() - 1))
+        // What others left was read without deltas.
+        let found = if self.deltas.is_empty() { self.table.recall(prompt, same) } else { same };
+        if found > same {
+            self.tokens.clear();
+            self.tokens.extend_from_slice(&prompt[..found]);
+        }
+        Ok(found.min(prompt.len() - 1))
     }
 
     /// Reads the prompt from token `cached` on; `false` when it was not to go on.
@@ -271,17 +306,24 @@ impl Session {
     }
 
     fn forward(&mut self, tokens: &[u32]) -> Result<Rows, ModelError> {
-        self.ops.start = self.tokens.len();
-        self.ops.deltas.begin(tokens.len());
-        self.deltas.fill(&mut self.ops.deltas, 0, self.ops.start, tokens.len());
+        let (start, rows) = (self.tokens.len(), tokens.len());
+        self.table.make_room(start, rows)?;
+        self.ops.deltas.begin(rows);
+        self.deltas.fill(&mut self.ops.deltas, 0, start, rows);
         let anchor = self.anchor.clone();
+        let table = self.table.lend();
+        self.ops.step.begin(std::iter::once(Segment { table, start, rows }));
         let Ok(rows) = graph::forward(&mut self.ops, anchor.decoder(), tokens);
+        self.ops.step.end().for_each(|table| self.table = table);
         // Rounding to int8 would hide a NaN, so it is looked for here, before the head.
         if rows.data.iter().any(|number| !number.is_finite()) {
             self.clear();
             return Err(ModelError::Diverged);
         }
         self.tokens.extend_from_slice(tokens);
+        if self.deltas.is_empty() {
+            self.table.share(&self.tokens);
+        }
         Ok(rows)
     }
 }

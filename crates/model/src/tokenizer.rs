@@ -17,7 +17,10 @@ use json::Json;
 use pieces::Splitter;
 use special::SpecialTokens;
 use spm::Spm;
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 use tokenizers::Model as _;
 use tokenizers::models::bpe::{BPE, Vocab};
 
@@ -273,7 +276,7 @@ impl Tokenizer {
 
     /// Begins decoding a text that arrives token by token.
     pub fn stream(&self) -> DecodeStream<'_> {
-        DecodeStream { tokenizer: self, pending: Vec::new(), begins: self.space_prefix }
+        DecodeStream { tokenizer: Whose::Lent(self), pending: Vec::new(), begins: self.space_prefix }
     }
 
     /// The id of a control or added token.
@@ -339,19 +342,38 @@ fn build_bpe(vocab: &BTreeMap<&str, u32>, merges: &[&str], ignore_merges: bool) 
         .map_err(|source| ModelError::BadTokenizer { problem: "its merges cannot be used", source: Some(source) })
 }
 
+/// A tokenizer that somebody lends, or that is shared.
+#[derive(Debug)]
+enum Whose<'a> {
+    Lent(&'a Tokenizer),
+    Shared(Arc<Tokenizer>),
+}
+
 /// Decodes a text that arrives token by token; a character is given out when its last byte is there.
 #[derive(Debug)]
 pub struct DecodeStream<'a> {
-    tokenizer: &'a Tokenizer,
+    tokenizer: Whose<'a>,
     pending: Vec<u8>,
     /// Whether the next byte is the first, and a space that nobody wrote.
     begins: bool,
 }
 
+impl DecodeStream<'static> {
+    /// One that keeps its tokenizer.
+    pub(crate) fn keeping(tokenizer: Arc<Tokenizer>) -> Self {
+        let begins = tokenizer.space_prefix;
+        Self { tokenizer: Whose::Shared(tokenizer), pending: Vec::new(), begins }
+    }
+}
+
 impl DecodeStream<'_> {
     /// Adds a token and returns the text that is now certain, which may be empty.
     pub fn push(&mut self, id: u32) -> String {
-        let mut bytes = self.tokenizer.token_bytes(id);
+        let tokenizer = match &self.tokenizer {
+            Whose::Lent(tokenizer) => tokenizer,
+            Whose::Shared(tokenizer) => &**tokenizer,
+        };
+        let mut bytes = tokenizer.token_bytes(id);
         if self.begins && !bytes.is_empty() {
             bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
             self.begins = false;

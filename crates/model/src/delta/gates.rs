@@ -38,6 +38,11 @@ impl DeltaSet {
         Ok(Self { members: members.to_vec(), table: Vec::new() })
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// The same deltas with other gates.
     pub(crate) fn with(&self, gates: Gates<'_>) -> Result<Self, ModelError> {
         let table = match gates {

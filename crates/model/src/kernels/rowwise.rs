@@ -201,14 +201,62 @@ impl Job for Round<'_> {
     }
 }
 
-/// Scales, masks and normalises one row of scores in place: `softmax(scale · x[skip..seen])`, and 0 elsewhere.
+/// Turns scores into the weights of a softmax before they are divided by their sum: `exp(scale · x - top)` for those
+/// that are seen, and 0 for the others. Gives the largest, `top`, and the sum.
 ///
-/// The slice is a multiple of sixteen long; each lane's partial sum depends only on positions, not on the length.
+/// The slice is a multiple of sixteen long; each lane's partial sum depends only on the places of what is seen, not on
+/// the length. Where nothing is seen, all weights are 0.
+pub(crate) struct Weigh<'a> {
+    pub scores: &'a mut [f32],
+    pub seen: std::ops::Range<usize>,
+    pub scale: f32,
+}
+
+impl Job for Weigh<'_> {
+    type Output = (f32, f32);
+
+    #[inline(always)]
+    unsafe fn go<L: Lanes>(self) -> (f32, f32) {
+        let n = self.scores.len();
+        let std::ops::Range { start, end } = self.seen;
+        assert!(n.is_multiple_of(16) && end <= n, "scores come in panels of 16");
+        if start >= end {
+            self.scores.fill(0.0);
+            return (f32::NEG_INFINITY, 0.0);
+        }
+        let (low, high) = (start / 16 * 16, end.next_multiple_of(16));
+        self.scores[..low].fill(0.0);
+        self.scores[low..start].fill(f32::NEG_INFINITY);
+        self.scores[end..high].fill(f32::NEG_INFINITY);
+        self.scores[high..].fill(0.0);
+        // SAFETY: every access is at a multiple of sixteen below `high`, which is at most `n`.
+        unsafe {
+            let at = self.scores.as_mut_ptr();
+            let mut top = L::splat(f32::NEG_INFINITY);
+            for i in (low..high).step_by(16) {
+                top = top.max(L::load(at.add(i)));
+            }
+            let top = top.largest() * self.scale;
+            let (scale, shift) = (L::splat(self.scale), L::splat(-top));
+            for i in (low..high).step_by(16) {
+                L::load(at.add(i)).fma(scale, shift).exp().store(at.add(i));
+            }
+            // What the clamped exponential made of the masked places goes back to nothing.
+            self.scores[low..start].fill(0.0);
+            self.scores[end..high].fill(0.0);
+            let mut sum = L::splat(0.0);
+            for i in (low..high).step_by(16) {
+                sum = sum.add(L::load(at.add(i)));
+            }
+            (top, sum.sum())
+        }
+    }
+}
+
+/// Scales, masks and normalises one row of scores in place: `softmax(scale · x[..seen])`, and 0 elsewhere.
 pub(crate) struct Softmax<'a> {
     pub scores: &'a mut [f32],
     pub seen: usize,
-    /// Places at the beginning that do not count.
-    pub skip: usize,
     pub scale: f32,
 }
 
@@ -217,33 +265,14 @@ impl Job for Softmax<'_> {
 
     #[inline(always)]
     unsafe fn go<L: Lanes>(self) {
-        let n = self.scores.len();
-        assert!(n.is_multiple_of(16) && self.seen <= n && self.skip < self.seen, "scores come in panels of 16");
-        let end = self.seen.next_multiple_of(16);
-        self.scores[..self.skip].fill(f32::NEG_INFINITY);
-        self.scores[self.seen..end].fill(f32::NEG_INFINITY);
-        self.scores[end..].fill(0.0);
-        // SAFETY: every access is at a multiple of sixteen below `end`, which is at most `n`.
+        let Self { scores, seen, scale } = self;
+        // SAFETY: forwarded; every access is at a multiple of sixteen below the length, which is one itself.
         unsafe {
-            let at = self.scores.as_mut_ptr();
-            let mut top = L::splat(f32::NEG_INFINITY);
-            for i in (0..end).step_by(16) {
-                top = top.max(L::load(at.add(i)));
-            }
-            let (scale, shift) = (L::splat(self.scale), L::splat(-top.largest() * self.scale));
-            for i in (0..end).step_by(16) {
-                L::load(at.add(i)).fma(scale, shift).exp().store(at.add(i));
-            }
-            // What the clamped exponential made of the masked places goes back to nothing.
-            self.scores[..self.skip].fill(0.0);
-            self.scores[self.seen..end].fill(0.0);
-            let mut sum = L::splat(0.0);
-            for i in (0..end).step_by(16) {
-                sum = sum.add(L::load(at.add(i)));
-            }
-            let inverse = L::splat(1.0 / sum.sum());
-            for i in (0..end).step_by(16) {
-                L::load(at.add(i)).mul(inverse).store(at.add(i));
+            let (_, sum) = Weigh { scores: &mut *scores, seen: 0..seen, scale }.go::<L>();
+            let inverse = L::splat(1.0 / sum);
+            for i in (0..scores.len()).step_by(16) {
+                let at = scores.as_mut_ptr().add(i);
+                L::load(at).mul(inverse).store(at);
             }
         }
     }

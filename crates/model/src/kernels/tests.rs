@@ -2,16 +2,16 @@
 
 use super::{
     Int8Rows, Kernel, Matrix, Running, STRIP, Slots,
-    attend::Attend,
+    attend::{Attend, BLOCK_POSITIONS, Gather, Heads, How, Into, Queries},
     lanes::{Lanes, widen},
     matrix::Input,
-    rowwise::{Cap, Gate, Norm, Rotate, Round, Softmax},
+    rowwise::{Cap, Gate, Norm, Rotate, Round, Weigh},
 };
 use crate::{
     ModelError,
-    config::{Activation, Attention},
+    config::Activation,
     gguf::{Kind, Tensor},
-    kv::KvCache,
+    kv::{KvKind, KvPool, PageTable, Shape},
     weights,
 };
 use half::{bf16, f16};
@@ -302,15 +302,17 @@ fn row_kernels_match_plain_arithmetic() {
             near(row[b], f64::from(x[a]) * 0.6 + f64::from(x[b]) * 0.8, 1e-6, "rotated");
             assert_eq!(row[32 + 24..64], x[32 + 24..64], "what is beyond the rotated part stays");
         }
-        for seen in [1, 15, 16, 17, 48] {
+        for seen in [0..1, 0..15, 0..16, 0..17, 0..48, 5..6, 3..48, 17..30, 40..40] {
             let mut scores: Vec<f32> = x[..48].iter().map(|x| x * 30.0).collect();
             let before = scores.clone();
             // SAFETY: as above.
-            unsafe { running.run(Softmax { scores: &mut scores, skip: 0, seen, scale: 0.5 }) };
-            let total: f64 = before[..seen].iter().map(|x| (f64::from(*x) * 0.5).exp()).sum();
+            let (top, sum) = unsafe { running.run(Weigh { scores: &mut scores, seen: seen.clone(), scale: 0.5 }) };
+            let largest = before[seen.clone()].iter().copied().fold(f32::NEG_INFINITY, f32::max) * 0.5;
+            let weight = |x: f32| (f64::from(x) * 0.5 - f64::from(largest)).exp();
+            assert!(top == largest, "{top} is the largest");
+            near(sum, before[seen.clone()].iter().map(|x| weight(*x)).sum(), 1e-6, "the sum");
             for i in 0..48 {
-                let expected = if i < seen { (f64::from(before[i]) * 0.5).exp() / total } else { 0.0 };
-                near(scores[i], expected, 1e-6, "softmax");
+                near(scores[i], if seen.contains(&i) { weight(before[i]) } else { 0.0 }, 1e-6, "a weight");
             }
         }
     }
@@ -354,39 +356,58 @@ fn halves_are_widened_exactly() {
     }
 }
 
-/// Attention of `tokens` queries from position `start` on, computed in parts of `part` queries.
-fn attend(
-    running: Running,
-    how: Attention,
-    kv: &KvCache,
-    queries: &[f32],
-    start: usize,
-    tokens: usize,
+const HEADS: Heads = Heads { head_dim: 48, heads: 6, group: 3 };
+const SCALE: f32 = 0.144_337_57;
+
+/// How attention is cut into calls.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    /// Queries of a call.
     part: usize,
-) -> Vec<f32> {
-    let (heads, kv_heads, head_dim) = (6, 2, 32);
+    /// Whether each block of positions is a call of its own.
+    apart: bool,
+}
+
+/// Attention of the queries of `tokens` from position `start` on.
+fn attend(running: Running, table: &PageTable, how: How, queries: &[f32], start: usize, cut: Cut) -> Vec<f32> {
+    let heads = HEADS;
     let mut out = vec![f32::NAN; queries.len()];
+    let tokens = queries.len() / heads.heads / heads.head_dim;
     let slots = Slots::over(&mut out);
-    for kv_head in 0..kv_heads {
-        let count = tokens * heads / kv_heads;
-        for first in (0..count).step_by(part) {
-            // SAFETY: one call after the other, and nobody else uses `out`.
-            unsafe {
-                running.run(Attend {
-                    keys: kv.keys(0, kv_head),
-                    values: kv.values(0, kv_head),
-                    head_dim,
-                    queries,
-                    out: slots,
-                    heads,
-                    group: heads / kv_heads,
-                    kv_head,
-                    start,
-                    how,
-                    rows: first..(first + part).min(count),
-                    scores: &mut Vec::new(),
-                });
+    let blocks = (start + tokens).div_ceil(BLOCK_POSITIONS);
+    let count = tokens * heads.group;
+    for kv_head in 0..heads.heads / heads.group {
+        let queries = Queries { all: queries, first_row: 0, start, kv_head, how };
+        let mut parts = vec![f32::NAN; count * blocks * heads.part()];
+        for first in (0..count).step_by(cut.part) {
+            let rows = first..(first + cut.part).min(count);
+            let width = if cut.apart { 1 } else { blocks };
+            let calls = (0..blocks).step_by(width).map(|block| block..block + width);
+            for blocks_here in calls {
+                let into = if cut.apart {
+                    Into::Parts { slots: Slots::over(&mut parts), at: 0, blocks }
+                } else {
+                    Into::Rows(slots)
+                };
+                let (rows, blocks, scratch) = (rows.clone(), blocks_here, &mut Vec::new());
+                // SAFETY: one call after the other, and nobody else uses what they write to.
+                unsafe {
+                    match table.kind() {
+                        KvKind::F16 => {
+                            let pages = table.head::<u16>(1, kv_head);
+                            running.run(Attend { pages, heads, queries, rows, blocks, into, scratch });
+                        }
+                        KvKind::Int8 => {
+                            let pages = table.head::<i8>(1, kv_head);
+                            running.run(Attend { pages, heads, queries, rows, blocks, into, scratch });
+                        }
+                    }
+                }
             }
+        }
+        if cut.apart {
+            // SAFETY: as above.
+            unsafe { running.run(Gather { heads, queries, rows: 0..count, parts: &mut parts, blocks, out: slots }) };
         }
     }
     out
@@ -395,46 +416,72 @@ fn attend(
 #[test]
 fn attention_matches_plain_arithmetic_however_it_is_cut() {
     let mut noise = Noise(4);
-    let (start, tokens, heads, dim) = (21, 19, 6, 32);
+    let (start, tokens, dim) = (501, 23, HEADS.head_dim);
     let total = start + tokens;
     let (keys, values) = (noise.floats(total * 2 * dim), noise.floats(total * 2 * dim));
-    let mut kv = KvCache::new(1, 2, dim, total);
-    for position in 0..total {
-        let range = position * 2 * dim..(position + 1) * 2 * dim;
-        kv.store(0, position, &keys[range.clone()], &values[range]);
-    }
-    let queries: Vec<f32> = noise.floats(tokens * heads * dim).iter().map(|x| x * 4.0).collect();
-    let scale = 1.0 / (dim as f32).sqrt();
-    let ways = [(None, None), (Some(7), None), (Some(17), Some(0.5)), (None, Some(2.0)), (Some(1), None)];
-    for (running, (window, cap)) in here().into_iter().flat_map(|running| ways.map(|way| (running, way))) {
-        let how = Attention { scale, cap, window };
-        let out = attend(running, how, &kv, &queries, start, tokens, 32);
-        for token in 0..tokens {
-            for head in 0..heads {
-                let at = (token * heads + head) * dim;
-                let half = |x: f32| f64::from(f16::from_f32(x).to_f32());
-                let place = |position: usize, i: usize| (position * 2 + head / 3) * dim + i;
-                let score = |p: usize| -> f64 {
-                    let products = (0..dim).map(|i| f64::from(queries[at + i]) * half(keys[place(p, i)]));
-                    let score = products.sum::<f64>() / (dim as f64).sqrt();
-                    cap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
-                };
-                let seen = |p: usize| window.is_none_or(|window| start + token - p < window);
-                let weight = |p| if seen(p) { score(p).exp() } else { 0.0 };
-                let weights: Vec<f64> = (0..=start + token).map(weight).collect();
-                let sum: f64 = weights.iter().sum();
-                for i in 0..dim {
-                    let expected: f64 = weights.iter().enumerate().map(|(p, w)| w * half(values[place(p, i)])).sum();
-                    near(out[at + i], expected / sum, 1e-5, running.kernel().name());
+    let queries: Vec<f32> = noise.floats(tokens * HEADS.heads * dim).iter().map(|x| x * 4.0).collect();
+    let ways = [
+        (KvKind::F16, None, None),
+        (KvKind::Int8, None, Some(2.0)),
+        (KvKind::F16, Some(270), Some(0.5)),
+        (KvKind::F16, Some(1), None),
+        (KvKind::Int8, Some(9), None),
+    ];
+    for (kind, window, cap) in ways {
+        let (heads, how) = (HEADS, How { scale: SCALE, cap, window });
+        let mut table = PageTable::new(KvPool::new(Shape { layers: 2, kv_heads: 2, head_dim: dim }), kind, total, None);
+        table.make_room(0, total).unwrap();
+        for position in 0..total {
+            let range = position * 2 * dim..(position + 1) * 2 * dim;
+            table.store(1, position, &keys[range.clone()], &values[range]);
+        }
+        // What the cache keeps of each head, in double precision.
+        let kept = |numbers: &[f32]| -> Vec<f64> {
+            let largest = numbers.iter().map(|x| x.abs()).fold(0.0, f32::max);
+            let step = f64::from(largest / 127.0);
+            let number = |x: &f32| match kind {
+                KvKind::F16 => f64::from(f16::from_f32(*x).to_f32()),
+                KvKind::Int8 => f64::from(x * (127.0 / largest)).round_ties_even() * step,
+            };
+            numbers.iter().map(number).collect()
+        };
+        let keys: Vec<Vec<f64>> = keys.chunks(dim).map(kept).collect();
+        let values: Vec<Vec<f64>> = values.chunks(dim).map(kept).collect();
+        for running in here() {
+            let name = format!("{} {} {window:?} {cap:?}", running.kernel().name(), kind.name());
+            let out = attend(running, &table, how, &queries, start, Cut { part: 32, apart: false });
+            for token in 0..tokens {
+                for head in 0..heads.heads {
+                    let at = (token * heads.heads + head) * dim;
+                    let place = |position: usize| position * 2 + head / heads.group;
+                    let score = |p: usize| -> f64 {
+                        let products = queries[at..][..dim].iter().zip(&keys[place(p)]);
+                        let score = products.map(|(q, k)| f64::from(*q) * k).sum::<f64>() * f64::from(SCALE);
+                        cap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
+                    };
+                    let seen = start + token + 1;
+                    let seen = window.map_or(0, |window| seen.saturating_sub(window))..seen;
+                    let weights: Vec<f64> = seen.clone().map(|p| score(p).exp()).collect();
+                    let sum: f64 = weights.iter().sum();
+                    for i in 0..dim {
+                        let expected: f64 = seen.clone().zip(&weights).map(|(p, w)| w * values[place(p)][i]).sum();
+                        near(out[at + i], expected / sum, 1e-5, &name);
+                    }
                 }
             }
+            for part in [1, 2, 3, 7, 69] {
+                for apart in [false, true] {
+                    let cut = Cut { part, apart };
+                    assert_eq!(attend(running, &table, how, &queries, start, cut), out, "{name} {cut:?}");
+                }
+            }
+            let row = heads.heads * dim;
+            let last = &queries[(tokens - 1) * row..];
+            for apart in [false, true] {
+                let last = attend(running, &table, how, last, total - 1, Cut { part: 32, apart });
+                assert_eq!(last, out[(tokens - 1) * row..], "{name}: the last token alone");
+            }
         }
-        for part in [1, 2, 3, 7, 57] {
-            assert_eq!(attend(running, how, &kv, &queries, start, tokens, part), out, "in parts of {part}");
-        }
-        let row = heads * dim;
-        let last = attend(running, how, &kv, &queries[(tokens - 1) * row..], total - 1, 1, 32);
-        assert_eq!(last, out[(tokens - 1) * row..], "the last token alone");
     }
 }
 

@@ -60,7 +60,7 @@ impl FastOps {
         let padded = scores.width();
         for (row, scores) in scores.data.chunks_exact_mut(padded).enumerate() {
             // SAFETY: the job asks for nothing.
-            unsafe { self.running.run(Softmax { scores, skip: 0, seen: how.experts, scale: 1.0 }) };
+            unsafe { self.running.run(Softmax { scores, seen: how.experts, scale: 1.0 }) };
             choose(scores, how, row, &mut routes);
         }
         self.give(scores);

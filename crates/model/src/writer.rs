@@ -73,11 +73,9 @@ impl<'a> Writer<'a> {
             return Ok(None);
         }
         let ends = self.anchor.ends();
-        if let Some(constraint) = &mut self.constraint {
-            if constraint.is_over() {
-                self.stop(StopReason::End);
-                return Ok(None);
-            }
+        if self.constraint.as_ref().is_some_and(Constraint::is_over) {
+            self.stop(StopReason::End);
+            return Ok(None);
         }
         let before = self.sampling.log_probabilities.map(|_| logits.to_vec());
         if let Some(constraint) = &mut self.constraint {

@@ -55,7 +55,7 @@ pub(crate) trait Lanes: Copy {
         // SAFETY: good for sixteen bytes by contract.
         let x = unsafe { from.cast::<[i8; 16]>().read_unaligned() };
         let pairs = |at: usize| (0..4).map(|i| i32::from(x[4 * i + at]) + i32::from(x[4 * i + at + 1])).sum::<i32>();
-        (-32 * pairs(0) & 0xffff) | (-32 * pairs(2) << 16)
+        ((-32 * pairs(0)) & 0xffff) | ((-32 * pairs(2)) << 16)
     }
 
     /// Asks for a line of memory that will soon be read; the address need not be a good one.

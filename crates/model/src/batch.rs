@@ -5,13 +5,14 @@
 //! what it would compute alone. One that fails, or finds no room in the pool, takes nothing from the others.
 
 use crate::{
-    Anchor, Flow, Generated, ModelError, Sampling, StopReason,
+    Anchor, Flow, Generated, ModelError, Sampling, StopReason, TokenLog,
+    constrain::Constraint,
     generate::Speaker,
     graph,
     kv::{KvKind, PageTable},
-    ops::{FastOps, RopeTable},
+    ops::FastOps,
     prefix::{self, Link, Prefixes},
-    sample::Sampler,
+    sample::{Sampler, token_log},
     step::Segment,
 };
 use std::time::Instant;
@@ -68,6 +69,9 @@ struct Sequence {
     cached: usize,
     sampler: Sampler<'static>,
     speaker: Speaker<'static>,
+    constraint: Option<Constraint>,
+    log_count: Option<usize>,
+    logs: Vec<TokenLog>,
     max_tokens: usize,
     deadline: Option<Instant>,
     began: Instant,
@@ -113,7 +117,8 @@ impl Sequence {
         match why {
             Ok(stopped) => {
                 let decode_ms = total - prefill_ms;
-                let (drafted, accepted, logs) = (0, 0, Vec::new());
+                let (drafted, accepted) = (0, 0);
+                let logs = std::mem::take(&mut self.logs);
                 let done = Generated {
                     text,
                     prompt,
@@ -169,7 +174,6 @@ impl Batch {
     pub(crate) fn new(anchor: &Anchor, options: BatchOptions) -> Self {
         let config = anchor.config();
         let context = options.context.clamp(1, config.context);
-        let rope = RopeTable::new(config, anchor.rope_factors(), context);
         let fingerprint = prefix::fingerprint(anchor, options.kv, &[]);
         Self {
             anchor: anchor.clone(),
@@ -177,7 +181,7 @@ impl Batch {
             kind: options.kv,
             shelf: options.prefixes.map(|prefixes| (prefixes, fingerprint)),
             rows: options.rows.max(1),
-            ops: FastOps::new(anchor.running(), anchor.crew(), config, rope),
+            ops: FastOps::new(anchor.running(), anchor.crew(), config, context),
             sequences: Vec::new(),
             came: 0,
             chosen: Vec::new(),
@@ -207,7 +211,11 @@ impl Batch {
         deadline: Option<Instant>,
     ) -> Result<SequenceId, ModelError> {
         self.anchor.check_prompt(prompt, self.context)?;
+        let constraint = sampling.form.as_ref().map(|form| self.anchor.forms()?.constraint(form)).transpose()?;
         let sampler = Sampler::keeping(sampling.clone())?;
+        let began = Instant::now();
+        let within = sampling.within.and_then(|within| began.checked_add(within));
+        let deadline = within.into_iter().chain(deadline).min();
         let pool = self.anchor.kv_pool();
         let mut table = PageTable::new(pool.clone(), self.kind, self.context, self.shelf.clone());
         let cached = table.recall(prompt, 0).min(prompt.len() - 1);
@@ -225,9 +233,12 @@ impl Batch {
             cached,
             sampler,
             speaker: Speaker::keeping(self.anchor.shared_tokenizer(), &sampling.stop),
+            constraint,
+            log_count: sampling.log_probabilities,
+            logs: Vec::new(),
             max_tokens: sampling.max_tokens,
             deadline,
-            began: Instant::now(),
+            began,
             prefill_ms: None,
             leaves: None,
         });
@@ -394,9 +405,23 @@ impl Sequence {
         if self.max_tokens == 0 {
             return Ok(Some(StopReason::MaxTokens));
         }
-        let token = self.sampler.draw(logits, &self.tokens[self.prompt..])?;
-        if anchor.is_end(token) {
+        if self.constraint.as_ref().is_some_and(Constraint::is_over) {
             return Ok(Some(StopReason::End));
+        }
+        let before = self.log_count.map(|_| logits.to_vec());
+        if let Some(constraint) = &mut self.constraint {
+            constraint.mask(logits, anchor.ends(), anchor.end())?;
+        }
+        let token = self.sampler.draw(logits, &self.tokens[self.prompt..])?;
+        if let (Some(count), Some(mut before)) = (self.log_count, before) {
+            self.logs.push(token_log(&before, token, count));
+            before.zeroize();
+        }
+        if anchor.ends().contains(&token) {
+            return Ok(Some(StopReason::End));
+        }
+        if let Some(constraint) = &mut self.constraint {
+            constraint.push(token)?;
         }
         self.tokens.push(token);
         let (text, ended) = self.speaker.push(token);

@@ -277,7 +277,7 @@ fn deadlines_and_stops_take_effect_at_the_next_step() {
         });
         assert_eq!(batch.cancel(cancelled), !ends.contains_key(&cancelled));
     }
-    assert_eq!((ends[&late].stopped, ends[&late].generated), (StopReason::OutOfTime, 0));
+    assert_eq!((ends[&late].stopped, ends[&late].generated), (StopReason::Deadline, 0));
     assert_eq!(ends[&stopped].stopped, StopReason::Cancelled);
     // One call before its prompt was read, and one for each token.
     assert_eq!(ends[&stopped].generated, 3);

@@ -1,6 +1,6 @@
 //! The lanes of x86 processors: AVX2 with FMA and F16C, and AVX-512 with VNNI.
 #![allow(unsafe_code, reason = "vector instructions")]
-// Every intrinsic here needs the instruction set its type stands for; the caller of a `Lanes` function vouches for it,
+// SAFETY: every intrinsic here needs the instruction set its type stands for; the caller of a `Lanes` function vouches for it,
 // and `Kernel::run` enters the code only on processors that have it.
 #![allow(clippy::undocumented_unsafe_blocks, reason = "one reason covers them all, above")]
 

@@ -193,6 +193,11 @@ impl Vault {
             ));
         }
         db::make_writer(&db)?;
+        if matches!(log, wal::LogState::Broken { .. }) {
+            // What a crash cut short is no frame; with the rest in the database, it goes with the log. Where a reader
+            // holds the log, a later checkpoint takes it.
+            let _ = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
         let owner = db.query_row("SELECT owner FROM state", [], |row| row.get(0))?;
         let vault = Self {
             home: home.clone(),

@@ -53,7 +53,7 @@ pub struct Anchor(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     decoder: FastDecoder,
-    tokenizer: Arc<Tokenizer>,
+    tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     /// Tokens that end an answer.
     ends: Vec<u32>,
@@ -139,7 +139,7 @@ impl Anchor {
             decoder,
             template: template.map(ChatTemplate::new).transpose()?,
             ends,
-            tokenizer: Arc::new(tokenizer),
+            tokenizer,
             passport,
             crew: Arc::new(Crew::new(options.threads.unwrap_or_else(machine))),
             running,
@@ -169,11 +169,6 @@ impl Anchor {
     #[must_use]
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.0.tokenizer
-    }
-
-    /// The same, for whoever keeps it.
-    pub(crate) fn shared_tokenizer(&self) -> Arc<Tokenizer> {
-        Arc::clone(&self.0.tokenizer)
     }
 
     /// Which kernels run.

@@ -5,18 +5,15 @@
 //! what it would compute alone. One that fails, or finds no room in the pool, takes nothing from the others.
 
 use crate::{
-    Anchor, Flow, Generated, ModelError, Sampling, StopReason, TokenLog,
-    constrain::Constraint,
-    generate::Speaker,
-    graph,
+    Anchor, Flow, Generated, ModelError, Sampling, StopReason, graph,
     kv::{KvKind, PageTable},
     ops::FastOps,
     prefix::{self, Link, Prefixes},
-    sample::{Sampler, token_log},
     step::Segment,
+    writer::Writer,
 };
 use std::time::Instant;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// How a batch is run.
 #[derive(Debug, Clone)]
@@ -61,29 +58,17 @@ struct Sequence {
     id: SequenceId,
     table: PageTable,
     /// The prompt, and what was written.
-    tokens: Vec<u32>,
+    tokens: Zeroizing<Vec<u32>>,
     prompt: usize,
     /// Tokens whose keys and values are in the table.
     read: usize,
     /// Of the prompt, tokens that were known already.
     cached: usize,
-    sampler: Sampler<'static>,
-    speaker: Speaker<'static>,
-    constraint: Option<Constraint>,
-    log_count: Option<usize>,
-    logs: Vec<TokenLog>,
-    max_tokens: usize,
-    deadline: Option<Instant>,
+    writer: Writer,
     began: Instant,
     prefill_ms: Option<f64>,
     /// Why it is to leave, once that is known.
     leaves: Option<Result<StopReason, ModelError>>,
-}
-
-impl Drop for Sequence {
-    fn drop(&mut self) {
-        self.tokens.zeroize();
-    }
 }
 
 impl Sequence {
@@ -98,42 +83,17 @@ impl Sequence {
     }
 
     /// What is told when it leaves.
-    fn end(mut self, why: Result<StopReason, ModelError>, on: &mut dyn FnMut(SequenceId, Event<'_>) -> Flow) {
-        if let Ok(stopped) = why
-            && !matches!(stopped, StopReason::StopText | StopReason::Cancelled)
-        {
-            let rest = self.speaker.finish();
-            if !rest.is_empty() {
-                on(self.id, Event::Text(rest));
-            }
-        } else if !matches!(why, Ok(StopReason::StopText)) {
-            self.speaker.finish();
-        }
-        let total = self.began.elapsed().as_secs_f64() * 1e3;
-        let (generated, prompt, cached) = (self.tokens.len() - self.prompt, self.prompt, self.cached);
-        let prefill_ms = self.prefill_ms.unwrap_or(total);
-        let speaker = std::mem::replace(&mut self.speaker, Speaker::silent());
-        let (id, text) = (self.id, speaker.into_text());
+    fn end(self, why: Result<StopReason, ModelError>, on: &mut dyn FnMut(SequenceId, Event<'_>) -> Flow) {
+        let Self { id, mut writer, prompt, cached, began, prefill_ms, .. } = self;
+        let total = began.elapsed().as_secs_f64() * 1e3;
+        let prefill_ms = prefill_ms.unwrap_or(total);
+        writer.stop(*why.as_ref().unwrap_or(&StopReason::Cancelled));
+        let done = writer.finish(&mut |text| on(id, Event::Text(text)));
         match why {
-            Ok(stopped) => {
-                let decode_ms = total - prefill_ms;
-                let (drafted, accepted) = (0, 0);
-                let logs = std::mem::take(&mut self.logs);
-                let done = Generated {
-                    text,
-                    prompt,
-                    cached,
-                    generated,
-                    drafted,
-                    accepted,
-                    logs,
-                    stopped,
-                    prefill_ms,
-                    decode_ms,
-                };
-                on(id, Event::Done(done))
+            Ok(_) => {
+                on(id, Event::Done(Generated { prompt, cached, prefill_ms, decode_ms: total - prefill_ms, ..done }))
             }
-            Err(error) => on(id, Event::Failed { text, error }),
+            Err(error) => on(id, Event::Failed { text: done.text, error }),
         };
     }
 }
@@ -211,16 +171,14 @@ impl Batch {
         deadline: Option<Instant>,
     ) -> Result<SequenceId, ModelError> {
         self.anchor.check_prompt(prompt, self.context)?;
-        let constraint = sampling.form.as_ref().map(|form| self.anchor.forms()?.constraint(form)).transpose()?;
-        let sampler = Sampler::keeping(sampling.clone())?;
+        let mut writer = Writer::new(&self.anchor, sampling, self.context)?;
+        writer.end_by(deadline);
         let began = Instant::now();
-        let within = sampling.within.and_then(|within| began.checked_add(within));
-        let deadline = within.into_iter().chain(deadline).min();
         let pool = self.anchor.kv_pool();
         let mut table = PageTable::new(pool.clone(), self.kind, self.context, self.shelf.clone());
         let cached = table.recall(prompt, 0).min(prompt.len() - 1);
         let room = prompt.len() + sampling.max_tokens.min(self.context);
-        let mut tokens = Vec::with_capacity(room.min(self.context + 1));
+        let mut tokens = Zeroizing::new(Vec::with_capacity(room.min(self.context + 1)));
         tokens.extend_from_slice(prompt);
         self.came += 1;
         let id = SequenceId(self.came);
@@ -231,13 +189,7 @@ impl Batch {
             prompt: prompt.len(),
             read: cached,
             cached,
-            sampler,
-            speaker: Speaker::keeping(self.anchor.shared_tokenizer(), &sampling.stop),
-            constraint,
-            log_count: sampling.log_probabilities,
-            logs: Vec::new(),
-            max_tokens: sampling.max_tokens,
-            deadline,
+            writer,
             began,
             prefill_ms: None,
             leaves: None,
@@ -267,7 +219,7 @@ impl Batch {
             if sequence.leaves.is_some() {
                 continue;
             }
-            if sequence.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            if sequence.writer.is_late() {
                 sequence.leaves = Some(Ok(StopReason::Deadline));
             } else if sequence.read < sequence.prompt && on(sequence.id, Event::Text("")) == Flow::Stop {
                 sequence.leaves = Some(Ok(StopReason::Cancelled));
@@ -385,7 +337,7 @@ impl Batch {
         let (width, vocabulary) = (logits.data.len() / count, anchor.config().vocabulary);
         for (&index, logits) in self.drawers.iter().zip(logits.data.chunks_exact_mut(width)) {
             let sequence = &mut self.sequences[index];
-            sequence.leaves = sequence.draw(&anchor, self.context, &mut logits[..vocabulary], on).transpose();
+            sequence.leaves = sequence.draw(self.context, &mut logits[..vocabulary], on).transpose();
         }
         self.ops.give(logits);
     }
@@ -395,47 +347,18 @@ impl Sequence {
     /// Draws the next token, and tells its text; gives why that was the last.
     fn draw(
         &mut self,
-        anchor: &Anchor,
         context: usize,
         logits: &mut [f32],
         on: &mut dyn FnMut(SequenceId, Event<'_>) -> Flow,
     ) -> Result<Option<StopReason>, ModelError> {
-        let began = self.began;
+        let (id, began) = (self.id, self.began);
         self.prefill_ms.get_or_insert_with(|| began.elapsed().as_secs_f64() * 1e3);
-        if self.max_tokens == 0 {
-            return Ok(Some(StopReason::MaxTokens));
+        if let Some(token) = self.writer.step(logits, &mut |text| on(id, Event::Text(text)))? {
+            self.tokens.push(token);
+            if self.read >= context {
+                self.writer.stop(StopReason::ContextFull);
+            }
         }
-        if self.constraint.as_ref().is_some_and(Constraint::is_over) {
-            return Ok(Some(StopReason::End));
-        }
-        let before = self.log_count.map(|_| logits.to_vec());
-        if let Some(constraint) = &mut self.constraint {
-            constraint.mask(logits, anchor.ends(), anchor.end())?;
-        }
-        let token = self.sampler.draw(logits, &self.tokens[self.prompt..])?;
-        if let (Some(count), Some(mut before)) = (self.log_count, before) {
-            self.logs.push(token_log(&before, token, count));
-            before.zeroize();
-        }
-        if anchor.ends().contains(&token) {
-            return Ok(Some(StopReason::End));
-        }
-        if let Some(constraint) = &mut self.constraint {
-            constraint.push(token)?;
-        }
-        self.tokens.push(token);
-        let (text, ended) = self.speaker.push(token);
-        let flow = on(self.id, Event::Text(text));
-        Ok(if ended {
-            Some(StopReason::StopText)
-        } else if flow == Flow::Stop {
-            Some(StopReason::Cancelled)
-        } else if self.tokens.len() - self.prompt >= self.max_tokens {
-            Some(StopReason::MaxTokens)
-        } else if self.read >= context {
-            Some(StopReason::ContextFull)
-        } else {
-            None
-        })
+        Ok(self.writer.stopped())
     }
 }

@@ -5,7 +5,7 @@
 //! rows are computed beforehand. So the answer is the same, token for token, with any drafter and with none (the
 //! acceptance rule of speculative sampling, Leviathan et al. 2023, with deterministic drafts).
 
-use crate::{Anchor, ModelError, Session};
+use crate::{Anchor, ModelError, Session, sample::likeliest};
 
 /// Guesses at most this many tokens at once.
 pub const DRAFT_MAX: usize = 16;
@@ -72,8 +72,7 @@ impl Drafter for SmallModel {
                 break;
             }
             let logits = self.session.logits(&all)?;
-            let best = (0u32..).zip(&logits).max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
-            let Some((best, _)) = best else { break };
+            let (best, _) = likeliest(&logits);
             out.push(best);
             all.push(best);
         }

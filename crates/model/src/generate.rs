@@ -4,8 +4,7 @@
 //! beginning of a stop text.
 
 use crate::TokenLog;
-use crate::tokenizer::{DecodeStream, Tokenizer};
-use std::{borrow::Cow, sync::Arc};
+use crate::tokenizer::{Decoding, Tokenizer};
 
 /// What whoever receives the text wants next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,40 +58,29 @@ pub struct Generated {
 }
 
 /// Turns tokens into text and watches for stop texts.
-pub(crate) struct Speaker<'a> {
-    stream: Option<DecodeStream<'a>>,
-    stops: Vec<Cow<'a, str>>,
+pub(crate) struct Speaker {
+    decoding: Decoding,
+    stops: Vec<String>,
     text: String,
     /// Bytes of `text` already given out; no stop text begins before.
     sent: usize,
 }
 
-impl<'a> Speaker<'a> {
-    pub(crate) fn new(tokenizer: &'a Tokenizer, stops: &'a [String]) -> Self {
-        let stops = stops.iter().filter(|stop| !stop.is_empty()).map(|stop| Cow::Borrowed(stop.as_str())).collect();
-        Self { stream: Some(tokenizer.stream()), stops, text: String::new(), sent: 0 }
-    }
-
-    /// The same for an answer that outlives whoever asked for it.
-    pub(crate) fn keeping(tokenizer: Arc<Tokenizer>, stops: &[String]) -> Speaker<'static> {
-        let stops = stops.iter().filter(|stop| !stop.is_empty()).map(|stop| Cow::Owned(stop.clone())).collect();
-        Speaker { stream: Some(DecodeStream::keeping(tokenizer)), stops, text: String::new(), sent: 0 }
-    }
-
-    /// One that has nothing to say.
-    pub(crate) fn silent() -> Speaker<'static> {
-        Speaker { stream: None, stops: Vec::new(), text: String::new(), sent: 0 }
+impl Speaker {
+    pub(crate) fn new(tokenizer: &Tokenizer, stops: &[String]) -> Self {
+        let stops = stops.iter().filter(|stop| !stop.is_empty()).cloned().collect();
+        Self { decoding: Decoding::new(tokenizer), stops, text: String::new(), sent: 0 }
     }
 
     /// Adds a token; gives the text that has become certain, and whether a stop text has come up.
-    pub(crate) fn push(&mut self, token: u32) -> (&str, bool) {
-        let more = self.stream.as_mut().map(|stream| stream.push(token)).unwrap_or_default();
+    pub(crate) fn push(&mut self, tokenizer: &Tokenizer, token: u32) -> (&str, bool) {
+        let more = self.decoding.push(tokenizer, token);
         self.add(&more)
     }
 
     /// What was held back, now that nothing follows.
     pub(crate) fn finish(&mut self) -> &str {
-        let more = self.stream.take().map(DecodeStream::finish).unwrap_or_default();
+        let more = std::mem::take(&mut self.decoding).finish();
         let from = self.sent;
         if !self.add(&more).1 {
             self.sent = self.text.len();
@@ -107,7 +95,7 @@ impl<'a> Speaker<'a> {
     fn add(&mut self, more: &str) -> (&str, bool) {
         self.text.push_str(more);
         let unsent = &self.text[self.sent..];
-        let found = self.stops.iter().filter_map(|stop| unsent.find(&**stop)).min();
+        let found = self.stops.iter().filter_map(|stop| unsent.find(stop.as_str())).min();
         if let Some(found) = found {
             let from = self.sent;
             self.text.truncate(from + found);
@@ -134,8 +122,8 @@ mod tests {
     /// Feeds pieces of text; gives what came out after each, and at the end.
     fn speak(stops: &[&str], pieces: &[&str]) -> (Vec<String>, String, bool) {
         let mut speaker = Speaker {
-            stream: None,
-            stops: stops.iter().map(|stop| Cow::Borrowed(*stop)).collect(),
+            decoding: Decoding::default(),
+            stops: stops.iter().map(|stop| (*stop).to_owned()).collect(),
             text: String::new(),
             sent: 0,
         };

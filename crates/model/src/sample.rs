@@ -1,7 +1,7 @@
 //! Choosing the next token: temperature, top-p, min-p, repetition penalty, and a seed that fixes the draw.
 
 use crate::{Form, ModelError};
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 /// Logits this far below the best one, after temperature, are never drawn: all of a large vocabulary at that distance
 /// holds less than a hundred-thousandth of the mass, and leaving it out spares sorting it.
@@ -106,47 +106,51 @@ pub(crate) fn token_log(logits: &[f32], token: u32, count: usize) -> TokenLog {
     TokenLog { token, log_probability: of(token), top: top.into_iter().map(|id| (id, of(id))).collect() }
 }
 
+/// The likeliest token, the first of several, and its logit; negative infinity where there is none.
+pub(crate) fn likeliest(logits: &[f32]) -> (u32, f32) {
+    let (mut best, mut top) = (0, f32::NEG_INFINITY);
+    for (id, &logit) in (0u32..).zip(logits) {
+        if logit > top {
+            (best, top) = (id, logit);
+        }
+    }
+    (best, top)
+}
+
 /// Draws tokens for one answer.
-pub(crate) struct Sampler<'a> {
-    sampling: Cow<'a, Sampling>,
+pub(crate) struct Sampler {
+    temperature: f32,
+    top_p: f32,
+    min_p: f32,
+    repeat_penalty: f32,
     random: SplitMix64,
     candidates: Vec<(f32, u32)>,
 }
 
-impl<'a> Sampler<'a> {
-    pub(crate) fn new(sampling: &'a Sampling) -> Result<Self, ModelError> {
+impl Sampler {
+    pub(crate) fn new(sampling: &Sampling) -> Result<Self, ModelError> {
         sampling.check()?;
-        Ok(Self { sampling: Cow::Borrowed(sampling), random: SplitMix64(sampling.seed), candidates: Vec::new() })
-    }
-
-    /// The same for an answer that outlives whoever asked for it.
-    pub(crate) fn keeping(sampling: Sampling) -> Result<Sampler<'static>, ModelError> {
-        sampling.check()?;
-        let random = SplitMix64(sampling.seed);
-        Ok(Sampler { sampling: Cow::Owned(sampling), random, candidates: Vec::new() })
+        let &Sampling { temperature, top_p, min_p, repeat_penalty, seed, .. } = sampling;
+        let random = SplitMix64(seed);
+        Ok(Self { temperature, top_p, min_p, repeat_penalty, random, candidates: Vec::new() })
     }
 
     /// The next token after `generated`. The logits are changed by the penalty.
     pub(crate) fn draw(&mut self, logits: &mut [f32], generated: &[u32]) -> Result<u32, ModelError> {
         self.penalise(logits, generated);
-        let (mut best, mut top) = (0, f32::NEG_INFINITY);
-        for (id, &logit) in (0u32..).zip(logits.iter()) {
-            if logit > top {
-                (best, top) = (id, logit);
-            }
-        }
+        let (best, top) = likeliest(logits);
         if !top.is_finite() {
             return Err(ModelError::Diverged);
         }
         // Below this temperature every other token has lost all of its mass.
-        if self.sampling.temperature < 1e-4 {
+        if self.temperature < 1e-4 {
             return Ok(best);
         }
         Ok(self.draw_warm(logits, top))
     }
 
     fn penalise(&self, logits: &mut [f32], generated: &[u32]) {
-        let penalty = self.sampling.repeat_penalty;
+        let penalty = self.repeat_penalty;
         #[allow(clippy::float_cmp, reason = "exactly one is the value that means off")]
         if penalty == 1.0 {
             return;
@@ -163,20 +167,20 @@ impl<'a> Sampler<'a> {
     }
 
     fn draw_warm(&mut self, logits: &[f32], top: f32) -> u32 {
-        let temperature = self.sampling.temperature;
-        let floor = if self.sampling.min_p > 0.0 { self.sampling.min_p.ln().max(-REACH) } else { -REACH };
+        let temperature = self.temperature;
+        let floor = if self.min_p > 0.0 { self.min_p.ln().max(-REACH) } else { -REACH };
         self.candidates.clear();
         self.candidates.extend((0u32..).zip(logits).filter_map(|(id, &logit)| {
             let distance = (logit - top) / temperature;
             (distance >= floor).then(|| (distance.exp(), id))
         }));
-        if self.sampling.top_p < 1.0 {
+        if self.top_p < 1.0 {
             self.candidates.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             let total: f32 = self.candidates.iter().map(|candidate| candidate.0).sum();
             let mut mass = 0.0;
             let enough = self.candidates.iter().position(|candidate| {
                 mass += candidate.0;
-                mass >= self.sampling.top_p * total
+                mass >= self.top_p * total
             });
             self.candidates.truncate(enough.map_or(usize::MAX, |last| last + 1));
         }

@@ -183,7 +183,7 @@ impl Session {
     /// Writes until the writer stops; gives how many tokens were guessed, and how many of them came true.
     fn write(
         &mut self,
-        writer: &mut Writer<'_>,
+        writer: &mut Writer,
         drafts: usize,
         drafter: &mut dyn Drafter,
         on_text: &mut dyn FnMut(&str) -> Flow,

@@ -17,10 +17,7 @@ use json::Json;
 use pieces::Splitter;
 use special::SpecialTokens;
 use spm::Spm;
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
 use tokenizers::Model as _;
 use tokenizers::models::bpe::{BPE, Vocab};
 
@@ -276,7 +273,7 @@ impl Tokenizer {
 
     /// Begins decoding a text that arrives token by token.
     pub fn stream(&self) -> DecodeStream<'_> {
-        DecodeStream { tokenizer: Whose::Lent(self), pending: Vec::new(), begins: self.space_prefix }
+        DecodeStream { tokenizer: self, decoding: Decoding::new(self) }
     }
 
     /// The id of a control or added token.
@@ -342,37 +339,41 @@ fn build_bpe(vocab: &BTreeMap<&str, u32>, merges: &[&str], ignore_merges: bool) 
         .map_err(|source| ModelError::BadTokenizer { problem: "its merges cannot be used", source: Some(source) })
 }
 
-/// A tokenizer that somebody lends, or that is shared.
-#[derive(Debug)]
-enum Whose<'a> {
-    Lent(&'a Tokenizer),
-    Shared(Arc<Tokenizer>),
-}
-
 /// Decodes a text that arrives token by token; a character is given out when its last byte is there.
 #[derive(Debug)]
 pub struct DecodeStream<'a> {
-    tokenizer: Whose<'a>,
-    pending: Vec<u8>,
-    /// Whether the next byte is the first, and a space that nobody wrote.
-    begins: bool,
-}
-
-impl DecodeStream<'static> {
-    /// One that keeps its tokenizer.
-    pub(crate) fn keeping(tokenizer: Arc<Tokenizer>) -> Self {
-        let begins = tokenizer.space_prefix;
-        Self { tokenizer: Whose::Shared(tokenizer), pending: Vec::new(), begins }
-    }
+    tokenizer: &'a Tokenizer,
+    decoding: Decoding,
 }
 
 impl DecodeStream<'_> {
     /// Adds a token and returns the text that is now certain, which may be empty.
     pub fn push(&mut self, id: u32) -> String {
-        let tokenizer = match &self.tokenizer {
-            Whose::Lent(tokenizer) => tokenizer,
-            Whose::Shared(tokenizer) => &**tokenizer,
-        };
+        self.decoding.push(self.tokenizer, id)
+    }
+
+    /// Ends the text; an unfinished character becomes U+FFFD.
+    pub fn finish(self) -> String {
+        self.decoding.finish()
+    }
+}
+
+/// Where such a text stands, for whoever has the tokenizer at hand.
+#[derive(Debug, Default)]
+pub(crate) struct Decoding {
+    pending: Vec<u8>,
+    /// Whether the next byte is the first, and a space that nobody wrote.
+    begins: bool,
+}
+
+impl Decoding {
+    /// At the beginning of a text.
+    pub(crate) fn new(tokenizer: &Tokenizer) -> Self {
+        Self { pending: Vec::new(), begins: tokenizer.space_prefix }
+    }
+
+    /// See [`DecodeStream::push`].
+    pub(crate) fn push(&mut self, tokenizer: &Tokenizer, id: u32) -> String {
         let mut bytes = tokenizer.token_bytes(id);
         if self.begins && !bytes.is_empty() {
             bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
@@ -403,8 +404,8 @@ impl DecodeStream<'_> {
         }
     }
 
-    /// Ends the text; an unfinished character becomes U+FFFD.
-    pub fn finish(self) -> String {
+    /// See [`DecodeStream::finish`].
+    pub(crate) fn finish(self) -> String {
         String::from_utf8_lossy(&self.pending).into_owned()
     }
 }

@@ -8,39 +8,46 @@ use crate::{
     sample::{Sampler, token_log},
 };
 use std::time::Instant;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// One answer being written.
-pub(crate) struct Writer<'a> {
-    anchor: &'a Anchor,
-    sampling: &'a Sampling,
-    sampler: Sampler<'a>,
-    speaker: Speaker<'a>,
+pub(crate) struct Writer {
+    anchor: Anchor,
+    sampler: Sampler,
+    speaker: Speaker,
     constraint: Option<Constraint>,
-    written: Vec<u32>,
+    written: Zeroizing<Vec<u32>>,
+    max_tokens: usize,
+    log_count: Option<usize>,
     logs: Vec<TokenLog>,
-    began: Instant,
+    deadline: Option<Instant>,
     stopped: Option<StopReason>,
 }
 
-impl<'a> Writer<'a> {
-    /// An answer with nothing written; `room` is the longest it could become.
+impl Writer {
+    /// An answer with nothing written; `room` is the longest it could become. Its time begins now.
     ///
     /// # Errors
     /// Where a setting is out of its range, or the form is not understood.
-    pub(crate) fn new(anchor: &'a Anchor, sampling: &'a Sampling, room: usize) -> Result<Self, ModelError> {
+    pub(crate) fn new(anchor: &Anchor, sampling: &Sampling, room: usize) -> Result<Self, ModelError> {
         let constraint = sampling.form.as_ref().map(|form| anchor.forms()?.constraint(form)).transpose()?;
         Ok(Self {
-            anchor,
-            sampling,
             sampler: Sampler::new(sampling)?,
             speaker: Speaker::new(anchor.tokenizer(), &sampling.stop),
             constraint,
-            written: Vec::with_capacity(sampling.max_tokens.min(room)),
+            written: Zeroizing::new(Vec::with_capacity(sampling.max_tokens.min(room))),
+            max_tokens: sampling.max_tokens,
+            log_count: sampling.log_probabilities,
             logs: Vec::new(),
-            began: Instant::now(),
-            stopped: (sampling.max_tokens == 0).then_some(StopReason::MaxTokens),
+            deadline: sampling.within.and_then(|within| Instant::now().checked_add(within)),
+            stopped: None,
+            anchor: anchor.clone(),
         })
+    }
+
+    /// Ends it at this moment, if not before.
+    pub(crate) fn end_by(&mut self, deadline: Option<Instant>) {
+        self.deadline = self.deadline.into_iter().chain(deadline).min();
     }
 
     /// Why it is over, once it is.
@@ -55,7 +62,7 @@ impl<'a> Writer<'a> {
 
     /// Whether its time is over; says so by stopping.
     pub(crate) fn is_late(&mut self) -> bool {
-        let late = self.sampling.within.is_some_and(|within| self.began.elapsed() >= within);
+        let late = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
         if late {
             self.stop(StopReason::Deadline);
         }
@@ -72,21 +79,24 @@ impl<'a> Writer<'a> {
         if self.stopped.is_some() || self.is_late() {
             return Ok(None);
         }
-        let ends = self.anchor.ends();
+        if self.left() == 0 {
+            self.stop(StopReason::MaxTokens);
+            return Ok(None);
+        }
         if self.constraint.as_ref().is_some_and(Constraint::is_over) {
             self.stop(StopReason::End);
             return Ok(None);
         }
-        let before = self.sampling.log_probabilities.map(|_| logits.to_vec());
+        let before = self.log_count.map(|_| logits.to_vec());
         if let Some(constraint) = &mut self.constraint {
-            constraint.mask(logits, ends, self.anchor.end())?;
+            constraint.mask(logits, self.anchor.ends(), self.anchor.end())?;
         }
         let token = self.sampler.draw(logits, &self.written)?;
-        if let (Some(count), Some(mut before)) = (self.sampling.log_probabilities, before) {
+        if let (Some(count), Some(mut before)) = (self.log_count, before) {
             self.logs.push(token_log(&before, token, count));
             before.zeroize();
         }
-        if ends.contains(&token) {
+        if self.anchor.ends().contains(&token) {
             self.stop(StopReason::End);
             return Ok(None);
         }
@@ -94,7 +104,7 @@ impl<'a> Writer<'a> {
             constraint.push(token)?;
         }
         self.written.push(token);
-        let (text, ended) = self.speaker.push(token);
+        let (text, ended) = self.speaker.push(self.anchor.tokenizer(), token);
         let flow = on_text(text);
         if ended {
             self.stop(StopReason::StopText);
@@ -102,7 +112,7 @@ impl<'a> Writer<'a> {
             self.stop(StopReason::Cancelled);
         } else if self.constraint.as_ref().is_some_and(Constraint::is_over) {
             self.stop(StopReason::End);
-        } else if self.written.len() >= self.sampling.max_tokens {
+        } else if self.left() == 0 {
             self.stop(StopReason::MaxTokens);
         }
         Ok(if self.stopped.is_some() { None } else { Some(token) })
@@ -110,7 +120,7 @@ impl<'a> Writer<'a> {
 
     /// Tokens that may still be written.
     pub(crate) fn left(&self) -> usize {
-        self.sampling.max_tokens - self.written.len()
+        self.max_tokens - self.written.len()
     }
 
     /// What became of it. Nothing of the tokens is kept beside it.
@@ -123,7 +133,6 @@ impl<'a> Writer<'a> {
             }
         }
         let generated = self.written.len();
-        self.written.zeroize();
         Generated {
             text: self.speaker.into_text(),
             prompt: 0,

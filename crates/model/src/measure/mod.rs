@@ -9,7 +9,7 @@ mod reference;
 pub use ceilings::{Ceilings, ceilings};
 pub use reference::Reference;
 
-use crate::{Anchor, Embedder, LoadOptions, ModelError, Session, gguf::Gguf};
+use crate::{Anchor, Embedder, LoadOptions, ModelError, Session, gguf::Gguf, sample::likeliest};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use std::{path::Path, time::Instant};
@@ -64,7 +64,7 @@ pub struct Engine {
     /// Milliseconds it took to load.
     pub load_ms: f64,
     /// Bytes of weights that writing one token reads.
-    pub token_bytes: usize,
+    pub token_bytes: u64,
 }
 
 impl Engine {
@@ -148,23 +148,19 @@ impl Engine {
         let mut all = prompt.to_vec();
         for _ in 0..count {
             let logits = self.session.logits(&all)?;
-            let best = (0u32..).zip(&logits).max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
-            all.extend(best.map(|(id, _)| id));
+            all.push(likeliest(&logits).0);
         }
         Ok(all.split_off(prompt.len()))
     }
 }
 
 /// Bytes of all matrices that one token goes through; a table of embeddings that is also the head counts once.
-fn token_bytes(file: &Gguf) -> Result<usize, ModelError> {
-    let tied = file.find_tensor("output.weight")?.is_none();
-    let mut bytes = 0;
-    for name in file.tensor_names() {
-        if tied || name != "token_embd.weight" {
-            bytes += file.tensor(name)?.bytes.len();
-        }
-    }
-    Ok(bytes)
+fn token_bytes(file: &Gguf) -> Result<u64, ModelError> {
+    let all = file.tensor_bytes();
+    Ok(match file.find_tensor("output.weight")? {
+        None => all,
+        Some(_) => all - file.tensor("token_embd.weight")?.bytes.len() as u64,
+    })
 }
 
 /// Embeds `texts` texts of `tokens` tokens in one batch, tokenizing included.

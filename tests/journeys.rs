@@ -276,6 +276,17 @@ fn editing_a_question_loses_no_branch_and_a_fork_goes_its_own_way() {
     assert_eq!(stats["messages"], 6, "both branches and the fork are kept: {stats}");
 }
 
+/// Opens the chat, which begins where it was left, and goes to the conversation before.
+fn back_to_the_ferns(person: &Person) -> Screen {
+    let mut screen = Screen::open(person);
+    screen.wait_for("▏ a thought of its own");
+    screen.press(key::CTRL_O);
+    screen.wait_for("Who waters the ferns?");
+    screen.press(key::DOWN);
+    screen.press(key::ENTER);
+    screen
+}
+
 #[test]
 fn a_draft_outlives_a_restart() {
     let person = with_papers();
@@ -290,23 +301,13 @@ fn a_draft_outlives_a_restart() {
     screen.press("a thought of its own");
     screen.wait_for("▏ a thought of its own");
     screen.leave();
-    let mut screen = Screen::open(&person);
-    screen.wait_for("▏ a thought of its own");
-    screen.press(key::CTRL_O);
-    screen.wait_for("Who waters the ferns?");
-    screen.press(key::DOWN);
-    screen.press(key::ENTER);
+    let mut screen = back_to_the_ferns(&person);
     screen.wait_for("▏ half a thought about the ferns");
     // Sent, it is a draft no more.
     screen.press("\x15");
     screen.ask("Who has the spare key?");
     screen.leave();
-    let mut screen = Screen::open(&person);
-    screen.wait_for("▏ a thought of its own");
-    screen.press(key::CTRL_O);
-    screen.wait_for("Who waters the ferns?");
-    screen.press(key::DOWN);
-    screen.press(key::ENTER);
+    let screen = back_to_the_ferns(&person);
     screen.wait_for("Who has the spare key?");
     screen.wait_for(EMPTY);
     screen.leave();

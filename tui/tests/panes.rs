@@ -403,21 +403,7 @@ fn remembering_is_paused_and_gone_on_with() {
 }
 
 fn porto() -> ItemView {
-    ItemView {
-        item: item(11),
-        source_id: uuid(1).parse().unwrap(),
-        source: "/home/maya/notes/porto.md".into(),
-        title: "porto.md".into(),
-        kind: "markdown".into(),
-        trust: Trust::Own,
-        modified: NOW - 88 * DAY,
-        ingested: NOW - 3 * DAY,
-        hash: Hash::default(),
-        text: TRAIN.into(),
-        pinned: false,
-        labels: vec!["travel".into()],
-        cited: 2,
-    }
+    ItemView { labels: vec!["travel".into()], cited: 2, ..porto_item() }
 }
 
 fn opened_item(state: &mut State) {

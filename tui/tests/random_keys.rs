@@ -236,21 +236,8 @@ fn dated(n: u32) -> ItemLine {
 }
 
 fn shown() -> ItemView {
-    ItemView {
-        item: item(11),
-        source_id: uuid(1).parse().unwrap(),
-        source: "/home/maya/notes/porto.md".into(),
-        title: "porto.md".into(),
-        kind: "markdown".into(),
-        trust: Trust::Untrusted,
-        modified: NOW,
-        ingested: NOW,
-        hash: Hash::default(),
-        text: TRAIN.into(),
-        pinned: false,
-        labels: vec!["travel".into()],
-        cited: 1,
-    }
+    let labels = vec!["travel".into()];
+    ItemView { trust: Trust::Untrusted, modified: NOW, ingested: NOW, labels, cited: 1, ..porto_item() }
 }
 
 fn asking(id: u64) -> Asking {

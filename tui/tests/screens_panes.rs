@@ -112,26 +112,8 @@ fn item() {
     each("item", |state| {
         answered(state);
         let tag = calls(&alt(state, KeyCode::Char('1')))[0];
-        reply(state, tag, Event::Item { item: Box::new(train()) });
+        reply(state, tag, Event::Item { item: Box::new(porto_item()) });
     });
-}
-
-fn train() -> ItemView {
-    ItemView {
-        item: fixture::item(11),
-        source_id: uuid(1).parse().unwrap(),
-        source: "/home/maya/notes/porto.md".into(),
-        title: "porto.md".into(),
-        kind: "markdown".into(),
-        trust: Trust::Own,
-        modified: NOW - 88 * DAY,
-        ingested: NOW - 3 * DAY,
-        hash: Hash::default(),
-        text: TRAIN.into(),
-        pinned: false,
-        labels: vec![],
-        cited: 0,
-    }
 }
 
 #[test]

@@ -52,21 +52,8 @@ fn an_opened_item() {
     each("item", Look::Dark, |state| {
         answered(state);
         let tag = calls(&alt(state, KeyCode::Char('1')))[0];
-        let view = ItemView {
-            item: item(11),
-            source_id: uuid(1).parse().unwrap(),
-            source: "/home/maya/notes/porto.md".into(),
-            title: "porto.md".into(),
-            kind: "markdown".into(),
-            trust: Trust::Own,
-            modified: NOW - 88 * DAY,
-            ingested: NOW,
-            hash: Hash::default(),
-            text: TRAIN.into(),
-            pinned: true,
-            labels: vec!["travel".into()],
-            cited: 1,
-        };
+        let labels = vec!["travel".into()];
+        let view = ItemView { ingested: NOW, pinned: true, labels, cited: 1, ..porto_item() };
         reply(state, tag, Event::Item { item: Box::new(view) });
     });
 }

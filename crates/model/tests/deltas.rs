@@ -5,8 +5,9 @@
 
 mod common;
 
+use common::anchor;
 use hinet_model::{
-    Anchor, Config, Delta, FactorKind, Gates, LoadOptions, ModelError, Resident,
+    Anchor, Config, Delta, FactorKind, Gates, ModelError, Resident,
     delta::{Factors, Linear, Place},
     gguf::{Gguf, Kind},
     kernels::Kernel,
@@ -15,11 +16,6 @@ use serde::Deserialize;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 static ANCHOR: LazyLock<Anchor> = LazyLock::new(|| anchor(2, Kernel::best()));
-
-fn anchor(threads: usize, kernel: Kernel) -> Anchor {
-    let options = LoadOptions { threads: Some(threads), kernel: Some(kernel) };
-    Anchor::load_with(&common::anchor_paths(), options).unwrap()
-}
 
 #[derive(Deserialize)]
 struct Golden {

@@ -5,7 +5,8 @@
 
 mod common;
 
-use hinet_model::{Anchor, LoadOptions, kernels::Kernel};
+use common::anchor;
+use hinet_model::{Anchor, kernels::Kernel};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -26,11 +27,6 @@ struct Position {
 
 fn golden() -> Golden {
     serde_json::from_str(include_str!("golden/smollm2-135m.json")).unwrap()
-}
-
-fn anchor(threads: usize, kernel: Kernel) -> Anchor {
-    let options = LoadOptions { threads: Some(threads), kernel: Some(kernel) };
-    Anchor::load_with(&common::anchor_paths(), options).unwrap()
 }
 
 fn mean(numbers: &[f32]) -> f64 {

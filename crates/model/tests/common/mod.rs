@@ -2,7 +2,9 @@
 #![allow(dead_code, reason = "each test target uses what it needs")]
 
 use hinet_model::{
-    ModelPaths, locate, pull,
+    Anchor, LoadOptions, ModelPaths,
+    kernels::Kernel,
+    locate, pull,
     registry::{ModelEntry, Registry},
 };
 use std::{path::PathBuf, sync::atomic::AtomicBool};
@@ -26,6 +28,12 @@ fn paths(entry: &ModelEntry) -> ModelPaths {
 /// The default anchor.
 pub fn anchor_paths() -> ModelPaths {
     paths(Registry::builtin().default_anchor())
+}
+
+/// The same, loaded to run like this.
+pub fn anchor(threads: usize, kernel: Kernel) -> Anchor {
+    let options = LoadOptions { threads: Some(threads), kernel: Some(kernel) };
+    Anchor::load_with(&anchor_paths(), options).expect("the anchor loads")
 }
 
 /// The default embedder.

@@ -314,6 +314,16 @@ fn a_draft_outlives_a_restart() {
 }
 
 #[test]
+fn a_question_sent_on_the_way_out_is_kept() {
+    let person = with_papers();
+    let mut screen = Screen::open(&person);
+    screen.say("Who waters the ferns?");
+    screen.leave();
+    let asked = person.json(["memory", "stats"])["messages"].as_u64();
+    assert!(asked >= Some(1), "the question was stored before icore ended");
+}
+
+#[test]
 fn a_file_is_attached_and_the_conversation_is_written_to_another() {
     let person = with_papers();
     let letter = person.path("letter.txt");

@@ -147,7 +147,9 @@ impl Screen {
     pub fn ask(&mut self, question: &str) {
         self.say(question);
         // The input is empty in the very frame in which the answer begins to be made.
-        self.wait_until("the end of the answer", |screen| screen.contains(EMPTY) && !screen.contains("(Esc stops)"));
+        self.wait_until("the end of the answer", |screen| {
+            screen.contains(EMPTY) && !screen.contains("(Esc stops)") && !screen.contains("next: ")
+        });
     }
 
     /// Waits until the screen shows this.

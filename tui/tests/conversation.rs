@@ -432,3 +432,51 @@ fn a_line_with_an_exclamation_mark_is_a_command_and_two_are_text() {
     let effects = press(&mut state, KeyCode::Enter);
     assert!(matches!(op(&effects), Op::Chat { text, .. } if text == "!important"));
 }
+
+#[test]
+fn what_is_sent_while_a_conversation_opens_is_asked_when_it_is_there() {
+    let mut state = opened(100, 30);
+    state.chat.open(session(1), "Trip to Porto");
+    types(&mut state, "And the seat?");
+    let effects = press(&mut state, KeyCode::Enter);
+    assert!(calls(&effects).is_empty() && state.chat.composer.is_blank());
+    // Until it is asked it is a draft, so that leaving now does not lose it.
+    let kept = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Draft(draft) if draft.session == Some(session(1)) => Some(draft.text.clone()),
+            _ => None,
+        })
+    };
+    assert_eq!(kept(&effects).as_deref(), Some("And the seat?"));
+    let effects = reply(&mut state, Tag::Open(session(1)), Event::Messages { messages: two_turns() });
+    assert!(matches!(op(&effects), Op::Chat { text, .. } if text == "And the seat?"));
+    assert_eq!(kept(&effects).as_deref(), Some(""));
+}
+
+#[test]
+fn what_is_sent_while_a_conversation_opens_comes_back_where_it_does_not() {
+    let mut state = opened(100, 30);
+    state.chat.open(session(1), "Trip to Porto");
+    types(&mut state, "And the seat?");
+    press(&mut state, KeyCode::Enter);
+    let failure = Failure::new(ErrorKind::Failed, "There is no such conversation.", "It was forgotten.");
+    reply(&mut state, Tag::Open(session(1)), Event::Failed { failure });
+    assert_eq!(state.chat.composer.text(), "And the seat?");
+}
+
+#[test]
+fn what_is_typed_before_a_new_conversation_has_a_name_moves_into_it() {
+    let mut state = opened(100, 30);
+    types(&mut state, "When does my train to Porto leave?");
+    let tag = calls(&press(&mut state, KeyCode::Enter))[0];
+    types(&mut state, "And");
+    let effects = reply(&mut state, tag, Event::Recalled { session: session(7), hits: hits() });
+    let drafts: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Draft(draft) => Some((draft.session, draft.text.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(drafts, [(None, ""), (Some(session(7)), "And")]);
+}

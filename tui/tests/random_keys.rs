@@ -377,7 +377,7 @@ impl World {
         let chat = &self.state.chat;
         let typed = chat.composer.text();
         let history = chat.composer.history();
-        let queued = chat.composer.queued.as_deref().unwrap_or_default();
+        let queued = chat.composer.queued().unwrap_or_default();
         let aside = chat.editing.as_ref().map(|editing| editing.draft.as_str()).unwrap_or_default();
         for sign in &self.signs {
             let there = typed.contains(*sign)

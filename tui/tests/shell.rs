@@ -166,7 +166,7 @@ fn commands_work_while_it_answers() {
     streaming(&mut state);
     types(&mut state, "/theme plain");
     press(&mut state, KeyCode::Enter);
-    assert_eq!((state.place.look, &state.chat.composer.queued), (Look::Plain, &None));
+    assert_eq!((state.place.look, state.chat.composer.queued()), (Look::Plain, None));
 }
 
 /// Where some text stands on the screen.

@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -36,6 +37,8 @@ const FRAME: Duration = Duration::from_millis(33);
 const DRAFT_PAUSE: Duration = Duration::from_millis(700);
 /// Inputs that are handled before a frame is drawn, so that a flood of them costs one frame, not thousands.
 const INPUTS_PER_FRAME: usize = 256;
+/// How long leaving waits for the node to have stored what was just sent.
+const STORING: Duration = Duration::from_secs(5);
 
 /// What comes back from beside the loop.
 pub(super) enum Back {
@@ -50,6 +53,8 @@ struct Request {
     task: JoinHandle<()>,
     /// The node's id of it; 0 until it is sent.
     id: Arc<AtomicU64>,
+    /// Gone when the node has said something about it: what the owner wrote is stored by then.
+    heard: oneshot::Receiver<()>,
 }
 
 struct Runner {
@@ -133,7 +138,7 @@ pub async fn run_as(settings: &Settings, unlock: Option<Unlock>, guise: Guise) -
     state.notices.extend(guise.notice);
     runner.carry_out(effects, &mut state).map_err(no_terminal)?;
     let result = runner.turn(&mut state, coming, faulted).await;
-    let Runner { client, screen, requests, pull_cancel, command_cancel, draft, .. } = runner;
+    let Runner { client, screen, mut requests, pull_cancel, command_cancel, draft, .. } = runner;
     drop(screen);
     pull_cancel.store(true, Ordering::Relaxed);
     command_cancel.store(true, Ordering::Relaxed);
@@ -141,6 +146,9 @@ pub async fn run_as(settings: &Settings, unlock: Option<Unlock>, guise: Guise) -
         // The node may be the one that is gone; then there is nobody to keep it.
         let _ = client.one(Op::Draft { draft }).await;
     }
+    // What was just sent is stored before the node's first word about it.
+    let heard = requests.iter_mut().filter(|(tag, _)| matches!(tag, Tag::Chat(_))).map(|(_, asked)| &mut asked.heard);
+    let _ = tokio::time::timeout(STORING, futures_util::future::join_all(heard)).await;
     requests.values().for_each(|request| request.task.abort());
     if let Some(client) = client {
         client.close().await;
@@ -461,6 +469,7 @@ impl Runner {
         let Some(client) = self.client.clone() else { return };
         let id = Arc::new(AtomicU64::new(0));
         let (back, known) = (self.back.clone(), id.clone());
+        let (unheard, heard) = oneshot::channel();
         let task = tokio::spawn(async move {
             let sent = match &unlock {
                 Some(unlock) => client.prove(op, unlock).await,
@@ -470,7 +479,7 @@ impl Runner {
             match sent {
                 Ok(stream) => {
                     known.store(stream.id(), Ordering::Release);
-                    if !follow(stream, tag, &say).await {
+                    if !follow(stream, tag, unheard, &say).await {
                         say(Msg::NodeLost);
                     }
                 }
@@ -483,7 +492,7 @@ impl Runner {
             }
         });
         // A list that is asked for again replaces the request before; an answer in the making has a tag of its own.
-        if let Some(before) = self.requests.insert(tag, Request { task, id }) {
+        if let Some(before) = self.requests.insert(tag, Request { task, id, heard }) {
             before.task.abort();
         }
     }
@@ -500,8 +509,10 @@ impl Runner {
 }
 
 /// Passes the events of a request on. Returns whether its last event came.
-async fn follow(mut stream: Stream, tag: Tag, say: &impl Fn(Msg) -> bool) -> bool {
+async fn follow(mut stream: Stream, tag: Tag, unheard: oneshot::Sender<()>, say: &impl Fn(Msg) -> bool) -> bool {
+    let mut unheard = Some(unheard);
     while let Some(event) = stream.next().await {
+        unheard.take();
         let last = event.is_final();
         if !say(Msg::reply(tag, event)) || last {
             return true;

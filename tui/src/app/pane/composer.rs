@@ -24,8 +24,8 @@ pub struct Composer {
     at: Option<usize>,
     /// What was being typed before history was entered.
     draft: String,
-    /// What is sent when the answer being made is over.
-    pub queued: Option<String>,
+    /// What is sent when the conversation is free for it.
+    queued: Option<String>,
     /// What the next turn is confined to.
     pub chips: Vec<Chip>,
 }
@@ -93,6 +93,45 @@ impl Composer {
             self.set(text);
         } else {
             self.set(&format!("{text}\n{typed}"));
+        }
+    }
+
+    /// What is sent when the conversation is free for it.
+    #[must_use]
+    pub fn queued(&self) -> Option<&str> {
+        self.queued.as_deref()
+    }
+
+    /// Has a text wait until the conversation is free for it, behind what waits already.
+    pub fn queue(&mut self, text: String) {
+        self.revision += 1;
+        self.queued = Some(match self.queued.take() {
+            Some(before) => format!("{before}\n{text}"),
+            None => text,
+        });
+    }
+
+    /// Takes what waits, to be sent.
+    pub fn unqueue(&mut self) -> Option<String> {
+        let queued = self.queued.take()?;
+        self.revision += 1;
+        Some(queued)
+    }
+
+    /// Gives back what waits: it will not be sent by itself.
+    pub fn return_queued(&mut self) {
+        if let Some(queued) = self.queued.take() {
+            self.give_back(&queued);
+        }
+    }
+
+    /// Everything that was typed and not sent: what waits, and then what is being typed.
+    #[must_use]
+    pub fn unsent(&self) -> String {
+        match &self.queued {
+            Some(queued) if self.is_blank() => queued.clone(),
+            Some(queued) => format!("{queued}\n{}", self.text()),
+            None => self.text(),
         }
     }
 

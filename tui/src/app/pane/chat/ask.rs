@@ -5,7 +5,8 @@ use crate::app::effect::Effect;
 use crate::app::msg::Tag;
 use crate::text;
 use hinet_protocol::{
-    After, Answer, ChatParams, ErrorKind, Event, Failure, Feedback, Millis, Op, Role, Said, Turn as Hanging, Within,
+    After, Answer, ChatParams, Draft, ErrorKind, Event, Failure, Feedback, Millis, Op, Role, Said, Turn as Hanging,
+    Within,
 };
 
 /// How a question is asked.
@@ -36,11 +37,7 @@ impl Chat {
             text.remove(0);
         }
         if self.live.is_some() || self.loading {
-            let queued = match self.composer.queued.take() {
-                Some(before) => format!("{before}\n{text}"),
-                None => text,
-            };
-            self.composer.queued = Some(queued);
+            self.composer.queue(text);
             return vec![];
         }
         self.follow();
@@ -51,6 +48,12 @@ impl Chat {
     fn follow(&mut self) {
         self.scroll = None;
         self.reader.away();
+    }
+
+    /// Asks what waited until the conversation was free for it.
+    pub(super) fn ask_queued(&mut self, now: Millis) -> Vec<Effect> {
+        let queued = self.composer.unqueue();
+        queued.map(|queued| self.ask(queued, &How::Next, now)).unwrap_or_default()
     }
 
     fn send_edited(&mut self, editing: &Editing, now: Millis) -> Vec<Effect> {
@@ -138,9 +141,7 @@ impl Chat {
     pub fn stop(&mut self, now: Millis) -> Option<Vec<Effect>> {
         let tag = self.tag();
         let live = self.live.as_mut()?;
-        if let Some(queued) = self.composer.queued.take() {
-            self.composer.give_back(&queued);
-        }
+        self.composer.return_queued();
         if live.stopping {
             // The node did not answer the first time: keep what is here and let go.
             self.end_partly(Foot::Made { how: "stopped".into(), tokens_per_s: 0.0, cut: vec![] }, now);
@@ -185,9 +186,7 @@ impl Chat {
     }
 
     fn fail(&mut self, failure: Failure, now: Millis) {
-        if let Some(queued) = self.composer.queued.take() {
-            self.composer.give_back(&queued);
-        }
+        self.composer.return_queued();
         let Some(live) = &self.live else { return };
         if failure.kind == ErrorKind::Cancelled || live.stopping {
             self.end_partly(Foot::Made { how: "stopped".into(), tokens_per_s: 0.0, cut: vec![] }, now);
@@ -209,21 +208,21 @@ impl Chat {
         live.version = self.versions;
         match event {
             Event::Recalled { session, hits } => {
-                if !self.incognito {
-                    self.session = Some(session);
-                }
                 live.hits = hits;
                 live.recalled = true;
                 self.refresh_recalled();
+                if !self.incognito && self.session.replace(session).is_none() && !self.composer.unsent().is_empty() {
+                    // What was typed meanwhile is this conversation's draft and no longer a new one's.
+                    self.told = u64::MAX;
+                    return vec![Effect::Draft(Draft { session: None, text: String::new() })];
+                }
             }
             Event::Progress { progress } => live.progress = Some(progress),
             Event::ChatDelta { text } => live.text.push_str(&text),
             Event::ChatReset => live.text.clear(),
             Event::ChatDone { answer } => {
                 let mut effects = self.end(*answer, now);
-                if let Some(queued) = self.composer.queued.take() {
-                    effects.extend(self.ask(queued, &How::Next, now));
-                }
+                effects.extend(self.ask_queued(now));
                 return effects;
             }
             Event::Failed { failure } => self.fail(failure, now),

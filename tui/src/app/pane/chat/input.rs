@@ -37,7 +37,7 @@ fn heads(state: &State) -> Vec<(String, bool)> {
         let names: Vec<String> = chat.composer.chips.iter().map(chip).collect();
         out.push((format!("from {} only · Backspace on an empty line takes the last away", names.join(", ")), false));
     }
-    if let Some(queued) = &chat.composer.queued {
+    if let Some(queued) = chat.composer.queued() {
         out.push((format!("next: {queued}"), false));
     }
     out

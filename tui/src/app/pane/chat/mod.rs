@@ -173,9 +173,7 @@ impl Chat {
     fn leave(&mut self, next: Option<SessionId>) -> Vec<Effect> {
         let mut effects = if self.live.is_some() { vec![Effect::Drop(self.tag())] } else { vec![] };
         self.stop_editing();
-        if let Some(queued) = self.composer.queued.take() {
-            self.composer.give_back(&queued);
-        }
+        self.composer.return_queued();
         let mut drafts = std::mem::take(&mut self.drafts);
         // What is typed in an incognito conversation goes with it.
         if !self.incognito {
@@ -265,7 +263,7 @@ impl Chat {
             return vec![];
         }
         self.told = self.composer.revision();
-        vec![Effect::Draft(Draft { session: self.session, text: self.composer.text() })]
+        vec![Effect::Draft(Draft { session: self.session, text: self.composer.unsent() })]
     }
 
     /// The draft of a conversation that is not open.
@@ -280,9 +278,13 @@ impl Chat {
             Tag::Chat(number) if number == self.asked && self.live.is_some() => self.answer(event, now),
             Tag::Open(session) if self.session == Some(session) && self.live.is_none() => {
                 match event {
-                    Event::Messages { messages } => self.fill(messages),
+                    Event::Messages { messages } => {
+                        self.fill(messages);
+                        return self.ask_queued(now);
+                    }
                     Event::Failed { failure } => {
                         self.loading = false;
+                        self.composer.return_queued();
                         self.failed = Some(failure);
                     }
                     _ => {}

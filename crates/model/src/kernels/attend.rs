@@ -227,6 +227,9 @@ impl<'a, P: Pages<'a>> Attend<'a, P> {
         // Pages that nobody here sees any more are left out; their weights would be zero.
         let pages = (places[0].sees.start.max(base) / PAGE)..end.div_ceil(PAGE);
         debug_assert!(pages.len() <= PAGES);
+        // With one token's queries the cache is read once, and the processor would wait for it: each load then asks for
+        // what lies at the same place of the page that is read next. With more queries it is near already.
+        let ahead = self.rows.len() <= self.heads.group;
         // SAFETY: the lengths of the cells are checked for every page, and loads are of sixteen at multiples of
         // sixteen inside them; queries were checked before.
         unsafe {
@@ -235,12 +238,20 @@ impl<'a, P: Pages<'a>> Attend<'a, P> {
                 assert!(cells.keys.len() >= PAGE * dim && cells.values.len() >= PAGE * dim, "a page is whole");
                 assert!(!P::Cell::SCALED || cells.key_scales.len() >= PAGE, "a page has its scales");
                 let to = scores.add(page * PAGE - base);
+                let next = match page + 1 < pages.end {
+                    true => self.pages.cells(page + 1).keys,
+                    false => self.pages.cells(pages.start).values,
+                };
                 for first in (0..(end - page * PAGE).min(PAGE)).step_by(PANELS * PANEL) {
                     let keys = cells.keys.as_ptr().add(first * dim);
                     let mut sums = [[L::splat(0.0); R]; PANELS];
                     for i in 0..dim {
                         for (panel, sums) in sums.iter_mut().enumerate() {
-                            let key = P::Cell::load::<L>(keys.add(panel * PANEL * dim + PANEL * i));
+                            let at = panel * PANEL * dim + PANEL * i;
+                            let key = P::Cell::load::<L>(keys.add(at));
+                            if ahead {
+                                L::prefetch(next.as_ptr().wrapping_add(first * dim + at).cast());
+                            }
                             for (sum, place) in sums.iter_mut().zip(places) {
                                 *sum = L::splat(*self.queries.all.get_unchecked(place.at + i)).fma(key, *sum);
                             }
@@ -270,7 +281,7 @@ impl<'a, P: Pages<'a>> Attend<'a, P> {
                 parts.add(r * part + dim).write(top);
                 parts.add(r * part + dim + 1).write(sum);
             }
-            for (turn, page) in pages.enumerate() {
+            for (turn, page) in pages.clone().enumerate() {
                 let cells = self.pages.cells(page);
                 let (from, count) = (page * PAGE - base, (end - page * PAGE).min(PAGE));
                 if P::Cell::SCALED {
@@ -284,11 +295,17 @@ impl<'a, P: Pages<'a>> Attend<'a, P> {
                     }
                 }
                 let values = cells.values.as_ptr();
+                let next = match page + 1 < pages.end {
+                    true => self.pages.cells(page + 1).values,
+                    false if places[R - 1].sees.end > base + BLOCK_POSITIONS => self.pages.cells(page + 1).keys,
+                    false => cells.values,
+                };
+                let next = ahead.then_some(next.as_ptr());
                 let mut column = 0;
                 while column + COLUMNS * 16 <= dim {
                     let to = parts.add(column);
                     gather_values::<L, P::Cell, R, COLUMNS>(
-                        values.add(column),
+                        (values.add(column), next.map(|next| next.wrapping_add(column))),
                         dim,
                         scores.add(from),
                         count,
@@ -301,7 +318,7 @@ impl<'a, P: Pages<'a>> Attend<'a, P> {
                 while column < dim {
                     let to = parts.add(column);
                     gather_values::<L, P::Cell, R, 1>(
-                        values.add(column),
+                        (values.add(column), next.map(|next| next.wrapping_add(column))),
                         dim,
                         scores.add(from),
                         count,
@@ -316,14 +333,15 @@ impl<'a, P: Pages<'a>> Attend<'a, P> {
     }
 }
 
-/// Adds `count` values, times their weights, to what is in `out`, or to nothing.
+/// Adds `count` values, times their weights, to what is in `out`, or to nothing, and asks for what is at the same place
+/// of `next`.
 ///
 /// # Safety
 /// `values` is good for `COLUMNS` times sixteen cells at each of `count` steps of `dim`, `weights` for `count` floats at
 /// each of `R` steps of [`BLOCK_POSITIONS`], and `out` for `COLUMNS` times sixteen floats at each of `R` steps of `part`.
 #[inline(always)]
 unsafe fn gather_values<L: Lanes, C: Cell, const R: usize, const COLUMNS: usize>(
-    values: *const C,
+    (values, next): (*const C, Option<*const C>),
     dim: usize,
     weights: *const f32,
     count: usize,
@@ -343,7 +361,11 @@ unsafe fn gather_values<L: Lanes, C: Cell, const R: usize, const COLUMNS: usize>
         }
         for position in 0..count {
             for (column, sums) in sums.iter_mut().enumerate() {
-                let value = C::load::<L>(values.add(position * dim + 16 * column));
+                let at = position * dim + 16 * column;
+                let value = C::load::<L>(values.add(at));
+                if let Some(next) = next {
+                    L::prefetch(next.wrapping_add(at).cast());
+                }
                 for (r, sum) in sums.iter_mut().enumerate() {
                     *sum = L::splat(*weights.add(r * BLOCK_POSITIONS + position)).fma(value, *sum);
                 }

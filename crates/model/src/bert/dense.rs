@@ -6,8 +6,13 @@
 
 #![allow(unsafe_code)]
 
-/// Columns of one packed panel.
+use crate::shelf::Shelf;
+use std::ops::Deref;
+
+/// Columns of the widest packed panel: widths are multiples of it.
 pub(super) const PANEL: usize = 32;
+/// Inner numbers that a tile goes through before the next tile: as many as leave its panel in a first-level cache.
+const INNER_BLOCK: usize = 256;
 
 /// Which instructions are used; only [`Kernel::detect`] and [`Kernel::all`] make one, after asking the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,16 @@ impl Kernel {
             }
         }
         all
+    }
+
+    /// Columns of a packed panel: two registers of sixteen for AVX-512, two of eight for AVX2. Wider tiles would need
+    /// more registers than there are.
+    pub fn panel(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => PANEL,
+            _ => PANEL / 2,
+        }
     }
 
     /// The fastest that this processor runs.
@@ -87,40 +102,50 @@ for_each_kernel! {
     fn add_norm(x: &mut [f32], add: &[f32], norm: &super::LayerNorm) = add_norm_plain
 }
 
-/// A matrix packed in panels of 32 columns: panel, then inner index, then column.
+/// A matrix packed in panels of some columns: panel, then inner index, then column.
 #[derive(Debug, Default)]
-pub(super) struct Packed {
-    panels: Vec<f32>,
+pub(super) struct Packed<S = Vec<f32>> {
+    panels: S,
     inner: usize,
+    panel: usize,
 }
 
 impl Packed {
+    /// The same where it is quick to read, to be kept.
+    pub fn shelved(&self) -> Packed<Shelf<f32>> {
+        Packed { panels: Shelf::from(&self.panels[..]), inner: self.inner, panel: self.panel }
+    }
+
     /// Packs the transpose of `rows` (row-major, `outputs` rows of `inner` numbers, each `stride` apart); columns
     /// beyond `outputs` are zero. Reuses the memory it has.
-    pub fn pack_transposed(&mut self, rows: &[f32], outputs: usize, inner: usize, stride: usize) {
-        self.inner = inner;
+    pub fn pack_transposed(&mut self, kernel: Kernel, rows: &[f32], outputs: usize, inner: usize, stride: usize) {
+        let width = kernel.panel();
+        (self.inner, self.panel) = (inner, width);
         self.panels.clear();
-        self.panels.resize(outputs.div_ceil(PANEL) * PANEL * inner, 0.0);
-        for (panel, out) in self.panels.chunks_exact_mut(inner * PANEL).enumerate() {
-            for column in 0..PANEL.min(outputs - panel * PANEL) {
-                let row = &rows[(panel * PANEL + column) * stride..][..inner];
-                row.iter().zip(out[column..].iter_mut().step_by(PANEL)).for_each(|(&from, to)| *to = from);
+        self.panels.resize(outputs.div_ceil(width) * width * inner, 0.0);
+        for (panel, out) in self.panels.chunks_exact_mut(inner * width).enumerate() {
+            for column in 0..width.min(outputs - panel * width) {
+                let row = &rows[(panel * width + column) * stride..][..inner];
+                row.iter().zip(out[column..].iter_mut().step_by(width)).for_each(|(&from, to)| *to = from);
             }
         }
     }
 
     /// Packs `inner` rows of `outputs` numbers, each row `stride` apart; `outputs` is a multiple of [`PANEL`].
-    pub fn pack(&mut self, rows: &[f32], outputs: usize, inner: usize, stride: usize) {
+    pub fn pack(&mut self, kernel: Kernel, rows: &[f32], outputs: usize, inner: usize, stride: usize) {
         debug_assert_eq!(outputs % PANEL, 0);
-        self.inner = inner;
+        let width = kernel.panel();
+        (self.inner, self.panel) = (inner, width);
         self.panels.clear();
-        for panel in 0..outputs / PANEL {
+        for panel in 0..outputs / width {
             for row in 0..inner {
-                self.panels.extend_from_slice(&rows[row * stride + panel * PANEL..][..PANEL]);
+                self.panels.extend_from_slice(&rows[row * stride + panel * width..][..width]);
             }
         }
     }
+}
 
+impl<S: Deref<Target = [f32]>> Packed<S> {
     fn columns(&self) -> usize {
         self.panels.len().checked_div(self.inner).unwrap_or(0)
     }
@@ -136,43 +161,58 @@ pub(super) struct Rows<'a> {
 
 /// `out[r][c] = bias[c] + Σ a[r][i] · b[i][c]`, for all rows of `a` and all columns of `b`; rows of `out` are
 /// `out_stride` apart. Without a bias the sum begins at zero.
-pub(super) fn dense(kernel: Kernel, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: &mut [f32], out_stride: usize) {
+pub(super) fn dense<S: Deref<Target = [f32]>>(
+    kernel: Kernel,
+    a: Rows<'_>,
+    b: &Packed<S>,
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+    out_stride: usize,
+) {
     let columns = b.columns();
     if a.count == 0 || columns == 0 {
         return;
     }
     // These bounds are what makes the pointer arithmetic of the tiles sound.
+    assert_eq!(b.panel, kernel.panel(), "packed for another kernel");
     assert!(a.stride >= b.inner && a.data.len() >= (a.count - 1) * a.stride + b.inner);
     assert!(out_stride >= columns && out.len() >= (a.count - 1) * out_stride + columns);
     assert!(bias.is_none_or(|bias| bias.len() == columns));
-    for (panel, weights) in b.panels.chunks_exact(b.inner * PANEL).enumerate() {
-        let at = panel * PANEL;
-        let start: &[f32] = bias.map_or(&[0.0; PANEL], |bias| &bias[at..at + PANEL]);
-        let tile = Tile { inner: b.inner, a_stride: a.stride, out_stride };
-        let mut row = 0;
-        while row < a.count {
-            let left = a.count - row;
-            let a_rows = &a.data[row * a.stride..];
-            let out_rows = &mut out[row * out_stride + at..];
-            row += match kernel.0 {
-                Path::Plain => plain_rows(tile, left, a_rows, weights, start, out_rows),
-                // SAFETY: the path is only made where its instructions exist, and the bounds were checked above.
-                #[cfg(target_arch = "x86_64")]
-                Path::Avx2 => unsafe { x86::rows_avx2(tile, left, a_rows, weights, start, out_rows) },
-                // SAFETY: as above.
-                #[cfg(target_arch = "x86_64")]
-                Path::Avx512 => unsafe { x86::rows_avx512(tile, left, a_rows, weights, start, out_rows) },
-            };
+    for from in (0..b.inner).step_by(INNER_BLOCK) {
+        let inner = INNER_BLOCK.min(b.inner - from);
+        // A later block goes on from the sums that the one before left.
+        let tile = Tile { inner, a_stride: a.stride, out_stride, fresh: from == 0 };
+        for (panel, weights) in b.panels.chunks_exact(b.inner * b.panel).enumerate() {
+            let at = panel * b.panel;
+            let start: &[f32] = bias.map_or(&[0.0; PANEL], |bias| &bias[at..at + b.panel]);
+            let weights = &weights[from * b.panel..][..inner * b.panel];
+            let mut row = 0;
+            while row < a.count {
+                let left = a.count - row;
+                let a_rows = &a.data[row * a.stride + from..];
+                let out_rows = &mut out[row * out_stride + at..];
+                row += match kernel.0 {
+                    Path::Plain => plain_rows(tile, left, a_rows, weights, start, out_rows),
+                    // SAFETY: the path is only made where its instructions exist, and the bounds were checked above.
+                    #[cfg(target_arch = "x86_64")]
+                    Path::Avx2 => unsafe { x86::rows_avx2(tile, left, a_rows, weights, start, out_rows) },
+                    // SAFETY: as above.
+                    #[cfg(target_arch = "x86_64")]
+                    Path::Avx512 => unsafe { x86::rows_avx512(tile, left, a_rows, weights, start, out_rows) },
+                };
+            }
         }
     }
 }
 
-/// Strides of one tile.
+/// One tile's share of the inner dimension, and its strides.
 #[derive(Clone, Copy)]
 struct Tile {
     inner: usize,
     a_stride: usize,
     out_stride: usize,
+    /// Whether the sums begin with the bias, or with what is in the output.
+    fresh: bool,
 }
 
 /// Up to four rows without vector instructions of its own; compilers vectorise the lanes where they can.
@@ -188,10 +228,13 @@ fn plain_rows(tile: Tile, left: usize, a: &[f32], b: &[f32], start: &[f32], out:
 #[inline(always)]
 fn plain_tile<const ROWS: usize>(tile: Tile, a: &[f32], b: &[f32], start: &[f32], out: &mut [f32]) {
     const LANES: usize = 8;
-    for lane in (0..PANEL).step_by(LANES) {
-        let first: [f32; LANES] = std::array::from_fn(|i| start[lane + i]);
-        let mut sums = [first; ROWS];
-        for (i, weights) in b.chunks_exact(PANEL).enumerate() {
+    const WIDTH: usize = PANEL / 2;
+    for lane in (0..WIDTH).step_by(LANES) {
+        let mut sums: [[f32; LANES]; ROWS] = std::array::from_fn(|row| {
+            let from = if tile.fresh { &start[lane..] } else { &out[row * tile.out_stride + lane..] };
+            std::array::from_fn(|i| from[i])
+        });
+        for (i, weights) in b.chunks_exact(WIDTH).enumerate() {
             let weights: [f32; LANES] = std::array::from_fn(|j| weights[lane + j]);
             for (row, sum) in sums.iter_mut().enumerate() {
                 let x = a[row * tile.a_stride + i];
@@ -232,7 +275,11 @@ mod x86 {
         let (a, b, start, out) = (a.as_ptr(), b.as_ptr(), start.as_ptr(), out.as_mut_ptr());
         // SAFETY: see the module: `start` has 32 numbers, `b` has `inner` times 32, rows are within `a` and `out`.
         unsafe {
-            let mut sums = [[_mm512_loadu_ps(start), _mm512_loadu_ps(start.add(16))]; ROWS];
+            let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let from = if t.fresh { start } else { out.add(row * t.out_stride).cast_const() };
+                *sum = [_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16))];
+            }
             for i in 0..t.inner {
                 let low = _mm512_loadu_ps(b.add(i * PANEL));
                 let high = _mm512_loadu_ps(b.add(i * PANEL + 16));
@@ -255,6 +302,7 @@ mod x86 {
         // SAFETY: `left` rows are in bounds, and each call takes at most that many.
         unsafe {
             match left {
+                6.. => tile_avx2::<6>(t, a, b, start, out),
                 3.. => tile_avx2::<3>(t, a, b, start, out),
                 2.. => tile_avx2::<2>(t, a, b, start, out),
                 _ => tile_avx2::<1>(t, a, b, start, out),
@@ -262,27 +310,30 @@ mod x86 {
         }
     }
 
-    /// Four registers of eight columns for each row: 12 sums at 3 rows.
+    /// Two registers of eight columns for each row: twelve sums at six rows, two of weights and one of input.
     #[target_feature(enable = "avx2,fma")]
     unsafe fn tile_avx2<const ROWS: usize>(t: Tile, a: &[f32], b: &[f32], start: &[f32], out: &mut [f32]) -> usize {
+        const WIDTH: usize = PANEL / 2;
         let (a, b, start, out) = (a.as_ptr(), b.as_ptr(), start.as_ptr(), out.as_mut_ptr());
-        // SAFETY: see the module: `start` has 32 numbers, `b` has `inner` times 32, rows are within `a` and `out`.
+        // SAFETY: see the module: `start` has 16 numbers, `b` has `inner` times 16, rows are within `a` and `out`.
         unsafe {
-            let first = [0, 8, 16, 24].map(|lane| _mm256_loadu_ps(start.add(lane)));
-            let mut sums = [first; ROWS];
+            let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let from = if t.fresh { start } else { out.add(row * t.out_stride).cast_const() };
+                *sum = [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))];
+            }
             for i in 0..t.inner {
-                let weights = [0, 8, 16, 24].map(|lane| _mm256_loadu_ps(b.add(i * PANEL + lane)));
+                let low = _mm256_loadu_ps(b.add(i * WIDTH));
+                let high = _mm256_loadu_ps(b.add(i * WIDTH + 8));
                 for (row, sum) in sums.iter_mut().enumerate() {
                     let x = _mm256_set1_ps(*a.add(row * t.a_stride + i));
-                    for (sum, weight) in sum.iter_mut().zip(weights) {
-                        *sum = _mm256_fmadd_ps(x, weight, *sum);
-                    }
+                    sum[0] = _mm256_fmadd_ps(x, low, sum[0]);
+                    sum[1] = _mm256_fmadd_ps(x, high, sum[1]);
                 }
             }
             for (row, sum) in sums.iter().enumerate() {
-                for (lane, &part) in sum.iter().enumerate() {
-                    _mm256_storeu_ps(out.add(row * t.out_stride + lane * 8), part);
-                }
+                _mm256_storeu_ps(out.add(row * t.out_stride), sum[0]);
+                _mm256_storeu_ps(out.add(row * t.out_stride + 8), sum[1]);
             }
         }
         ROWS

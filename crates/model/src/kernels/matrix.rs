@@ -9,33 +9,33 @@ use super::{
     rowwise::Round,
     strip::{self, Output},
 };
-use crate::ModelError;
+use crate::{ModelError, shelf::Shelf};
 
 /// How the strips of a matrix are stored.
 #[derive(Debug)]
 pub enum Strips {
     /// Four bits with a scale per 32 columns.
-    Q4(Vec<Q4Block>),
+    Q4(Shelf<Q4Block>),
     /// Four bits with a scale and a minimum per 32 columns.
-    Q4Min(Vec<Q4MinBlock>),
+    Q4Min(Shelf<Q4MinBlock>),
     /// Five bits with a scale per 32 columns.
-    Q5(Vec<Q5Block>),
+    Q5(Shelf<Q5Block>),
     /// Five bits with a scale and a minimum per 32 columns.
-    Q5Min(Vec<Q5MinBlock>),
+    Q5Min(Shelf<Q5MinBlock>),
     /// Eight bits with a scale per 32 columns.
-    Q8(Vec<Q8Block>),
+    Q8(Shelf<Q8Block>),
     /// Four bits with whole scales and minimums per 32 columns of 256.
-    Q4K(Vec<Q4KBlock>),
+    Q4K(Shelf<Q4KBlock>),
     /// Five bits with whole scales and minimums per 32 columns of 256.
-    Q5K(Vec<Q5KBlock>),
+    Q5K(Shelf<Q5KBlock>),
     /// Six bits with whole scales per 16 columns of 256.
-    Q6K(Vec<Q6KBlock>),
+    Q6K(Shelf<Q6KBlock>),
     /// Half floats: for every column, sixteen rows.
-    Half(Vec<u16>),
+    Half(Shelf<u16>),
     /// The upper halves of floats: for every column, sixteen rows.
-    Brain(Vec<u16>),
+    Brain(Shelf<u16>),
     /// Floats: for every column, sixteen rows.
-    Dense(Vec<f32>),
+    Dense(Shelf<f32>),
 }
 
 /// A matrix of weights, `[rows, columns]`, in strips of sixteen rows; the last strip is filled up with zeros.

@@ -14,6 +14,7 @@ use super::{
     lanes::Lanes,
     strip::{Output, direct},
 };
+use crate::shelf::Shelf;
 use half::f16;
 
 /// Sixteen half floats: one column of a strip.
@@ -30,18 +31,18 @@ pub(crate) struct Bytes(pub(crate) [i8; STRIP]);
 #[derive(Debug)]
 pub(crate) enum Inward {
     /// Half floats, multiplied with the activations as they are.
-    Half(Vec<Halves>),
+    Half(Shelf<Halves>),
     /// Eight bits, multiplied with the activations rounded to int8.
-    Int8(Vec<Q8Block>),
+    Int8(Shelf<Q8Block>),
 }
 
 /// `B`: from the rank to the outputs.
 #[derive(Debug)]
 pub(crate) enum Outward {
     /// Half floats.
-    Half(Vec<Halves>),
+    Half(Shelf<Halves>),
     /// Eight bits, and a factor for every output.
-    Int8(Vec<Bytes>, Vec<f32>),
+    Int8(Shelf<Bytes>, Shelf<f32>),
 }
 
 /// The largest power of two for which all numbers, multiplied with it, stay below 2^14, where half floats are at their
@@ -57,9 +58,9 @@ fn lift(numbers: &[f32]) -> f32 {
 }
 
 /// Half floats of `[outputs, columns]` in strips, and the power of two they were multiplied with.
-fn halves(numbers: &[f32], outputs: usize, columns: usize) -> (Vec<Halves>, f32) {
+fn halves(numbers: &[f32], outputs: usize, columns: usize) -> (Shelf<Halves>, f32) {
     let lift = lift(numbers);
-    let mut strips = vec![Halves([0; STRIP]); outputs.div_ceil(STRIP) * columns];
+    let mut strips = Shelf::filled(Halves([0; STRIP]), outputs.div_ceil(STRIP) * columns);
     for (output, row) in numbers.chunks_exact(columns).enumerate() {
         for (column, number) in row.iter().enumerate() {
             strips[output / STRIP * columns + column].0[output % STRIP] = f16::from_f32(number * lift).to_bits();
@@ -87,7 +88,7 @@ impl Inward {
     /// The same, rounded to eight bits per 32 columns.
     pub(crate) fn int8(numbers: &[f32], rank: usize, columns: usize) -> (Self, f32) {
         let (lift, blocks) = (lift(numbers), columns / BLOCK);
-        let mut strips = vec![Q8Block::ZERO; rank.div_ceil(STRIP) * blocks];
+        let mut strips = Shelf::filled(Q8Block::ZERO, rank.div_ceil(STRIP) * blocks);
         for (row, numbers) in numbers.chunks_exact(columns).enumerate() {
             for (b, numbers) in numbers.chunks_exact(BLOCK).enumerate() {
                 let scale = f16::from_f32(largest(numbers) * lift / 127.0);
@@ -125,8 +126,8 @@ impl Outward {
     /// The same, rounded to eight bits per output.
     pub(crate) fn int8(numbers: &[f32], outputs: usize, rank: usize) -> (Self, f32) {
         let padded = outputs.next_multiple_of(STRIP);
-        let mut strips = vec![Bytes([0; STRIP]); padded / STRIP * rank];
-        let mut scales = vec![0f32; padded];
+        let mut strips = Shelf::filled(Bytes([0; STRIP]), padded / STRIP * rank);
+        let mut scales = Shelf::filled(0f32, padded);
         for (output, row) in numbers.chunks_exact(rank).enumerate() {
             let scale = largest(row) / 127.0;
             scales[output] = scale;

@@ -10,6 +10,7 @@ use crate::{
     kernels::{
         BLOCK, Matrix, Q4Block, Q4KBlock, Q4MinBlock, Q5Block, Q5KBlock, Q5MinBlock, Q6KBlock, Q8Block, STRIP, Strips,
     },
+    shelf::Shelf,
 };
 use half::f16;
 
@@ -68,7 +69,7 @@ pub(crate) fn matrix_of(tensor: &Tensor<'_>) -> Result<Matrix, ModelError> {
         }
         Kind::Q2K => {
             let all = floats(tensor)?;
-            let mut strips = vec![0.0; rows.div_ceil(STRIP) * STRIP * columns];
+            let mut strips = Shelf::filled(0.0, rows.div_ceil(STRIP) * STRIP * columns);
             for (index, row) in all.chunks_exact(columns).enumerate() {
                 place(&mut strips, index, row.iter().copied());
             }
@@ -83,10 +84,10 @@ fn blocks<B: Copy, const N: usize>(
     tensor: &Tensor<'_>,
     zero: B,
     set: impl Fn(&mut B, usize, &[u8]) -> [f16; N],
-) -> Result<Vec<B>, ModelError> {
+) -> Result<Shelf<B>, ModelError> {
     let (numbers, size) = tensor.kind.block();
     let (rows, count) = (tensor.shape[0], tensor.shape[1] / numbers);
-    let mut strips = vec![zero; rows.div_ceil(STRIP) * count];
+    let mut strips = Shelf::filled(zero, rows.div_ceil(STRIP) * count);
     for (row, bytes) in tensor.bytes.chunks_exact(count * size).enumerate() {
         let strip = &mut strips[row / STRIP * count..][..count];
         for (to, bytes) in strip.iter_mut().zip(bytes.chunks_exact(size)) {
@@ -102,9 +103,9 @@ fn blocks<B: Copy, const N: usize>(
 fn transposed<W: Copy + Default, const N: usize>(
     tensor: &Tensor<'_>,
     read: impl Fn(&[u8; N]) -> Option<W>,
-) -> Result<Vec<W>, ModelError> {
+) -> Result<Shelf<W>, ModelError> {
     let (rows, columns) = (tensor.shape[0], tensor.shape[1]);
-    let mut strips = vec![W::default(); rows.div_ceil(STRIP) * STRIP * columns];
+    let mut strips = Shelf::filled(W::default(), rows.div_ceil(STRIP) * STRIP * columns);
     let mut finite = true;
     for (index, row) in tensor.bytes.chunks_exact(columns * N).enumerate() {
         let numbers = row.as_chunks::<N>().0.iter().map(&read);

@@ -41,6 +41,7 @@ pub use draft::{DRAFT_MAX, Drafter, PromptLookup, SmallModel};
 pub use embed::Embedder;
 pub use error::ModelError;
 pub use generate::{Flow, Generated, StopReason};
+pub use ops::RopeTable;
 pub use kv::{KvKind, KvPool, KvUsage};
 pub use prefix::{Prefix, PrefixUsage, Prefixes};
 pub use pull::{PullOptions, PullProgress, pull, pull_with};

@@ -13,6 +13,12 @@ fn peak() -> String {
     status.lines().find(|line| line.starts_with("VmHWM")).unwrap().to_owned()
 }
 
+/// Processor time of all threads, in seconds.
+fn processor() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    now.tv_sec as f64 + now.tv_nsec as f64 * 1e-9
+}
+
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     let threads = words[2].parse().unwrap();
@@ -50,7 +56,9 @@ fn main() {
     let mut tuner = Tuner::new(&anchor, recipe, (0..4).map(example).collect()).unwrap();
     println!("{} numbers change, {}", tuner.numbers(), peak());
     for _ in 0..steps {
+        let began = processor();
         let report = tuner.step(&AtomicBool::new(false)).unwrap();
-        println!("step {} loss {:.4} norm {:.4} {:.3} s, {}", report.step, report.loss, report.grad_norm, report.seconds, peak());
+        let (seconds, used) = (report.seconds, processor() - began);
+        println!("step {} loss {:.4} norm {:.4} {seconds:.3} s, {used:.3} s of processors, {}", report.step, report.loss, report.grad_norm, peak());
     }
 }

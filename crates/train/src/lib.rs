@@ -5,6 +5,7 @@
 
 mod attend;
 mod back;
+mod checkpoint;
 mod engine;
 mod error;
 mod examples;

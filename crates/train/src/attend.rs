@@ -4,7 +4,7 @@
 //! queries, forward and again on the way back, so that nothing of the size of a square is kept.
 #![allow(unsafe_code, reason = "threads write to separate columns and rows of the same buffers")]
 
-use crate::{engine::Engine, gemm::Times, rowwise::CapBack};
+use crate::{engine::Engine, gemm::{Left, Times}, rowwise::CapBack};
 use hinet_model::{
     Attention,
     kernels::{
@@ -93,8 +93,7 @@ impl Attend<'_> {
                         columns: dims,
                         inner: range.len(),
                         a: weights.as_ptr().add(range.start),
-                        a_row: long,
-                        a_step: 1,
+                        left: Left::Strided { row: long, step: 1 },
                         b: task.key_row(seen.values, range.start),
                         b_step: self.heads.key_width(),
                         b_strip: 16,
@@ -141,8 +140,7 @@ impl Attend<'_> {
                     columns: dims,
                     inner: range.len(),
                     a: changes[range.start..].as_ptr(),
-                    a_row: long,
-                    a_step: 1,
+                    left: Left::Strided { row: long, step: 1 },
                     b: task.key_row(seen.keys, range.start),
                     b_step: key_width,
                     b_strip: 16,
@@ -154,8 +152,7 @@ impl Attend<'_> {
                 let flipped = Times {
                     rows: range.len(),
                     inner: queries.len(),
-                    a_row: 1,
-                    a_step: long,
+                    left: Left::Flat { step: long },
                     b_step: width,
                     c_row: key_width,
                     more: true,
@@ -225,8 +222,7 @@ impl Task<'_> {
             columns: range.end.next_multiple_of(16) - range.start,
             inner: heads.dims,
             a: rows,
-            a_row: heads.query_width(),
-            a_step: 1,
+            left: Left::Strided { row: heads.query_width(), step: 1 },
             b: turned[range.start..].as_ptr(),
             b_step: self.long,
             b_strip: 16,

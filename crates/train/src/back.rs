@@ -185,12 +185,20 @@ impl TapeOps<'_> {
         }
         let Some((first, ..)) = found.first() else { return };
         let rows = self.tape.nodes[x].count / first.columns;
+        let wants = self.wants(x);
+        // Packed only where it is multiplied by rows.
+        let pack = |(weight, dy, _): &(&Weight<'_>, Vec<f32>, _)| {
+            (wants || weight.adapter.is_some()).then(|| self.engine.pack(dy, weight.width())).unwrap_or_default()
+        };
+        let packs: Vec<Vec<f32>> = found.iter().map(pack).collect();
         let dnarrow: Vec<Option<Vec<f32>>> =
-            found.iter().map(|(weight, dy, _)| self.engine.narrow_back(rows, weight, dy)).collect();
+            found.iter().zip(&packs).map(|((weight, ..), pack)| self.engine.narrow_back(rows, weight, pack)).collect();
         let backs: Vec<Back<'_>> = found
             .iter()
-            .zip(&dnarrow)
-            .map(|((weight, dy, narrow), dnarrow)| Back { weight, dy, narrow: *narrow, dnarrow: dnarrow.as_deref() })
+            .zip(packs.iter().zip(&dnarrow))
+            .map(|((weight, dy, narrow), (packed, dnarrow))| {
+                Back { weight, dy, packed, narrow: *narrow, dnarrow: dnarrow.as_deref() }
+            })
             .collect();
         if found.iter().any(|(weight, ..)| weight.learns()) {
             self.make(x);
@@ -200,7 +208,7 @@ impl TapeOps<'_> {
                 self.pool.give(data);
             }
         }
-        if self.wants(x) {
+        if wants {
             let (mut dx, more) = match flow[x].take() {
                 Some(sum) => (sum, true),
                 None => (self.pool.take(self.tape.nodes[x].count), false),
@@ -208,6 +216,7 @@ impl TapeOps<'_> {
             self.engine.to_inputs(rows, &backs, &mut dx, more);
             flow[x] = Some(dx);
         }
+        packs.into_iter().for_each(|pack| self.engine.unpack(pack));
         found.into_iter().for_each(|(_, dy, _)| self.pool.give(dy));
     }
 

@@ -4,7 +4,7 @@
 //! small as the anchor has them; a group of panels and a block of rows lie in the second cache while they are multiplied.
 #![allow(unsafe_code, reason = "threads write to separate columns of the same rows")]
 
-use crate::{gemm::Times, weight::Weight};
+use crate::{gemm::{APART, Left, Pack, Times}, weight::Weight};
 use hinet_model::kernels::{Crew, Running, STRIP, Slots};
 use std::{
     ops::Range,
@@ -25,6 +25,8 @@ pub(crate) struct Engine {
     pub running: Running,
     pub crew: Crew,
     rooms: Vec<Mutex<Vec<f32>>>,
+    /// Packed rows, used again.
+    packs: Mutex<Vec<Vec<f32>>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -48,6 +50,8 @@ pub(crate) struct Back<'a> {
     pub weight: &'a Weight<'a>,
     /// The gradient of the product, `[rows, width]`.
     pub dy: &'a [f32],
+    /// The same, packed.
+    pub packed: &'a [f32],
     /// What [`Engine::narrow`] gave.
     pub narrow: Option<&'a [f32]>,
     /// The gradient of that.
@@ -58,7 +62,7 @@ impl Engine {
     pub fn new(running: Running, threads: usize) -> Self {
         let crew = Crew::patient(threads);
         let rooms = (0..crew.threads()).map(|_| Mutex::default()).collect();
-        Self { running, crew, rooms }
+        Self { running, crew, rooms, packs: Mutex::default() }
     }
 
     /// Memory of a worker, at least so much.
@@ -76,7 +80,38 @@ impl Engine {
         self.crew.run(tasks, |worker, task| job(worker, count * task / tasks..count * (task + 1) / tasks));
     }
 
-    /// `s · x · Aᵀ` of an adapter, `[rows, rank]`.
+    /// Rows as they are multiplied; to be given back with [`Engine::unpack`].
+    pub fn pack(&self, x: &[f32], columns: usize) -> Vec<f32> {
+        let mut to = self.packs.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        to.resize(x.len(), 0.0);
+        let rows = x.len() / columns;
+        let slots = Slots::over(&mut to);
+        self.share(rows.div_ceil(APART), 2, |_, range| {
+            let (first, last) = (range.start * APART, (range.end * APART).min(rows));
+            let from = &x[first * columns..last * columns];
+            // SAFETY: these rows are this task's alone.
+            let to = unsafe { slots.part(first * columns, from.len()) };
+            let pack = Pack { rows: last - first, columns, from, row: columns, step: 1, to };
+            // SAFETY: the job asks for nothing.
+            unsafe { self.running.run(pack) };
+        });
+        to
+    }
+
+    /// Takes the memory of packed rows back.
+    pub fn unpack(&self, pack: Vec<f32>) {
+        self.packs.lock().unwrap_or_else(PoisonError::into_inner).push(pack);
+    }
+
+    /// Overwrites all that is left of anything computed.
+    pub fn wipe(&self) {
+        let packs = self.packs.lock().unwrap_or_else(PoisonError::into_inner);
+        let rooms = self.rooms.iter().map(|room| room.lock().unwrap_or_else(PoisonError::into_inner));
+        rooms.for_each(|mut room| room.fill(0.0));
+        { packs }.iter_mut().for_each(|pack| pack.fill(0.0));
+    }
+
+    /// `s · x · Aᵀ` of each adapter, `[rows, rank]`, of packed rows.
     pub fn narrow(&self, x: &[f32], weights: &[&Weight<'_>]) -> Vec<Option<Vec<f32>>> {
         let parts: Vec<_> = weights.iter().map(|weight| weight.adapter).collect();
         let columns = weights[0].columns;
@@ -87,7 +122,8 @@ impl Engine {
         if slots.iter().all(Option::is_none) {
             return out;
         }
-        self.share(rows, 12, |_, range| {
+        self.share(rows.div_ceil(APART), 2, |_, range| {
+            let range = range.start * APART..(range.end * APART).min(rows);
             for (adapter, slots) in parts.iter().zip(&slots) {
                 let (Some(adapter), Some(slots)) = (adapter, slots) else { continue };
                 let rank = adapter.rank;
@@ -99,8 +135,7 @@ impl Engine {
                         columns: rank,
                         inner: columns,
                         a: x[range.start * columns..range.end * columns].as_ptr(),
-                        a_row: columns,
-                        a_step: 1,
+                        left: Left::Packed { columns, from: 0 },
                         b: adapter.a.as_ptr(),
                         b_step: rank,
                         b_strip: STRIP,
@@ -115,14 +150,15 @@ impl Engine {
         out
     }
 
-    /// `s · dy · B` of an adapter, `[rows, rank]`.
+    /// `s · dy · B` of an adapter, `[rows, rank]`, of packed rows.
     pub fn narrow_back(&self, rows: usize, weight: &Weight<'_>, dy: &[f32]) -> Option<Vec<f32>> {
         let adapter = weight.adapter?;
         let (rank, width) = (adapter.rank, weight.width());
         let b = transposed(adapter.b, rank, width);
         let mut out = vec![0.0; rows * rank];
         let slots = Slots::over(&mut out);
-        self.share(rows, 12, |_, range| {
+        self.share(rows.div_ceil(APART), 2, |_, range| {
+            let range = range.start * APART..(range.end * APART).min(rows);
             // SAFETY: these rows are this task's alone, and all shapes are those of the adapter.
             unsafe {
                 let out = slots.part(range.start * rank, range.len() * rank);
@@ -131,8 +167,7 @@ impl Engine {
                     columns: rank,
                     inner: width,
                     a: dy[range.start * width..range.end * width].as_ptr(),
-                    a_row: width,
-                    a_step: 1,
+                    left: Left::Packed { columns: width, from: 0 },
                     b: b.as_ptr(),
                     b_step: rank,
                     b_strip: STRIP,
@@ -146,7 +181,7 @@ impl Engine {
         Some(out)
     }
 
-    /// The products of the same rows with several matrices.
+    /// The products of the same packed rows with several matrices.
     pub fn forward(&self, x: &[f32], all: &mut [Forward<'_>]) {
         let columns = all[0].weight.columns;
         let rows = x.len() / columns;
@@ -174,9 +209,8 @@ impl Engine {
                                 rows: ROWS.min(rows - first),
                                 columns: STRIP,
                                 inner,
-                                a: x.as_ptr().add(first * columns + from),
-                                a_row: columns,
-                                a_step: 1,
+                                a: x.as_ptr().add(first * columns),
+                                left: Left::Packed { columns, from },
                                 b: panel,
                                 b_step: STRIP,
                                 b_strip: STRIP,
@@ -198,8 +232,7 @@ impl Engine {
                     columns: strips.len() * STRIP,
                     inner: adapter.rank,
                     a: narrow.as_ptr(),
-                    a_row: adapter.rank,
-                    a_step: 1,
+                    left: Left::Strided { row: adapter.rank, step: 1 },
                     b: adapter.b.as_ptr().add(first),
                     b_step: width,
                     b_strip: STRIP,
@@ -236,7 +269,7 @@ impl Engine {
             let mut room = self.room(worker, GROUP * PANEL);
             for (one, a) in all.iter().zip(&a) {
                 let (weight, width) = (one.weight, one.weight.width());
-                assert!(weight.columns == columns && one.dy.len() == rows * width, "shapes agree");
+                assert!(weight.columns == columns && one.packed.len() == rows * width, "shapes agree");
                 for from in (0..width).step_by(CHUNK) {
                     let inner = CHUNK.min(width - from);
                     for strip in 0..inner / STRIP {
@@ -251,9 +284,8 @@ impl Engine {
                                     rows: ROWS.min(rows - first),
                                     columns: STRIP,
                                     inner,
-                                    a: one.dy.as_ptr().add(first * width + from),
-                                    a_row: width,
-                                    a_step: 1,
+                                    a: one.packed.as_ptr().add(first * width),
+                                    left: Left::Packed { columns: width, from },
                                     b: panel.as_ptr(),
                                     b_step: STRIP,
                                     b_strip: STRIP,
@@ -275,8 +307,7 @@ impl Engine {
                         columns: these.len(),
                         inner: adapter.rank,
                         a: dnarrow.as_ptr(),
-                        a_row: adapter.rank,
-                        a_step: 1,
+                        left: Left::Strided { row: adapter.rank, step: 1 },
                         b: a.as_ptr().add(first_column),
                         b_step: columns,
                         b_strip: STRIP,
@@ -311,8 +342,7 @@ impl Engine {
                     columns: rank,
                     inner: rows,
                     a: x.as_ptr().add(range.start),
-                    a_row: 1,
-                    a_step: columns,
+                    left: Left::Flat { step: columns },
                     b: dnarrow.as_ptr(),
                     b_step: rank,
                     b_strip: STRIP,
@@ -331,8 +361,7 @@ impl Engine {
                     columns: range.len() * STRIP,
                     inner: rows,
                     a: narrow.as_ptr(),
-                    a_row: 1,
-                    a_step: rank,
+                    left: Left::Flat { step: rank },
                     b: one.dy.as_ptr().add(range.start * STRIP),
                     b_step: width,
                     b_strip: STRIP,
@@ -348,6 +377,17 @@ impl Engine {
         let Some(at) = one.weight.at else { return };
         let (columns, width) = (one.weight.columns, one.weight.width());
         assert!(x.len() == rows * columns && one.dy.len() == rows * width, "shapes agree");
+        let mut turned = self.packs.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        turned.resize(x.len(), 0.0);
+        let slots = Slots::over(&mut turned);
+        self.share(columns.div_ceil(APART), 2, |_, range| {
+            let (first, last) = (range.start * APART, (range.end * APART).min(columns));
+            // SAFETY: these columns are this task's alone.
+            let to = unsafe { slots.part(first * rows, (last - first) * rows) };
+            let pack = Pack { rows: last - first, columns: rows, from: &x[first..], row: 1, step: columns, to };
+            // SAFETY: the job asks for nothing.
+            unsafe { self.running.run(pack) };
+        });
         let out = Slots::over(&mut grads[at..][..width * columns]);
         self.share(width / STRIP, 1, |worker, strips| {
             let mut room = self.room(worker, PANEL);
@@ -363,9 +403,8 @@ impl Engine {
                             rows: columns,
                             columns: STRIP,
                             inner,
-                            a: x.as_ptr().add(first * columns),
-                            a_row: 1,
-                            a_step: columns,
+                            a: turned.as_ptr(),
+                            left: Left::Packed { columns: rows, from: first },
                             b: room.as_ptr(),
                             b_step: STRIP,
                             b_strip: STRIP,
@@ -377,6 +416,7 @@ impl Engine {
                 }
             }
         });
+        self.unpack(turned);
     }
 }
 

@@ -256,7 +256,9 @@ fn lengths_of(engine: &Engine, weight: &Weight<'_>, squares: &[f32]) -> Vec<f32>
     let a = transposed(adapter.a, weight.columns, rank);
     let mut products = vec![0.0; rank * width];
     let plain = Weight { adapter: None, ..*weight };
-    engine.forward(&a, &mut [Forward { weight: &plain, narrow: None, out: &mut products }]);
+    let pack = engine.pack(&a, weight.columns);
+    engine.forward(&pack, &mut [Forward { weight: &plain, narrow: None, out: &mut products }]);
+    engine.unpack(pack);
     let rows: Vec<&[f32]> = a.chunks_exact(weight.columns).collect();
     let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
     let gram: Vec<f32> = rows.iter().flat_map(|x| rows.iter().map(|y| dot(x, y)).collect::<Vec<_>>()).collect();

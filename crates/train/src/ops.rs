@@ -220,7 +220,8 @@ impl Ops for TapeOps<'_> {
         if learns && self.tape.nodes[x.0].maker.is_none() {
             self.need(x.0);
         }
-        let narrow = self.engine.narrow(self.data(x.0), &used);
+        let pack = self.engine.pack(self.data(x.0), used[0].columns);
+        let narrow = self.engine.narrow(&pack, &used);
         let rows = self.tape.nodes[x.0].count / used[0].columns;
         let mut data: Vec<Vec<f32>> = used.iter().map(|weight| self.pool.take(rows * weight.width())).collect();
         let mut products: Vec<Forward<'_>> = used
@@ -229,7 +230,8 @@ impl Ops for TapeOps<'_> {
             .zip(&mut data)
             .map(|((weight, narrow), out)| Forward { weight, narrow: narrow.as_deref(), out })
             .collect();
-        self.engine.forward(self.data(x.0), &mut products);
+        self.engine.forward(&pack, &mut products);
+        self.engine.unpack(pack);
         let wants = self.wants(x.0);
         let mut data = data.into_iter();
         let out = weights.map(|weight| {

@@ -68,6 +68,7 @@ impl std::fmt::Debug for Tuner {
 impl Drop for Tuner {
     fn drop(&mut self) {
         self.pool.wipe();
+        self.engine.wipe();
         for numbers in [&mut self.values, &mut self.means, &mut self.squares, &mut self.grads] {
             numbers.fill(0.0);
         }

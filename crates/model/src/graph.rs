@@ -194,11 +194,7 @@ pub fn forward<O: Ops>(
 }
 
 /// What the first layer is given: one row per token.
-pub fn embed<O: Ops>(
-    ops: &mut O,
-    decoder: &Decoder<O::Matrix, O::Gains>,
-    tokens: &[u32],
-) -> Result<O::Rows, O::Error> {
+pub fn embed<O: Ops>(ops: &mut O, decoder: &Decoder<O::Matrix, O::Gains>, tokens: &[u32]) -> Result<O::Rows, O::Error> {
     let x = ops.embed(&decoder.embedding, tokens)?;
     match decoder.config.embedding_scale {
         1.0 => Ok(x),
@@ -268,11 +264,7 @@ pub fn logits<O: Ops>(
 }
 
 /// The logits of all of these rows, which the last layer gave.
-pub fn head<O: Ops>(
-    ops: &mut O,
-    decoder: &Decoder<O::Matrix, O::Gains>,
-    x: O::Rows,
-) -> Result<O::Rows, O::Error> {
+pub fn head<O: Ops>(ops: &mut O, decoder: &Decoder<O::Matrix, O::Gains>, x: O::Rows) -> Result<O::Rows, O::Error> {
     let h = ops.norm_parts(x, &decoder.norm, decoder.config.norm_eps)?;
     let [logits] = ops.project([decoder.head.as_ref().unwrap_or(&decoder.embedding)], h)?;
     match decoder.config.logit_cap {

@@ -47,6 +47,7 @@ fn main() {
         recompute,
         ..Recipe::default()
     };
+    let estimate = recipe.memory(anchor.config(), 128, 4) >> 20;
     let ids: Vec<u32> = (0..512).map(|i| (i * 7919 + 13) % 49000).collect();
     let example = |at: usize| {
         let mut tokens = ids[at * 128..(at + 1) * 128].to_vec();
@@ -54,11 +55,17 @@ fn main() {
         Example::whole(tokens)
     };
     let mut tuner = Tuner::new(&anchor, recipe, (0..4).map(example).collect()).unwrap();
-    println!("{} numbers change, {}", tuner.numbers(), peak());
+    println!("{} numbers change, {}, {estimate} MiB more are expected", tuner.numbers(), peak());
     for _ in 0..steps {
         let began = processor();
         let report = tuner.step(&AtomicBool::new(false)).unwrap();
         let (seconds, used) = (report.seconds, processor() - began);
-        println!("step {} loss {:.4} norm {:.4} {seconds:.3} s, {used:.3} s of processors, {}", report.step, report.loss, report.grad_norm, peak());
+        println!(
+            "step {} loss {:.4} norm {:.4} {seconds:.3} s, {used:.3} s of processors, {}",
+            report.step,
+            report.loss,
+            report.grad_norm,
+            peak()
+        );
     }
 }

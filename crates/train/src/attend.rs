@@ -4,7 +4,11 @@
 //! queries, forward and again on the way back, so that nothing of the size of a square is kept.
 #![allow(unsafe_code, reason = "threads write to separate columns and rows of the same buffers")]
 
-use crate::{engine::Engine, gemm::{Left, Times}, rowwise::CapBack};
+use crate::{
+    engine::Engine,
+    gemm::{Left, Times},
+    rowwise::CapBack,
+};
 use hinet_model::{
     Attention,
     kernels::{
@@ -207,7 +211,9 @@ impl Task<'_> {
     fn turned(&self, all: &[f32], out: &mut [f32]) {
         let heads = self.attend.heads;
         out.fill(0.0);
-        for (at, row) in all[self.rows.start * heads.key_width()..].chunks(heads.key_width()).take(self.rows.len()).enumerate() {
+        for (at, row) in
+            all[self.rows.start * heads.key_width()..].chunks(heads.key_width()).take(self.rows.len()).enumerate()
+        {
             for (dim, number) in row[self.head * heads.dims..][..heads.dims].iter().enumerate() {
                 out[dim * self.long + at] = *number;
             }

@@ -18,16 +18,21 @@ impl TapeOps<'_> {
     /// Goes back over the tape from the gradient of `out`; gives that of the first place, if anything wants it. What is
     /// said about numbers that change is added to `grads`.
     pub fn back(&mut self, out: Rows, gradient: Vec<f32>, grads: &mut [f32]) -> Option<Vec<f32>> {
+        self.back_to(&[0], out, gradient, grads).pop().flatten()
+    }
+
+    /// The same, and gives the gradients of several places.
+    pub fn back_to(&mut self, to: &[usize], out: Rows, gradient: Vec<f32>, grads: &mut [f32]) -> Flow {
         let mut flow: Flow = self.tape.nodes.iter().map(|_| None).collect();
         flow[out.0] = Some(gradient);
         while let Some(entry) = self.tape.entries.pop() {
             self.undo(entry, &mut flow, grads);
         }
-        let first = flow.first_mut().and_then(Option::take);
+        let found = to.iter().map(|at| flow.get_mut(*at).and_then(Option::take)).collect();
         flow.into_iter().flatten().for_each(|left| self.pool.give(left));
         let mut tape = std::mem::take(&mut self.tape);
         tape.clear(self.pool);
-        first
+        found
     }
 
     fn undo(&mut self, entry: Entry, flow: &mut Flow, grads: &mut [f32]) {
@@ -196,8 +201,12 @@ impl TapeOps<'_> {
         let backs: Vec<Back<'_>> = found
             .iter()
             .zip(packs.iter().zip(&dnarrow))
-            .map(|((weight, dy, narrow), (packed, dnarrow))| {
-                Back { weight, dy, packed, narrow: *narrow, dnarrow: dnarrow.as_deref() }
+            .map(|((weight, dy, narrow), (packed, dnarrow))| Back {
+                weight,
+                dy,
+                packed,
+                narrow: *narrow,
+                dnarrow: dnarrow.as_deref(),
             })
             .collect();
         if found.iter().any(|(weight, ..)| weight.learns()) {

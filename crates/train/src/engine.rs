@@ -4,7 +4,11 @@
 //! small as the anchor has them; a group of panels and a block of rows lie in the second cache while they are multiplied.
 #![allow(unsafe_code, reason = "threads write to separate columns of the same rows")]
 
-use crate::{gemm::{APART, Left, Pack, Times}, weight::Weight};
+use crate::{
+    gemm::{APART, Left, Pack, Times},
+    tape::Pool,
+    weight::Weight,
+};
 use hinet_model::kernels::{Crew, Running, STRIP, Slots};
 use std::{
     ops::Range,
@@ -26,7 +30,7 @@ pub(crate) struct Engine {
     pub crew: Crew,
     rooms: Vec<Mutex<Vec<f32>>>,
     /// Packed rows, used again.
-    packs: Mutex<Vec<Vec<f32>>>,
+    packs: Mutex<Pool>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -82,8 +86,7 @@ impl Engine {
 
     /// Rows as they are multiplied; to be given back with [`Engine::unpack`].
     pub fn pack(&self, x: &[f32], columns: usize) -> Vec<f32> {
-        let mut to = self.packs.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        to.resize(x.len(), 0.0);
+        let mut to = self.packs().take(x.len());
         let rows = x.len() / columns;
         let slots = Slots::over(&mut to);
         self.share(rows.div_ceil(APART), 2, |_, range| {
@@ -100,15 +103,18 @@ impl Engine {
 
     /// Takes the memory of packed rows back.
     pub fn unpack(&self, pack: Vec<f32>) {
-        self.packs.lock().unwrap_or_else(PoisonError::into_inner).push(pack);
+        self.packs().give(pack);
     }
 
     /// Overwrites all that is left of anything computed.
     pub fn wipe(&self) {
-        let packs = self.packs.lock().unwrap_or_else(PoisonError::into_inner);
+        self.packs().wipe();
         let rooms = self.rooms.iter().map(|room| room.lock().unwrap_or_else(PoisonError::into_inner));
         rooms.for_each(|mut room| room.fill(0.0));
-        { packs }.iter_mut().for_each(|pack| pack.fill(0.0));
+    }
+
+    fn packs(&self) -> MutexGuard<'_, Pool> {
+        self.packs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `s · x · Aᵀ` of each adapter, `[rows, rank]`, of packed rows.
@@ -329,7 +335,9 @@ impl Engine {
     }
 
     fn to_factors(&self, rows: usize, x: &[f32], one: &Back<'_>, grads: &mut [f32]) {
-        let (Some(adapter), Some(narrow), Some(dnarrow)) = (one.weight.adapter, one.narrow, one.dnarrow) else { return };
+        let (Some(adapter), Some(narrow), Some(dnarrow)) = (one.weight.adapter, one.narrow, one.dnarrow) else {
+            return;
+        };
         let (rank, columns, width) = (adapter.rank, one.weight.columns, one.weight.width());
         assert!(narrow.len() == rows * rank && dnarrow.len() == rows * rank, "shapes agree");
         assert!(x.len() == rows * columns && one.dy.len() == rows * width, "shapes agree");
@@ -377,8 +385,7 @@ impl Engine {
         let Some(at) = one.weight.at else { return };
         let (columns, width) = (one.weight.columns, one.weight.width());
         assert!(x.len() == rows * columns && one.dy.len() == rows * width, "shapes agree");
-        let mut turned = self.packs.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        turned.resize(x.len(), 0.0);
+        let mut turned = self.packs().take(x.len());
         let slots = Slots::over(&mut turned);
         self.share(columns.div_ceil(APART), 2, |_, range| {
             let (first, last) = (range.start * APART, (range.end * APART).min(columns));

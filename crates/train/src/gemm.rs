@@ -138,7 +138,9 @@ impl Times {
         // SAFETY: by contract.
         unsafe {
             match self.left {
-                Left::Strided { row: apart, step } => self.tile::<L, T, false>(self.a.add(row * apart), apart, step, b, c),
+                Left::Strided { row: apart, step } => {
+                    self.tile::<L, T, false>(self.a.add(row * apart), apart, step, b, c)
+                }
                 Left::Flat { step } => self.tile::<L, T, true>(self.a.add(row), 1, step, b, c),
                 Left::Packed { columns, from } => {
                     self.tile::<L, T, true>(self.a.add(row * columns + from * T), 1, T, b, c);

@@ -96,7 +96,8 @@ impl Tuner {
                 None if piece.index == 0 => ("model.embed_tokens.weight".to_owned(), None),
                 None => ("lm_head.weight".to_owned(), None),
             };
-            let numbers = linear.map_or(out.clone(), |linear: Linear| to_checkpoint_order(config, linear, &out, columns));
+            let numbers =
+                linear.map_or(out.clone(), |linear: Linear| to_checkpoint_order(config, linear, &out, columns));
             all.push(Difference { name, shape: vec![rows, columns], numbers });
         }
         Ok(all)

@@ -11,8 +11,11 @@ mod error;
 mod examples;
 mod gemm;
 mod learned;
+mod memory;
 mod model;
 mod ops;
+#[cfg(test)]
+mod optests;
 mod recipe;
 mod rowwise;
 mod run;

@@ -158,8 +158,7 @@ impl TapeOps<'_> {
     }
 
     pub fn attend(&self, how: Attention) -> Attend<'_> {
-        let heads =
-            Heads { queries: self.config.heads, keys: self.config.kv_heads, dims: self.config.head_dim };
+        let heads = Heads { queries: self.config.heads, keys: self.config.kv_heads, dims: self.config.head_dim };
         Attend { engine: self.engine, heads, how, segments: self.segments }
     }
 
@@ -248,12 +247,12 @@ impl Ops for TapeOps<'_> {
         Ok(out)
     }
 
-    fn rope(&mut self, x: Rows, heads: usize, rope: usize) -> Result<Rows, TrainError> {
+    fn rope(&mut self, x: Rows, _heads: usize, rope: usize) -> Result<Rows, TrainError> {
         let (from, wants) = (x.0, self.wants(x.0));
         let mut data = self.steal(x);
         self.turn(&mut data, rope, false);
         let out = self.tape.node(data, wants);
-        self.write(Entry::Rope { x: from, heads, rope, out: out.0 });
+        self.write(Entry::Rope { x: from, rope, out: out.0 });
         Ok(out)
     }
 

@@ -166,7 +166,10 @@ impl Recipe {
         demand(beta(self.beta1) && beta(self.beta2), "its betas are not at least 0 and below 1")?;
         demand(self.epsilon > 0.0 && self.epsilon < 1.0, "its epsilon is not between 0 and 1")?;
         demand((0.0..1.0).contains(&self.weight_decay), "its weight decay is not at least 0 and below 1")?;
-        demand(self.clip.is_none_or(|clip| clip > 0.0 && clip.is_finite()), "it clips to a length that is not positive")?;
+        demand(
+            self.clip.is_none_or(|clip| clip > 0.0 && clip.is_finite()),
+            "it clips to a length that is not positive",
+        )?;
         if let Method::Lora(lora) = &self.method {
             demand((1..=1024).contains(&lora.rank), "its rank is not between 1 and 1024")?;
             demand(lora.alpha.is_finite() && lora.alpha > 0.0, "its alpha is not positive")?;

@@ -15,7 +15,12 @@ use hinet_model::{graph, kernels::Slots};
 use std::{ops::Range, sync::atomic::AtomicBool};
 
 /// Numbers in the logits that are there at once.
-const LOGITS: usize = 12 << 20;
+const LOGITS: usize = 8 << 20;
+
+/// Rows whose logits are there at once.
+pub(crate) fn rows_at_once(vocabulary: usize) -> usize {
+    (LOGITS / vocabulary).clamp(16, 512)
+}
 
 /// Examples one after the other.
 #[derive(Debug, Default)]
@@ -195,7 +200,7 @@ impl Run<'_> {
     ) -> Result<(Vec<f32>, Option<Vec<f32>>), TrainError> {
         let config = self.model.anchor.config();
         let (width, vocabulary) = (config.width, config.vocabulary);
-        let most = (LOGITS / vocabulary).clamp(16, 512);
+        let most = rows_at_once(vocabulary);
         let mut losses = vec![0f32; pack.targets.len()];
         let mut dx = wants.then(|| ops.pool.zeros(x.len()));
         for (targets, losses) in pack.targets.chunks(most).zip(losses.chunks_mut(most)) {

@@ -66,7 +66,7 @@ pub(crate) enum Entry {
     Embed { tokens: Vec<u32>, weight: usize, out: usize },
     Norm { x: usize, gains: usize, eps: f32, out: usize },
     Project { x: usize, weights: Vec<usize>, outs: Vec<usize>, narrow: Vec<Option<Vec<f32>>> },
-    Rope { x: usize, heads: usize, rope: usize, out: usize },
+    Rope { x: usize, rope: usize, out: usize },
     Attention { queries: usize, keys: usize, values: usize, how: Attention, out: usize },
     Gate { gate: usize, up: usize, activation: Activation, out: usize },
     Add { x: usize, y: usize, out: usize },

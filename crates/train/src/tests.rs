@@ -75,7 +75,8 @@ fn check(name: &str, tuner: &mut Tuner) {
         let expected: f64 = own.iter().zip(&direction).map(|(g, d)| f64::from(*g) * d).sum();
         let step = 2e-2;
         let mut at = |far: f64| {
-            for ((value, start), d) in tuner.values[range.clone()].iter_mut().zip(&start[range.clone()]).zip(&direction) {
+            for ((value, start), d) in tuner.values[range.clone()].iter_mut().zip(&start[range.clone()]).zip(&direction)
+            {
                 *value = (f64::from(*start) + far * d) as f32;
             }
             let loss = loss(tuner);
@@ -108,5 +109,34 @@ fn every_factor_has_the_gradient_that_differences_show() {
             tuner.step(&GO).unwrap();
             check(&format!("{family}, lengths {magnitudes}"), &mut tuner);
         }
+    }
+}
+
+#[test]
+fn numbers_that_are_none_stop_a_step() {
+    let golden = families().remove("llama").unwrap();
+    let mut tuner = Tuner::new(&tiny(&golden, 2), recipe(lora(false)), examples(&golden)).unwrap();
+    tuner.step(&GO).unwrap();
+    tuner.values[5] = f32::NAN;
+    let mut before = Vec::new();
+    tuner.save(&mut before).unwrap();
+    let error = tuner.step(&GO).expect_err("it is refused").to_string();
+    assert!(error.contains("of step 2") && error.contains("learning rate"), "{error}");
+    let mut after = Vec::new();
+    tuner.save(&mut after).unwrap();
+    assert!(after == before, "the old state is intact");
+}
+
+#[test]
+fn the_memory_is_about_what_is_said() {
+    let golden = families().remove("llama").unwrap();
+    let anchor = tiny(&golden, 1);
+    for method in [lora(true), Method::Full(Full::Mlp), Method::Full(Full::Linears), Method::Full(Full::Everything)] {
+        let recipe = recipe(method);
+        let tuner = Tuner::new(&anchor, recipe.clone(), examples(&golden)).unwrap();
+        let (said, found) = (recipe.numbers(anchor.config()) as f64, tuner.numbers() as f64);
+        assert!((said / found - 1.0).abs() < 0.35, "{said} numbers instead of {found}");
+        let (short, long) = (recipe.memory(anchor.config(), 8, 2), recipe.memory(anchor.config(), 64, 2));
+        assert!(short >= 16 * recipe.numbers(anchor.config()) && long > short);
     }
 }

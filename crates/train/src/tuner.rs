@@ -271,7 +271,8 @@ impl Tuner {
                 // SAFETY: each part is one task's alone, and the job asks for nothing.
                 #[allow(unsafe_code, reason = "threads write to separate parts")]
                 unsafe {
-                    let [values, means, squares] = [&slots[0], &slots[1], &slots[2]].map(|slots| slots.part(from, count));
+                    let [values, means, squares] =
+                        [&slots[0], &slots[1], &slots[2]].map(|slots| slots.part(from, count));
                     running.run(AdamW {
                         values,
                         grads: &grads[from..][..count],

@@ -32,7 +32,10 @@ fn families(mixtures: bool) -> BTreeMap<String, Golden> {
 
 fn examples(golden: &Golden) -> Vec<Example> {
     let tokens = &golden.tokens;
-    (0..5).map(|at| Example::from(tokens[at..tokens.len() - 2 * at].to_vec(), 3 + at)).chain([Example::whole(tokens.clone())]).collect()
+    (0..5)
+        .map(|at| Example::from(tokens[at..tokens.len() - 2 * at].to_vec(), 3 + at))
+        .chain([Example::whole(tokens.clone())])
+        .collect()
 }
 
 fn lora(magnitudes: bool) -> Method {
@@ -44,7 +47,9 @@ fn recipe(method: Method) -> Recipe {
 }
 
 fn steps(tuner: &mut Tuner, count: usize) {
-    (0..count).for_each(|_| drop(tuner.step(&GO).unwrap()));
+    for _ in 0..count {
+        tuner.step(&GO).unwrap();
+    }
 }
 
 fn saved(tuner: &Tuner) -> Vec<u8> {
@@ -111,7 +116,8 @@ fn a_gguf_file_and_a_checkpoint_learn_the_same() {
     };
     for (a, b) in tune(&gguf).iter().zip(&tune(&folder)) {
         assert_eq!((&a.name, &a.shape), (&b.name, &b.shape));
-        let off: f32 = a.numbers.iter().zip(&b.numbers).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.numbers.len() as f32;
+        let off: f32 =
+            a.numbers.iter().zip(&b.numbers).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.numbers.len() as f32;
         assert!(off < 1e-3, "{}: {off}", a.name);
         assert_eq!(golden.tensors[&a.name], a.shape);
     }
@@ -122,7 +128,8 @@ fn threads_and_checkpoints_change_no_byte() {
     for family in ["llama", "gemma2"] {
         let golden = families(false).remove(family).unwrap();
         for method in [lora(false), lora(true), Method::Full(Full::Mlp), Method::Full(Full::Everything)] {
-            let tuner = |threads| Tuner::new(&tiny(&golden, threads), recipe(method.clone()), examples(&golden)).unwrap();
+            let tuner =
+                |threads| Tuner::new(&tiny(&golden, threads), recipe(method.clone()), examples(&golden)).unwrap();
             let mut one = tuner(1);
             steps(&mut one, 2);
             let middle = saved(&one);
@@ -168,7 +175,10 @@ fn every_factor_gets_a_gradient() {
         assert_eq!(first.iter().count(), 7 * anchor.config().layers, "{family}");
         for (((place, first), (_, second)), (_, third)) in first.iter().zip(second.iter()).zip(third.iter()) {
             // `B` begins at zero, so `A` changes from the second step on.
-            assert!(first.b.iter().all(|b| *b == 0.0) && second.b.iter().all(|b| *b != 0.0), "{family}: B of {place:?}");
+            assert!(
+                first.b.iter().all(|b| *b == 0.0) && second.b.iter().all(|b| *b != 0.0),
+                "{family}: B of {place:?}"
+            );
             assert!(second.a.iter().zip(&third.a).all(|(a, b)| a != b), "{family}: A of {place:?}");
             assert!(first.magnitudes != second.magnitudes, "{family}: lengths of {place:?}");
         }
@@ -187,8 +197,10 @@ fn a_few_texts_are_learned_by_every_method() {
         (Method::Full(Full::Everything), 5e-3),
     ];
     for (method, learning_rate) in methods {
-        let examples: Vec<Example> = (0..3).map(|at| Example::from(golden.tokens[8 * at..8 * at + 8].to_vec(), 5)).collect();
-        let recipe = Recipe { method: method.clone(), learning_rate, batch: 3, accumulate: 1, steps: 120, ..recipe(method) };
+        let examples: Vec<Example> =
+            (0..3).map(|at| Example::from(golden.tokens[8 * at..8 * at + 8].to_vec(), 5)).collect();
+        let recipe =
+            Recipe { method: method.clone(), learning_rate, batch: 3, accumulate: 1, steps: 120, ..recipe(method) };
         let shown = recipe.method.clone();
         let mut tuner = Tuner::new(&anchor, recipe, examples.clone()).unwrap();
         steps(&mut tuner, 120);
@@ -211,7 +223,8 @@ fn a_step_that_diverges_or_is_stopped_leaves_nothing() {
     assert!(saved(&tuner) == saved(&twin), "the step after is the same");
 
     // Weights so large that the loss overflows.
-    let wild = Recipe { learning_rate: 1.0, warmup: 0, steps: 200, clip: None, ..recipe(Method::Full(Full::Everything)) };
+    let wild =
+        Recipe { learning_rate: 1.0, warmup: 0, steps: 200, clip: None, ..recipe(Method::Full(Full::Everything)) };
     let mut tuner = Tuner::new(&tiny(&golden, 2), wild, examples(&golden)).unwrap();
     let mut blown = tuner.save(std::io::sink()).map(|()| saved(&tuner)).unwrap();
     let Err(error) = (0..200).try_for_each(|_| {

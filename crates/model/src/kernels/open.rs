@@ -50,7 +50,9 @@ impl Matrix {
         columns: Range<usize>,
         room: &'a mut [f32],
     ) -> &'a [f32] {
-        assert!(columns.end <= self.columns && columns.start.is_multiple_of(BLOCK) && columns.end.is_multiple_of(BLOCK));
+        assert!(
+            columns.end <= self.columns && columns.start.is_multiple_of(BLOCK) && columns.end.is_multiple_of(BLOCK)
+        );
         let room = &mut room[..columns.len() * STRIP];
         let all = strip * self.columns * STRIP;
         if let Strips::Dense(numbers) = &self.strips {
@@ -73,8 +75,13 @@ impl Matrix {
     /// The same weights the other way round: for each sixteen of the columns a stretch of `out`, `stride` long, that
     /// begins with sixteen columns for each of the sixteen rows of the strip.
     pub fn across(&self, running: Running, strip: usize, columns: Range<usize>, out: &mut [f32], stride: usize) {
-        assert!(columns.end <= self.columns && columns.start.is_multiple_of(BLOCK) && columns.end.is_multiple_of(BLOCK));
-        assert!(stride >= STRIP * STRIP && (columns.is_empty() || out.len() + stride >= columns.len() / STRIP * stride + STRIP * STRIP));
+        assert!(
+            columns.end <= self.columns && columns.start.is_multiple_of(BLOCK) && columns.end.is_multiple_of(BLOCK)
+        );
+        assert!(
+            stride >= STRIP * STRIP
+                && (columns.is_empty() || out.len() + stride >= columns.len() / STRIP * stride + STRIP * STRIP)
+        );
         each_kind!(&self.strips,
             blocks => {
                 let blocks = self.blocks(blocks, strip);

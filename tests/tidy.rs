@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("hinet-consent", 2),
     ("hinet-index", 2),
     ("hinet-connectors", 3),
+    ("hinet-train", 3),
     ("hinet-node", 4),
     ("hinet-tui", 6),
 ];

@@ -5,8 +5,9 @@ use crate::{
     constrain::Forms,
     delta,
     gguf::Gguf,
+    graph::Decoder,
     hf::Folder,
-    kernels::{Crew, Kernel, Running},
+    kernels::{Crew, Kernel, Matrix, Running},
     kv::{KvPool, Shape},
     source::{Source, fits, free_memory},
     weights::{self, FastDecoder},
@@ -260,7 +261,9 @@ impl Anchor {
         }
     }
 
-    pub(crate) fn decoder(&self) -> &FastDecoder {
+    /// The decoder and its weights, in the order of rows of the file they came from.
+    #[must_use]
+    pub fn decoder(&self) -> &Decoder<Matrix, Vec<f32>> {
         &self.0.decoder
     }
 

@@ -25,6 +25,7 @@ pub(crate) use step::StepDeltas;
 
 use crate::{Config, ModelError, Passport, RopePairs};
 use hinet_protocol::Hash;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The largest rank accepted; common ones are 8 to 256.
@@ -33,7 +34,8 @@ const RANK_MAX: usize = 4096;
 const WIDTH_MAX: usize = 1 << 20;
 
 /// One of the linear layers inside a layer of a decoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Linear {
     /// Query projection.
     Query,

@@ -139,49 +139,104 @@ pub struct Decoder<M, G> {
     pub head: Option<M>,
 }
 
+impl<M> Feed<M> {
+    fn map<'a, N>(&'a self, matrix: &mut impl FnMut(&'a M) -> N) -> Feed<N> {
+        Feed { gate: matrix(&self.gate), up: matrix(&self.up), down: matrix(&self.down) }
+    }
+}
+
+impl<M, G> Decoder<M, G> {
+    /// A decoder of the same shape, with something else for every matrix and for the gains of every norm. They are asked
+    /// for in the order in which the graph comes to them, the embedding first and the head last.
+    pub fn map<'a, N, H>(
+        &'a self,
+        mut matrix: impl FnMut(&'a M) -> N,
+        mut gains: impl FnMut(&'a G) -> H,
+    ) -> Decoder<N, H> {
+        let embedding = matrix(&self.embedding);
+        let layer = |layer: &'a Layer<M, G>| Layer {
+            attention_norm: gains(&layer.attention_norm),
+            query: matrix(&layer.query),
+            key: matrix(&layer.key),
+            value: matrix(&layer.value),
+            query_norm: layer.query_norm.as_ref().map(&mut gains),
+            key_norm: layer.key_norm.as_ref().map(&mut gains),
+            output: matrix(&layer.output),
+            attention_post_norm: layer.attention_post_norm.as_ref().map(&mut gains),
+            hidden_norm: gains(&layer.hidden_norm),
+            feed: match &layer.feed {
+                FeedForward::Dense(feed) => FeedForward::Dense(feed.map(&mut matrix)),
+                FeedForward::Mixture { how, router, experts } => FeedForward::Mixture {
+                    how: *how,
+                    router: matrix(router),
+                    experts: experts.iter().map(|expert| expert.map(&mut matrix)).collect(),
+                },
+            },
+            hidden_post_norm: layer.hidden_post_norm.as_ref().map(&mut gains),
+        };
+        let layers = self.layers.iter().map(layer).collect();
+        let norm = gains(&self.norm);
+        Decoder { config: self.config.clone(), embedding, layers, norm, head: self.head.as_ref().map(matrix) }
+    }
+}
+
 /// Runs the tokens through all layers; the result holds one row per token.
 pub fn forward<O: Ops>(
     ops: &mut O,
     decoder: &Decoder<O::Matrix, O::Gains>,
     tokens: &[u32],
 ) -> Result<O::Rows, O::Error> {
-    let config = &decoder.config;
-    let eps = config.norm_eps;
-    let mut x = ops.embed(&decoder.embedding, tokens)?;
-    if config.embedding_scale != 1.0 {
-        x = ops.scale(x, config.embedding_scale)?;
-    }
-    for (index, (layer, plan)) in decoder.layers.iter().zip(&config.plan).enumerate() {
-        let h = ops.norm(&x, &layer.attention_norm, eps)?;
-        let [mut q, mut k, v] = ops.project([&layer.query, &layer.key, &layer.value], h)?;
-        if let Some(gains) = &layer.query_norm {
-            q = ops.norm_parts(q, gains, eps)?;
-        }
-        if let Some(gains) = &layer.key_norm {
-            k = ops.norm_parts(k, gains, eps)?;
-        }
-        let q = ops.rope(q, config.heads, plan.rope)?;
-        let k = ops.rope(k, config.kv_heads, plan.rope)?;
-        let h = ops.attention(index, config.attention(index), q, k, v)?;
-        let [mut h] = ops.project([&layer.output], h)?;
-        if let Some(gains) = &layer.attention_post_norm {
-            h = ops.norm_parts(h, gains, eps)?;
-        }
-        x = ops.add(x, h)?;
-
-        let h = ops.norm(&x, &layer.hidden_norm, eps)?;
-        let mut h = match &layer.feed {
-            FeedForward::Dense(weights) => feed(ops, weights, config.activation, h)?,
-            FeedForward::Mixture { how, router, experts } => {
-                ops.mixture(router, experts, *how, config.activation, h)?
-            }
-        };
-        if let Some(gains) = &layer.hidden_post_norm {
-            h = ops.norm_parts(h, gains, eps)?;
-        }
-        x = ops.add(x, h)?;
+    let mut x = embed(ops, decoder, tokens)?;
+    for index in 0..decoder.layers.len() {
+        x = layer(ops, decoder, index, x)?;
     }
     Ok(x)
+}
+
+/// What the first layer is given: one row per token.
+pub fn embed<O: Ops>(ops: &mut O, decoder: &Decoder<O::Matrix, O::Gains>, tokens: &[u32]) -> Result<O::Rows, O::Error> {
+    let x = ops.embed(&decoder.embedding, tokens)?;
+    match decoder.config.embedding_scale {
+        1.0 => Ok(x),
+        scale => ops.scale(x, scale),
+    }
+}
+
+/// What layer `index` makes of the rows that the one before it gave.
+pub fn layer<O: Ops>(
+    ops: &mut O,
+    decoder: &Decoder<O::Matrix, O::Gains>,
+    index: usize,
+    x: O::Rows,
+) -> Result<O::Rows, O::Error> {
+    let config = &decoder.config;
+    let (layer, plan, eps) = (&decoder.layers[index], &config.plan[index], config.norm_eps);
+    let h = ops.norm(&x, &layer.attention_norm, eps)?;
+    let [mut q, mut k, v] = ops.project([&layer.query, &layer.key, &layer.value], h)?;
+    if let Some(gains) = &layer.query_norm {
+        q = ops.norm_parts(q, gains, eps)?;
+    }
+    if let Some(gains) = &layer.key_norm {
+        k = ops.norm_parts(k, gains, eps)?;
+    }
+    let q = ops.rope(q, config.heads, plan.rope)?;
+    let k = ops.rope(k, config.kv_heads, plan.rope)?;
+    let h = ops.attention(index, config.attention(index), q, k, v)?;
+    let [mut h] = ops.project([&layer.output], h)?;
+    if let Some(gains) = &layer.attention_post_norm {
+        h = ops.norm_parts(h, gains, eps)?;
+    }
+    let x = ops.add(x, h)?;
+
+    let h = ops.norm(&x, &layer.hidden_norm, eps)?;
+    let mut h = match &layer.feed {
+        FeedForward::Dense(weights) => feed(ops, weights, config.activation, h)?,
+        FeedForward::Mixture { how, router, experts } => ops.mixture(router, experts, *how, config.activation, h)?,
+    };
+    if let Some(gains) = &layer.hidden_post_norm {
+        h = ops.norm_parts(h, gains, eps)?;
+    }
+    ops.add(x, h)
 }
 
 /// One feed-forward layer or expert.
@@ -205,6 +260,11 @@ pub fn logits<O: Ops>(
     count: usize,
 ) -> Result<O::Rows, O::Error> {
     let x = ops.last(x, count)?;
+    head(ops, decoder, x)
+}
+
+/// The logits of all of these rows, which the last layer gave.
+pub fn head<O: Ops>(ops: &mut O, decoder: &Decoder<O::Matrix, O::Gains>, x: O::Rows) -> Result<O::Rows, O::Error> {
     let h = ops.norm_parts(x, &decoder.norm, decoder.config.norm_eps)?;
     let [logits] = ops.project([decoder.head.as_ref().unwrap_or(&decoder.embedding)], h)?;
     match decoder.config.logit_cap {

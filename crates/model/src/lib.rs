@@ -43,6 +43,7 @@ pub use embed::Embedder;
 pub use error::ModelError;
 pub use generate::{Flow, Generated, StopReason};
 pub use kv::{KvKind, KvPool, KvUsage};
+pub use ops::RopeTable;
 pub use prefix::{Prefix, PrefixUsage, Prefixes};
 pub use pull::{PullOptions, PullProgress, pull, pull_with};
 pub use registry::{ModelPaths, locate, verify};

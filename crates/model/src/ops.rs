@@ -43,7 +43,7 @@ impl Rows {
 
 /// Cosines and sines of every position and frequency.
 #[derive(Debug)]
-pub(crate) struct RopeTable {
+pub struct RopeTable {
     cos: Vec<f32>,
     sin: Vec<f32>,
     half: usize,
@@ -51,7 +51,22 @@ pub(crate) struct RopeTable {
 }
 
 impl RopeTable {
-    pub(crate) fn new(config: &Config, rope: &Rope, positions: usize) -> Self {
+    /// Cosines and sines of one position, one per pair.
+    #[must_use]
+    pub fn angles(&self, position: usize) -> (&[f32], &[f32]) {
+        let angles = position * self.half..(position + 1) * self.half;
+        (&self.cos[angles.clone()], &self.sin[angles])
+    }
+
+    /// Whether the pairs are neighbours, or lie half the rotated part apart.
+    #[must_use]
+    pub fn neighbours(&self) -> bool {
+        self.neighbours
+    }
+
+    /// The angles of positions `0..positions` with these frequencies.
+    #[must_use]
+    pub fn new(config: &Config, rope: &Rope, positions: usize) -> Self {
         let half = config.rope_dims / 2;
         let mut table = Self {
             cos: Vec::with_capacity(positions * half),

@@ -56,6 +56,8 @@ pub struct Crew {
     alone: AtomicU32,
     /// Rounds it does alone when it is held up next.
     penalty: AtomicU32,
+    /// Whether rounds are long, so that waiting says nothing.
+    patient: bool,
 }
 
 impl std::fmt::Debug for Crew {
@@ -84,7 +86,15 @@ impl Crew {
         };
         let workers = (0..helpers).map_while(spawn).collect();
         let penalty = AtomicU32::new(*ROUNDS_ALONE.start());
-        Self { shared, workers, busy: AtomicBool::new(false), alone: AtomicU32::new(0), penalty }
+        Self { shared, workers, busy: AtomicBool::new(false), alone: AtomicU32::new(0), penalty, patient: false }
+    }
+
+    /// A crew for rounds of milliseconds, in which waiting for the last task is nothing unusual: it never works alone.
+    #[must_use]
+    pub fn patient(threads: usize) -> Self {
+        let mut crew = Self::new(threads);
+        crew.patient = true;
+        crew
     }
 
     /// Threads in the crew, the caller's included.
@@ -164,7 +174,9 @@ impl Drop for Round<'_> {
         }
         let penalty = self.crew.penalty.load(Ordering::Relaxed);
         let (least, most) = (*ROUNDS_ALONE.start(), *ROUNDS_ALONE.end());
-        if polls >= WAIT_SPINS && began.elapsed() > HELD_UP {
+        if self.crew.patient {
+            // Nothing is learned from it.
+        } else if polls >= WAIT_SPINS && began.elapsed() > HELD_UP {
             self.crew.alone.store(penalty, Ordering::Relaxed);
             self.crew.penalty.store((penalty * 4).min(most), Ordering::Relaxed);
         } else {

@@ -10,12 +10,16 @@
 /// # Safety
 /// Calling any of these needs the instruction set of the implementer, which [`super::Kernel::run`] sees to; the pointers
 /// must be good for sixteen elements of their type, at any alignment.
-pub(crate) trait Lanes: Copy {
+#[allow(clippy::missing_safety_doc, reason = "said once, above")]
+pub trait Lanes: Copy {
     /// Rows an attention or matrix kernel keeps in registers at once: one, four or eight.
     const ROWS: usize;
 
+    /// Sixteen times the same.
     unsafe fn splat(x: f32) -> Self;
+    /// Sixteen floats that lie one after the other.
     unsafe fn load(from: *const f32) -> Self;
+    /// Writes them one after the other.
     unsafe fn store(self, to: *mut f32);
     /// Sixteen half floats, widened.
     unsafe fn load_half(from: *const u16) -> Self;
@@ -28,9 +32,13 @@ pub(crate) trait Lanes: Copy {
             Self::load(floats.as_ptr())
         }
     }
+    /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
+    /// `self - other`.
     unsafe fn sub(self, other: Self) -> Self;
+    /// `self · other`.
     unsafe fn mul(self, other: Self) -> Self;
+    /// `self / other`.
     unsafe fn div(self, other: Self) -> Self;
     /// `self · b + c`, rounded once.
     unsafe fn fma(self, b: Self, c: Self) -> Self;
@@ -38,6 +46,7 @@ pub(crate) trait Lanes: Copy {
     unsafe fn max(self, other: Self) -> Self;
     /// The smaller of two numbers that are not NaN.
     unsafe fn min(self, other: Self) -> Self;
+    /// Without the sign.
     unsafe fn abs(self) -> Self;
     /// The bits of each lane shifted left by 23: turns a small integer in the lowest bits into an exponent.
     unsafe fn exponent(self) -> Self;

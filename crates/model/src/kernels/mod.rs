@@ -9,12 +9,13 @@ pub(crate) mod attend;
 mod crew;
 mod dense;
 mod int8;
-pub(crate) mod lanes;
+pub mod lanes;
 pub(crate) mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod open;
 mod pack;
-pub(crate) mod rowwise;
+pub mod rowwise;
 mod strip;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ mod x86;
 pub use crew::Crew;
 pub use int8::{Int8Block, Int8Rows};
 pub use matrix::{Matrix, Strips};
+pub use open::turned;
 pub use pack::{BLOCK, Q4Block, Q4KBlock, Q4MinBlock, Q5Block, Q5KBlock, Q5MinBlock, Q6KBlock, Q8Block, STRIP};
 
 use crate::ModelError;
@@ -93,17 +95,17 @@ impl Kernel {
     }
 
     /// Makes sure that [`Kernel::run`] may be called: the only way to a [`Running`].
-    pub(crate) fn checked(self) -> Result<Running, ModelError> {
+    pub fn checked(self) -> Result<Running, ModelError> {
         if self.runs_here() { Ok(Running(self)) } else { Err(ModelError::Kernel { kernel: self.name() }) }
     }
 }
 
 /// A kernel path this processor was found to have.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Running(Kernel);
+pub struct Running(Kernel);
 
 /// A piece of arithmetic to be compiled for each instruction set.
-pub(crate) trait Job {
+pub trait Job {
     /// What it gives back.
     type Output;
     /// Carries it out.
@@ -115,7 +117,8 @@ pub(crate) trait Job {
 
 impl Running {
     /// Which one.
-    pub(crate) fn kernel(self) -> Kernel {
+    #[must_use]
+    pub fn kernel(self) -> Kernel {
         self.0
     }
 
@@ -124,7 +127,7 @@ impl Running {
     /// # Safety
     /// What the job asks for.
     #[inline]
-    pub(crate) unsafe fn run<J: Job>(self, job: J) -> J::Output {
+    pub unsafe fn run<J: Job>(self, job: J) -> J::Output {
         // SAFETY: a `Running` exists only for instruction sets that were detected.
         unsafe {
             match self.0 {
@@ -165,7 +168,7 @@ unsafe fn neon_dot<J: Job>(job: J) -> J::Output {
 
 /// A slice whose separate parts are written by separate threads.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Slots<T> {
+pub struct Slots<T> {
     start: *mut T,
     len: usize,
 }
@@ -177,7 +180,8 @@ unsafe impl<T: Send> Sync for Slots<T> {}
 
 impl<T> Slots<T> {
     /// The slice must outlive every use of the slots, which the borrow of the crew's job sees to.
-    pub(crate) fn over(slice: &mut [T]) -> Self {
+    #[must_use]
+    pub fn over(slice: &mut [T]) -> Self {
         Self { start: slice.as_mut_ptr(), len: slice.len() }
     }
 
@@ -186,7 +190,8 @@ impl<T> Slots<T> {
     /// # Safety
     /// The slice is still borrowed for these slots, and nobody else uses these elements meanwhile.
     #[allow(clippy::mut_from_ref, reason = "that is what the safety contract is about")]
-    pub(crate) unsafe fn part(&self, from: usize, count: usize) -> &mut [T] {
+    #[must_use]
+    pub unsafe fn part(&self, from: usize, count: usize) -> &mut [T] {
         assert!(from.checked_add(count).is_some_and(|end| end <= self.len), "a part lies inside its slice");
         // SAFETY: inside the slice by the check, and not shared by contract.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(from), count) }
@@ -196,7 +201,8 @@ impl<T> Slots<T> {
     ///
     /// # Safety
     /// The slice is still borrowed for these slots, and nobody writes these elements meanwhile.
-    pub(crate) unsafe fn read(&self, from: usize, count: usize) -> &[T] {
+    #[must_use]
+    pub unsafe fn read(&self, from: usize, count: usize) -> &[T] {
         assert!(from.checked_add(count).is_some_and(|end| end <= self.len), "a part lies inside its slice");
         // SAFETY: inside the slice by the check, and not written by contract.
         unsafe { std::slice::from_raw_parts(self.start.add(from), count) }
@@ -206,7 +212,8 @@ impl<T> Slots<T> {
     ///
     /// # Safety
     /// `from` lies inside the slice; the rest is between the caller and whatever writes through the pointer.
-    pub(crate) unsafe fn at(&self, from: usize) -> *mut T {
+    #[must_use]
+    pub unsafe fn at(&self, from: usize) -> *mut T {
         debug_assert!(from < self.len);
         // SAFETY: by contract.
         unsafe { self.start.add(from) }

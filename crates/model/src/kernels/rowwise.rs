@@ -5,10 +5,14 @@ use super::{Job, int8::BLOCK, int8::Int8Block, lanes::Lanes};
 use crate::config::Activation;
 
 /// `out = x / rms(x) ⊙ gains`.
-pub(crate) struct Norm<'a> {
+pub struct Norm<'a> {
+    /// The row.
     pub x: &'a [f32],
+    /// One per number.
     pub gains: &'a [f32],
+    /// Added to the mean square.
     pub eps: f32,
+    /// The result, as long as the row.
     pub out: &'a mut [f32],
 }
 
@@ -44,9 +48,12 @@ const GELU_CUBE: f32 = 0.071_354_814;
 /// `gate = activation(gate) ⊙ up`.
 ///
 /// Both activations are `x · sigmoid(f(x))`: GELU's `(1 + tanh u) / 2` is `sigmoid(2u)`.
-pub(crate) struct Gate<'a> {
+pub struct Gate<'a> {
+    /// The gate, which becomes the result.
     pub gate: &'a mut [f32],
+    /// What it lets through.
     pub up: &'a [f32],
+    /// What the gate goes through.
     pub activation: Activation,
 }
 
@@ -74,9 +81,12 @@ impl Job for Gate<'_> {
 }
 
 /// `x = limit · tanh(scale · x / limit)`.
-pub(crate) struct Cap<'a> {
+pub struct Cap<'a> {
+    /// The row.
     pub x: &'a mut [f32],
+    /// What it is multiplied with first.
     pub scale: f32,
+    /// The limit.
     pub limit: f32,
 }
 
@@ -101,9 +111,12 @@ impl Job for Cap<'_> {
 }
 
 /// `x += factor · y`.
-pub(crate) struct AddScaled<'a> {
+pub struct AddScaled<'a> {
+    /// What is added to.
     pub x: &'a mut [f32],
+    /// What is added.
     pub y: &'a [f32],
+    /// How often.
     pub factor: f32,
 }
 
@@ -117,8 +130,10 @@ impl Job for AddScaled<'_> {
 }
 
 /// `x += y`.
-pub(crate) struct Add<'a> {
+pub struct Add<'a> {
+    /// What is added to.
     pub x: &'a mut [f32],
+    /// What is added.
     pub y: &'a [f32],
 }
 
@@ -132,10 +147,14 @@ impl Job for Add<'_> {
 }
 
 /// Turns neighbouring numbers of each head by the angles whose cosine and sine are given.
-pub(crate) struct Rotate<'a> {
+pub struct Rotate<'a> {
+    /// The row, head after head.
     pub row: &'a mut [f32],
+    /// Numbers in a head.
     pub head_dim: usize,
+    /// Cosines of the angles, one per pair.
     pub cos: &'a [f32],
+    /// Their sines.
     pub sin: &'a [f32],
     /// Whether the pairs are neighbours, or lie half the rotated part apart.
     pub neighbours: bool,
@@ -165,8 +184,10 @@ impl Job for Rotate<'_> {
 }
 
 /// Rounds one row to int8 per block of 32.
-pub(crate) struct Round<'a> {
+pub struct Round<'a> {
+    /// The row.
     pub x: &'a [f32],
+    /// One block for every 32 numbers.
     pub into: &'a mut [Int8Block],
 }
 
@@ -206,9 +227,12 @@ impl Job for Round<'_> {
 ///
 /// The slice is a multiple of sixteen long; each lane's partial sum depends only on the places of what is seen, not on
 /// the length. Where nothing is seen, all weights are 0.
-pub(crate) struct Weigh<'a> {
+pub struct Weigh<'a> {
+    /// The scores, which become the weights.
     pub scores: &'a mut [f32],
+    /// The places that are seen.
     pub seen: std::ops::Range<usize>,
+    /// What scores are multiplied with.
     pub scale: f32,
 }
 
@@ -254,9 +278,12 @@ impl Job for Weigh<'_> {
 }
 
 /// Scales, masks and normalises one row of scores in place: `softmax(scale · x[..seen])`, and 0 elsewhere.
-pub(crate) struct Softmax<'a> {
+pub struct Softmax<'a> {
+    /// The scores, which become the weights.
     pub scores: &'a mut [f32],
+    /// How many places are seen, from the first on.
     pub seen: usize,
+    /// What scores are multiplied with.
     pub scale: f32,
 }
 

@@ -1,0 +1,131 @@
+//! What is learned from, and in which order.
+
+use crate::TrainError;
+use hinet_model::Config;
+
+/// Tokens, and which of them are to be foretold from those before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// The tokens.
+    pub tokens: Vec<u32>,
+    /// For each token whether its loss counts; that of the first never does, because nothing comes before it.
+    pub learn: Vec<bool>,
+}
+
+impl Example {
+    /// An example of which all tokens but the first are learned.
+    #[must_use]
+    pub fn whole(tokens: Vec<u32>) -> Self {
+        let learn = vec![true; tokens.len()];
+        Self { tokens, learn }
+    }
+
+    /// An example of which the tokens from `from` on are learned.
+    #[must_use]
+    pub fn from(tokens: Vec<u32>, from: usize) -> Self {
+        let learn = (0..tokens.len()).map(|at| at >= from).collect();
+        Self { tokens, learn }
+    }
+
+    /// Positions whose loss counts.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = usize> {
+        self.learn.iter().enumerate().skip(1).filter(|(_, learn)| **learn).map(|(at, _)| at)
+    }
+
+    /// Tokens that have to be read: nothing after the last that counts, and not that one itself.
+    pub(crate) fn rows(&self) -> usize {
+        self.targets().last().unwrap_or(0)
+    }
+
+    pub(crate) fn check(&self, index: usize, config: &Config) -> Result<(), TrainError> {
+        let bad = |problem: String| Err(TrainError::Example { index, problem });
+        if self.tokens.len() != self.learn.len() {
+            return bad(format!("it has {} tokens and {} marks", self.tokens.len(), self.learn.len()));
+        }
+        if self.rows() == 0 {
+            return bad("it marks nothing to be learned; mark a token that is not the first".into());
+        }
+        if self.rows() > config.context {
+            let (rows, most) = (self.rows(), config.context);
+            return bad(format!("it has {rows} tokens, and the model was trained to see {most}; cut it"));
+        }
+        match self.tokens.iter().find(|id| **id as usize >= config.vocabulary) {
+            Some(id) => bad(format!("token {id} is outside the vocabulary of {}", config.vocabulary)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Identifies the examples and their order.
+pub(crate) fn hash(examples: &[Example]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_derive_key("hinet/train/examples/v1");
+    for example in examples {
+        hasher.update(&(example.tokens.len() as u64).to_le_bytes());
+        for (token, learn) in example.tokens.iter().zip(&example.learn) {
+            hasher.update(&token.to_le_bytes());
+            hasher.update(&[u8::from(*learn)]);
+        }
+    }
+    hasher.finalize()
+}
+
+/// A stream of numbers that a seed and a purpose decide (`SplitMix64`).
+#[derive(Debug, Clone)]
+pub(crate) struct Stream(u64);
+
+impl Stream {
+    pub(crate) fn new(seed: u64, purpose: &str) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("hinet/train/stream/v1");
+        hasher.update(&seed.to_le_bytes());
+        hasher.update(purpose.as_bytes());
+        let bytes: [u8; 8] = hasher.finalize().as_bytes()[..8].try_into().unwrap_or_default();
+        Self(u64::from_le_bytes(bytes))
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number from -1 up to 1.
+    pub(crate) fn unit(&mut self) -> f32 {
+        #[allow(clippy::cast_precision_loss, reason = "24 bits fit")]
+        let part = (self.next() >> 40) as f32 / (1u64 << 23) as f32;
+        part - 1.0
+    }
+}
+
+/// Which example comes at place `at` when all are gone through again and again, each time in an order of its own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Order {
+    seed: u64,
+    count: usize,
+    round: Option<u64>,
+    places: Vec<usize>,
+}
+
+impl Order {
+    pub(crate) fn new(seed: u64, count: usize) -> Self {
+        Self { seed, count, ..Self::default() }
+    }
+
+    pub(crate) fn example(&mut self, at: u64) -> usize {
+        let count = self.count as u64;
+        let (round, inside) = (at / count, at % count);
+        if self.round != Some(round) {
+            self.places = (0..self.count).collect();
+            let mut stream = Stream::new(self.seed, &format!("order {round}"));
+            for last in (1..self.count).rev() {
+                #[allow(clippy::cast_possible_truncation, reason = "below `last`")]
+                let other = (stream.next() % (last as u64 + 1)) as usize;
+                self.places.swap(last, other);
+            }
+            self.round = Some(round);
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "below `count`")]
+        let inside = inside as usize;
+        self.places[inside]
+    }
+}

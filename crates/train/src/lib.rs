@@ -1,0 +1,32 @@
+//! Tuning of a model on its owner's machine: gradients of the one layer graph, on the processor.
+//!
+//! A [`Tuner`] takes an [`hinet_model::Anchor`], a [`Recipe`] and [`Example`]s, makes one step at a time, and gives what
+//! was learned as an [`hinet_model::Delta`] or as differences of whole matrices ([`Difference`]).
+
+mod attend;
+mod back;
+mod checkpoint;
+mod engine;
+mod error;
+mod examples;
+mod gemm;
+mod learned;
+mod memory;
+mod model;
+mod ops;
+#[cfg(test)]
+mod optests;
+mod recipe;
+mod rowwise;
+mod run;
+mod tape;
+#[cfg(test)]
+mod tests;
+mod tuner;
+mod weight;
+
+pub use error::TrainError;
+pub use examples::Example;
+pub use learned::Difference;
+pub use recipe::{Full, Lora, Method, Recipe, Schedule};
+pub use tuner::{StepReport, Tuner};

@@ -1,0 +1,58 @@
+//! How much memory tuning takes, before it begins.
+
+use crate::{
+    model::filled,
+    recipe::{Full, Method, Recipe},
+    run::rows_at_once,
+};
+use hinet_model::{Config, delta::Linear, kernels::STRIP};
+
+impl Recipe {
+    /// Numbers that change in a model of this shape.
+    #[must_use]
+    pub fn numbers(&self, config: &Config) -> u64 {
+        let shape = |linear: Linear| {
+            let (rows, columns) = linear.shape(config);
+            (rows as u64, columns as u64)
+        };
+        let whole = |linears: &[Linear]| linears.iter().map(|linear| shape(*linear)).map(|(r, c)| r * c).sum::<u64>();
+        let layers = config.layers as u64;
+        match &self.method {
+            Method::Lora(lora) => {
+                let rank = filled(lora.rank) as u64;
+                let lengths = u64::from(lora.magnitudes);
+                let each = lora.linears.iter().map(|linear| shape(*linear));
+                layers * each.map(|(rows, columns)| rank * (rows + columns) + lengths * rows).sum::<u64>()
+            }
+            Method::Full(Full::Mlp) => layers * whole(&[Linear::Gate, Linear::Up, Linear::Down]),
+            Method::Full(Full::Linears) => layers * whole(&Linear::ALL),
+            // The head counts once more where it is not the embedding; that is not known from the shape.
+            Method::Full(Full::Everything) => {
+                let words = config.vocabulary.next_multiple_of(STRIP) as u64 * config.width as u64;
+                layers * (whole(&Linear::ALL) + 4 * config.width as u64) + words
+            }
+        }
+    }
+
+    /// About how many bytes tuning takes beside the anchor itself, for batches of `batch` examples of `longest` tokens.
+    #[must_use]
+    pub fn memory(&self, config: &Config, longest: usize, batch: usize) -> u64 {
+        let rows = longest as u64 * batch as u64;
+        let (width, hidden) = (config.width as u64, config.hidden as u64);
+        let (queries, keys) = ((config.heads * config.head_dim) as u64, (config.kv_heads * config.head_dim) as u64);
+        let (rank, lengths) = match &self.method {
+            Method::Lora(lora) => (filled(lora.rank) as u64, u64::from(lora.magnitudes)),
+            Method::Full(_) => (0, 0),
+        };
+        // What a layer keeps of every row: see `ops`.
+        let normed = u64::from(config.head_norms) * (queries + keys) + u64::from(config.post_norms) * 2 * width;
+        let shown = lengths * (queries + 2 * keys + 2 * width);
+        let kept = 2 * width + 2 * queries + 2 * keys + 2 * hidden + 7 * rank + normed + shown;
+        let layers = config.layers as u64;
+        let all = if self.recompute { layers * width + kept } else { layers * kept };
+        // Gradients and rows that are made again, while one layer is gone back through.
+        let passing = 5 * hidden + 4 * (width + queries);
+        let head = 2 * (rows_at_once(config.vocabulary) as u64).min(rows) * config.vocabulary as u64 + 3 * rows * width;
+        4 * (4 * self.numbers(config) + rows * (all + passing) + head)
+    }
+}

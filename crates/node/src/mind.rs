@@ -4,20 +4,17 @@
 //! it. Callers queue; a queued answer can be cancelled before it starts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use hinet_model::{
-    Anchor, Flow, Generated, Sampling, Session, Turn,
-    registry::{Registry, SamplingDefaults},
-};
+use hinet_model::{Anchor, Flow, Generated, Sampling, Session, Turn, registry::SamplingDefaults};
 use tokio::sync::{mpsc as channel, oneshot};
 use tokio_util::sync::CancellationToken;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::NodeError;
 use crate::protocol::ErrorKind;
+use crate::settings::Settings;
 
 /// What the mind is asked to do.
 enum Job {
@@ -81,7 +78,7 @@ struct Loaded {
 }
 
 /// Most tokens of context that are kept in memory, whatever the anchor could read.
-const CONTEXT_MAX: usize = 4096;
+pub(crate) const CONTEXT_MAX: usize = 4096;
 
 /// How far the model's threads stand back, of at most 19: about a fifth of a share where the cores are contended.
 #[cfg(target_os = "linux")]
@@ -89,13 +86,13 @@ const NICE: i32 = 7;
 
 impl Mind {
     /// Starts the thread; nothing is loaded yet.
-    pub(crate) fn start(models: PathBuf) -> Self {
+    pub(crate) fn start(settings: Settings) -> Self {
         let (jobs, queue) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("mind".into())
             .spawn(move || {
                 step_back();
-                run(&models, &queue);
+                run(&settings, &queue);
             })
             .expect("a thread can be started when the program has just begun");
         Self { jobs: Some(jobs), thread: Some(thread) }
@@ -166,10 +163,9 @@ fn stopped() -> NodeError {
     NodeError::said(ErrorKind::Failed, "The model stopped by a fault in icore.", "Ask again; it is loaded afresh.")
 }
 
-fn load(models: &std::path::Path) -> Result<Loaded, NodeError> {
-    let registry = Registry::builtin();
-    let entry = registry.default_anchor();
-    let paths = hinet_model::locate(entry, models).ok_or_else(|| {
+fn load(settings: &Settings) -> Result<Loaded, NodeError> {
+    let entry = crate::models::anchor(settings).map_err(NodeError::from)?;
+    let paths = hinet_model::locate(&entry, &settings.models).ok_or_else(|| {
         NodeError::said(
             ErrorKind::Failed,
             format!("The model {} is not on this machine yet.", entry.name),
@@ -189,11 +185,11 @@ pub(crate) fn step_back() {
     let _ = rustix::process::nice(NICE);
 }
 
-fn run(models: &std::path::Path, queue: &mpsc::Receiver<Job>) {
+fn run(settings: &Settings, queue: &mpsc::Receiver<Job>) {
     let mut loaded: Option<Loaded> = None;
     while let Ok(job) = queue.recv() {
         // A fault drops the job, whose caller hears of it, and the anchor with its caches, which are wiped.
-        let done = catch_unwind(AssertUnwindSafe(|| work(models, &mut loaded, job)));
+        let done = catch_unwind(AssertUnwindSafe(|| work(settings, &mut loaded, job)));
         if done.is_err() {
             loaded = None;
         }
@@ -201,22 +197,22 @@ fn run(models: &std::path::Path, queue: &mpsc::Receiver<Job>) {
 }
 
 /// The anchor, loaded where it is not yet.
-fn need<'a>(models: &std::path::Path, slot: &'a mut Option<Loaded>) -> Result<&'a mut Loaded, NodeError> {
+fn need<'a>(settings: &Settings, slot: &'a mut Option<Loaded>) -> Result<&'a mut Loaded, NodeError> {
     match slot {
         Some(mind) => Ok(mind),
-        None => Ok(slot.insert(load(models)?)),
+        None => Ok(slot.insert(load(settings)?)),
     }
 }
 
-fn work(models: &std::path::Path, loaded: &mut Option<Loaded>, job: Job) {
+fn work(settings: &Settings, loaded: &mut Option<Loaded>, job: Job) {
     // Whoever asked and has gone meanwhile needs no answer.
     match job {
         Job::Warm => {
             // A failure is told to whoever asks first.
-            let _ = need(models, loaded);
+            let _ = need(settings, loaded);
         }
         Job::About(done) => {
-            let about = need(models, loaded).map(|mind| About {
+            let about = need(settings, loaded).map(|mind| About {
                 context: mind.session.context(),
                 passages: mind.passages,
                 sampling: mind.sampling,
@@ -225,13 +221,13 @@ fn work(models: &std::path::Path, loaded: &mut Option<Loaded>, job: Job) {
         }
         Job::Count(texts, done) => {
             let count = |mind: &mut Loaded| texts.iter().map(|text| mind.anchor.encode(text, false).len()).collect();
-            let _ = done.send(need(models, loaded).map(count));
+            let _ = done.send(need(settings, loaded).map(count));
         }
         Job::Generate(mut job) => {
             let outcome = if job.cancel.is_cancelled() {
                 Err(not_begun())
             } else {
-                need(models, loaded).and_then(|mind| speak(mind, &job))
+                need(settings, loaded).and_then(|mind| speak(mind, &job))
             };
             if let Some(done) = job.done.take() {
                 let _ = done.send(outcome);

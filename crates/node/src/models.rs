@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use hinet_model::registry::{ModelEntry, Registry, Role};
-use hinet_model::{Embedder, ModelPaths};
+use hinet_model::registry::{ModelEntry, ModelFile, Registry, Role, Sha256Digest};
+use hinet_model::{Embedder, ModelPaths, PullOptions};
 
 use crate::failure;
+use crate::mind::CONTEXT_MAX;
 use crate::protocol::{ErrorKind, Failure, ModelLine, Progress, Unit};
 use crate::settings::Settings;
 
@@ -26,18 +27,91 @@ fn line(entry: &ModelEntry, settings: &Settings) -> ModelLine {
         bytes: entry.bytes(),
         present: hinet_model::locate(entry, &settings.models).is_some(),
         licence: entry.licence.clone(),
+        needs: entry.needs(CONTEXT_MAX),
+        fits: fits(entry),
+        pinned: entry.is_pinned(),
     }
 }
 
-/// Names of the default models that are not here yet.
+/// Whether this machine has the memory for a model; where the system does not say, it may.
+fn fits(entry: &ModelEntry) -> bool {
+    hinet_model::machine_memory().is_none_or(|all| entry.needs(CONTEXT_MAX) <= all)
+}
+
+/// The model that answers: the one the settings name, or the default.
+///
+/// # Errors
+/// Where the registry has no such anchor.
+pub(crate) fn anchor(settings: &Settings) -> Result<ModelEntry, Failure> {
+    let registry = Registry::builtin();
+    let Some(name) = &settings.anchor else { return Ok(registry.default_anchor().clone()) };
+    refuse_no_anchor(name)?;
+    Ok(named(&registry, name)?.clone())
+}
+
+/// Refuses a name that is not that of a model that can answer.
+///
+/// # Errors
+/// Where the registry has no such anchor.
+pub fn refuse_no_anchor(name: &str) -> Result<(), Failure> {
+    match named(&Registry::builtin(), name)?.role {
+        Role::Anchor => Ok(()),
+        Role::Embedder => Err(Failure::new(
+            ErrorKind::Usage,
+            format!("{name} is no model that answers: it only turns texts into vectors."),
+            "`icore models list` shows the anchors.",
+        )),
+    }
+}
+
+/// The models this home needs: the one that answers, and the embedder.
+pub(crate) fn needed(settings: &Settings) -> Result<[ModelEntry; 2], Failure> {
+    Ok([anchor(settings)?, Registry::builtin().default_embedder().clone()])
+}
+
+/// Names of the models this home needs and that are not here yet.
 #[must_use]
 pub fn missing(settings: &Settings) -> Vec<String> {
+    let absent = |entry: &ModelEntry| hinet_model::locate(entry, &settings.models).is_none();
+    let needed = needed(settings).into_iter().flatten();
+    needed.filter(absent).map(|entry| entry.name).collect()
+}
+
+/// Refuses a model that this machine could not hold in its memory.
+///
+/// # Errors
+/// Where it is too large, or not in the registry.
+pub fn refuse_too_large(name: &str) -> Result<(), Failure> {
     let registry = Registry::builtin();
-    [registry.default_anchor(), registry.default_embedder()]
-        .into_iter()
-        .filter(|entry| hinet_model::locate(entry, &settings.models).is_none())
-        .map(|entry| entry.name.clone())
-        .collect()
+    let entry = named(&registry, name)?;
+    if fits(entry) {
+        return Ok(());
+    }
+    let gigabytes = |bytes: u64| format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10);
+    let all = hinet_model::machine_memory().unwrap_or_default();
+    Err(Failure::new(
+        ErrorKind::Failed,
+        format!(
+            "{name} takes about {} of memory while it answers; this machine has {}.",
+            gigabytes(entry.needs(CONTEXT_MAX)),
+            gigabytes(all)
+        ),
+        "`icore models list` shows what fits; --anyway fetches it for another machine.",
+    ))
+}
+
+/// The SHA-256 of every file of a model that is here, by its name.
+///
+/// # Errors
+/// Where it is not here or cannot be read.
+pub fn hashes(settings: &Settings, name: &str) -> Result<Vec<(String, String)>, Failure> {
+    let registry = Registry::builtin();
+    let paths = located(named(&registry, name)?, settings)?;
+    let hash = |file: &ModelFile| {
+        let map = paths.open(&file.name).map_err(failure::of)?;
+        Ok((file.name.clone(), Sha256Digest::of(&map).to_string()))
+    };
+    paths.entry().files.iter().map(hash).collect()
 }
 
 /// Brings one model here, checked by its hash; a half file is never used.
@@ -56,7 +130,8 @@ pub fn pull(
     let mut on = |p: hinet_model::PullProgress| {
         report(Progress { what: what.clone(), done: p.done, total: Some(p.total), unit: Unit::Bytes });
     };
-    hinet_model::pull(entry, &settings.models, &mut on, cancel).map_err(failure::of)?;
+    let options = PullOptions { local: settings.hubs.clone(), ..PullOptions::default() };
+    hinet_model::pull_with(&options, entry, &settings.models, &mut on, cancel).map_err(failure::of)?;
     Ok(())
 }
 
@@ -70,13 +145,12 @@ pub fn check(settings: &Settings, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The file of the model that writes when nothing else is asked for.
+/// The file of the model that answers.
 ///
 /// # Errors
 /// Where it is not here.
-pub fn default_anchor_file(settings: &Settings) -> Result<PathBuf, Failure> {
-    let registry = Registry::builtin();
-    let paths = located(registry.default_anchor(), settings)?;
+pub fn anchor_file(settings: &Settings) -> Result<PathBuf, Failure> {
+    let paths = located(&anchor(settings)?, settings)?;
     paths.path(".gguf").map_err(failure::of)
 }
 

@@ -23,6 +23,10 @@ pub struct Settings {
     pub home: PathBuf,
     /// The model cache: public files, shared by all homes.
     pub models: PathBuf,
+    /// Folders in which other programs keep models they fetched; a model may be copied from there.
+    pub hubs: Vec<PathBuf>,
+    /// The model that answers, by its name in the registry, where it is not the default.
+    pub anchor: Option<String>,
     /// The program that parses what may run away (`icore __extract`).
     pub extractor: Extractor,
     /// How long this client stays.

@@ -129,7 +129,7 @@ impl Node {
         let (news, _) = broadcast::channel(256);
         let ending = CancellationToken::new();
         let node = Self(Arc::new(Inner {
-            mind: Mind::start(settings.models.clone()),
+            mind: Mind::start(settings.clone()),
             settings: settings.clone(),
             vault,
             consent,
@@ -268,6 +268,12 @@ impl Node {
         *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// The name of the model that answers.
+    pub(crate) fn mind_name(&self) -> String {
+        let named = self.settings.anchor.clone();
+        named.unwrap_or_else(|| Registry::builtin().default_anchor().name.clone())
     }
 
     /// Whether the ledger held when it was last looked at.

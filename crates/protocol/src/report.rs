@@ -321,12 +321,21 @@ pub struct ModelLine {
     pub name: String,
     /// `anchor` or `embedder`.
     pub role: String,
-    /// Bytes on disk.
+    /// Bytes on disk; about that, where nobody could look at its files yet.
     pub bytes: u64,
     /// Whether it is in the cache and its hash is right.
     pub present: bool,
     /// Its licence.
     pub licence: String,
+    /// About how many bytes of memory it takes while it answers.
+    #[serde(default)]
+    pub needs: u64,
+    /// Whether this machine has so much memory at all.
+    #[serde(default)]
+    pub fits: bool,
+    /// Whether the registry knows what its files must hash to.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 /// What the top line shows.

@@ -169,7 +169,7 @@ impl Inference {
             Some(model) => context::absolute(model)?,
             None => {
                 pull_all(context, &models::missing(context.brief()))?;
-                models::default_anchor_file(context.brief())?
+                models::anchor_file(context.brief())?
             }
         };
         let text = self.text.as_ref().map(|path| {

@@ -6,6 +6,8 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
+use hinet_tui::config;
+
 use super::args::Everywhere;
 use super::end::End;
 use super::output::Output;
@@ -36,7 +38,12 @@ impl Context {
             End::failed(format!("icore cannot find its own program file: {error}."), "Start it by its full path.")
         })?;
         let extractor = Extractor { program, args: vec!["__extract".into()] };
-        let settings = Settings { home, models, extractor, presence: Presence::Brief };
+        let hubs = ["HF_HOME", "HF_HUB_CACHE"].into_iter().filter_map(named);
+        let usual = etcetera::home_dir().ok().map(|dir| dir.join(".cache").join("huggingface"));
+        let hubs = hubs.chain(usual).collect();
+        let anchor = std::env::var("ICORE_ANCHOR").ok().filter(|name| !name.is_empty());
+        let anchor = anchor.or_else(|| config::read(config::path().as_deref()).anchor);
+        let settings = Settings { home, models, hubs, anchor, extractor, presence: Presence::Brief };
         Ok(Self { out, settings, passphrase_file: named("ICORE_PASSPHRASE_FILE"), passphrase: OnceCell::new() })
     }
 

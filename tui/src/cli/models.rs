@@ -36,6 +36,9 @@ enum What {
         /// Its name, as list prints it
         #[arg(value_name = "NAME")]
         name: Option<String>,
+        /// Fetch it although it takes more memory than this machine has
+        #[arg(long)]
+        anyway: bool,
     },
     /// Hash the models that are here again; exits 1 where a byte is wrong
     Check,
@@ -46,11 +49,14 @@ impl Models {
     pub fn run(self, context: &Context) -> Result<(), End> {
         match self.what {
             What::List => list(context),
-            What::Pull { name } => {
+            What::Pull { name, anyway } => {
                 let names = match name {
                     Some(name) => vec![known(context, name)?],
                     None => models::missing(context.brief()),
                 };
+                if !anyway {
+                    names.iter().try_for_each(|name| models::refuse_too_large(name))?;
+                }
                 pull_all(context, &names)?;
                 if context.out.json() {
                     return context.out.document(&serde_json::json!({ "pulled": names }));
@@ -82,8 +88,14 @@ fn list(context: &Context) -> Result<(), End> {
         return context.out.document(&serde_json::json!({ "models": models }));
     }
     let row = |model: &ModelLine| {
-        let here = if model.present { "here" } else { "not here" };
-        vec![model.name.clone(), model.role.clone(), size(model.bytes), here.to_owned(), model.licence.clone()]
+        let here = match (model.present, model.fits) {
+            (true, _) => "here",
+            (false, true) => "not here",
+            (false, false) => "too large for here",
+        };
+        let about = if model.pinned { "" } else { "about " };
+        let (bytes, needs) = (format!("{about}{}", size(model.bytes)), format!("{} in memory", size(model.needs)));
+        vec![model.name.clone(), model.role.clone(), bytes, needs, here.to_owned(), model.licence.clone()]
     };
     context.out.table(&models.iter().map(row).collect::<Vec<_>>())
 }
@@ -92,13 +104,23 @@ fn check(context: &Context) -> Result<(), End> {
     let out = &context.out;
     let mut verdicts = Vec::new();
     for model in models::list(context.brief()).iter().filter(|model| model.present) {
-        verdicts.push((model.name.clone(), models::check(context.brief(), &model.name)));
+        let verdict = models::check(context.brief(), &model.name);
+        // What the registry could not know, the owner can compare with what the publisher says.
+        let unknown = match (&verdict, model.pinned) {
+            (Ok(()), false) => models::hashes(context.brief(), &model.name)?,
+            _ => Vec::new(),
+        };
+        verdicts.push((model.name.clone(), verdict, unknown));
     }
-    let broken = verdicts.iter().filter(|(_, verdict)| verdict.is_err()).count();
+    let broken = verdicts.iter().filter(|(_, verdict, _)| verdict.is_err()).count();
     if out.json() {
         let models: Vec<_> = verdicts
             .iter()
-            .map(|(name, verdict)| match verdict {
+            .map(|(name, verdict, unknown)| match verdict {
+                Ok(()) if !unknown.is_empty() => {
+                    let hashes: std::collections::BTreeMap<_, _> = unknown.iter().cloned().collect();
+                    serde_json::json!({ "name": name, "ok": true, "unpinned": hashes })
+                }
                 Ok(()) => serde_json::json!({ "name": name, "ok": true }),
                 Err(failure) => serde_json::json!({ "name": name, "ok": false, "why": failure.message }),
             })
@@ -109,8 +131,14 @@ fn check(context: &Context) -> Result<(), End> {
     if verdicts.is_empty() {
         out.note("No models are here. `icore models pull` fetches the defaults.");
     }
-    for (name, verdict) in &verdicts {
+    for (name, verdict, unknown) in &verdicts {
         match verdict {
+            Ok(()) if !unknown.is_empty() => {
+                out.line(format!("{name}: here, and the registry has no hash to hold it against"))?;
+                for (file, hash) in unknown {
+                    out.line(format!("  {file}: SHA-256 {hash}"))?;
+                }
+            }
             Ok(()) => out.line(format!("{name}: every byte is right"))?,
             Err(failure) => out.line(format!("{name}: {}", failure.message))?,
         }

@@ -23,6 +23,8 @@ pub struct Config {
     pub look: Option<Look>,
     /// Colours by the name of their meaning.
     pub colours: Vec<(&'static str, Color)>,
+    /// The model that answers, by its name in the registry, where one is named.
+    pub anchor: Option<String>,
     /// The keys in force.
     pub keymap: Keymap,
     /// What is wrong with the file, in sentences.
@@ -79,8 +81,11 @@ pub fn parse(text: &str) -> Config {
                 config.keymap = keymap;
                 config.complaints.extend(complaints);
             }
-            ("theme" | "keys", _) => config.complaints.push(format!("{name} is no section; write [{name}].")),
-            _ => config.complaints.push(format!("{name}: there is no such section; there are [theme] and [keys].")),
+            ("mind", toml::Value::Table(mind)) => config.take_mind(mind),
+            ("theme" | "keys" | "mind", _) => config.complaints.push(format!("{name} is no section; write [{name}].")),
+            _ => config
+                .complaints
+                .push(format!("{name}: there is no such section; there are [theme], [mind] and [keys].")),
         }
     }
     // What is quoted from the file is made harmless, and stays short.
@@ -98,6 +103,19 @@ fn unreadable(text: &str, error: &toml::de::Error) -> String {
 }
 
 impl Config {
+    fn take_mind(&mut self, mind: &toml::Table) {
+        for (name, value) in mind {
+            match (name.as_str(), value.as_str()) {
+                ("anchor", Some(anchor)) => match hinet_node::models::refuse_no_anchor(anchor) {
+                    Ok(()) => self.anchor = Some(anchor.to_owned()),
+                    Err(refused) => self.complaints.push(format!("[mind] anchor: {}", refused.message)),
+                },
+                ("anchor", None) => self.complaints.push("[mind] anchor: write a name in quotes.".to_owned()),
+                _ => self.complaints.push(format!("[mind] {name}: there is no such setting; there is anchor.")),
+            }
+        }
+    }
+
     fn take_theme(&mut self, theme: &toml::Table) {
         for (name, value) in theme {
             let said = value.as_str().map(str::to_owned).or_else(|| value.as_integer().map(|n| n.to_string()));
@@ -174,6 +192,11 @@ mod tests {
             ("[theme]\naccent = 256", "no colour"),
             ("theme = 1", "write [theme]"),
             ("[fonts]\nsize = 3", "no such section"),
+            ("[mind]\nanchor = 'hal'", "no model called hal"),
+            ("[mind]\nanchor = 'all-minilm-l6-v2'", "no model that answers"),
+            ("[mind]\nanchor = 9", "a name in quotes"),
+            ("[mind]\nsize = 'large'", "no such setting"),
+            ("mind = 1", "write [mind]"),
             ("[keys.chat]\nsend = 'ctrl+m'", "sends Enter"),
             ("[theme\nname = 'dark'", "Line 1"),
             ("a = 1\nb = \"\u{1b}[31m\"", "Line 2"),
@@ -187,6 +210,8 @@ mod tests {
         let config =
             parse("[theme]\nname = 'light'\naccent = '#0000ff'\ndim = 240\nbad = 'red'\n[keys.chat]\nnewline = 'f6'\n");
         assert_eq!((config.look, config.complaints), (Some(Look::Light), vec![]));
+        let minded = parse("[mind]\nanchor = 'gemma-3-270m-q4_k_m'\n");
+        assert_eq!((minded.anchor.as_deref(), minded.complaints), (Some("gemma-3-270m-q4_k_m"), vec![]));
         assert_eq!(config.colours, [("accent", Color::Indexed(21)), ("bad", Color::Red), ("dim", Color::Indexed(240))]);
         let newline = config.keymap.of(Scope::Chat).find(|b| b.action == Action::Newline).unwrap();
         assert!(newline.own && newline.keys_in_words() == "F6");

@@ -5,7 +5,7 @@ use crate::theme::{Look, MEANINGS, Theme};
 use std::fmt::Write;
 
 const HEAD: &str = "\
-# The config of icore: colours and keys. Every line is a comment and says what holds without it; take the sign away
+# The config of icore: colours, keys and the model that answers. Every line is a comment and says what holds without it; take the sign away
 # in front of what you want otherwise. `icore config check` says what is wrong with it.
 ";
 
@@ -17,6 +17,12 @@ const THEME: &str = "
 #
 # Colours by what they mean: \"#88aaff\", a name such as \"light-blue\", or a number of the terminal's 256. These are the
 # ones of dark. mark and selected are backgrounds.
+";
+
+const MIND: &str = "
+[mind]
+# The model that answers, by its name in `icore models list`. ICORE_ANCHOR goes before it.
+# anchor = \"smollm2-135m-instruct-q4_1\"
 ";
 
 const KEYS: &str = "
@@ -34,6 +40,7 @@ pub fn template() -> String {
             let _ = writeln!(out, "# {meaning} = {n}");
         }
     }
+    out.push_str(MIND);
     out.push_str(KEYS);
     let keymap = Keymap::default();
     for scope in Scope::ALL {

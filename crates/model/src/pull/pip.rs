@@ -57,7 +57,8 @@ impl Pull<'_> {
                 break status;
             }
             self.stop_if_cancelled()?;
-            self.report(folder_bytes(work).min(job.bytes), job.bytes, "downloading");
+            let here = folder_bytes(&wheels) + folder_bytes(&scratch);
+            self.report(here.min(job.bytes), job.bytes, "downloading");
             std::thread::sleep(TICK);
         };
         if !status.success() {

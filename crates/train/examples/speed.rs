@@ -1,4 +1,4 @@
-//! Seconds per step of LoRA and of full tuning: `speed lora|full|mlp|all THREADS STEPS [recompute]`, 4 x 128 tokens.
+//! Seconds per step of LoRA and of full tuning: `speed lora|full|mlp|all THREADS STEPS [recompute] [compact]`, 4 x 128 tokens.
 #![allow(clippy::unwrap_used, reason = "a program for measuring may fail where it stands")]
 
 #[path = "../../model/tests/common/mod.rs"]
@@ -34,7 +34,8 @@ fn main() {
         _ => Method::Full(Full::Everything),
     };
     let steps: u64 = words[3].parse().unwrap();
-    let recompute = words.get(4).is_some_and(|word| word == "recompute");
+    let recompute = words.iter().any(|word| word == "recompute");
+    let compact = words.iter().any(|word| word == "compact");
     let recipe = Recipe {
         method,
         learning_rate: 1e-4,
@@ -45,6 +46,7 @@ fn main() {
         weight_decay: 0.01,
         clip: None,
         recompute,
+        compact,
         ..Recipe::default()
     };
     let estimate = recipe.memory(anchor.config(), 128, 4) >> 20;

@@ -6,6 +6,7 @@
 
 use crate::{
     gemm::{APART, Left, Pack, Times},
+    rowwise::{Narrow, Widen},
     tape::Pool,
     weight::Weight,
 };
@@ -104,6 +105,24 @@ impl Engine {
     /// Takes the memory of packed rows back.
     pub fn unpack(&self, pack: Vec<f32>) {
         self.packs().give(pack);
+    }
+
+    /// Floats as bfloat16.
+    pub fn narrow_down(&self, from: &[f32], to: &mut [u16]) {
+        let to = Slots::over(to);
+        self.share(from.len(), 1 << 14, |_, range| {
+            // SAFETY: this part is this task's alone, and the job asks for nothing.
+            unsafe { self.running.run(Narrow { from: &from[range.clone()], to: to.part(range.start, range.len()) }) };
+        });
+    }
+
+    /// And back.
+    pub fn widen_up(&self, from: &[u16], to: &mut [f32]) {
+        let to = Slots::over(to);
+        self.share(from.len(), 1 << 14, |_, range| {
+            // SAFETY: this part is this task's alone, and the job asks for nothing.
+            unsafe { self.running.run(Widen { from: &from[range.clone()], to: to.part(range.start, range.len()) }) };
+        });
     }
 
     /// Overwrites all that is left of anything computed.

@@ -11,6 +11,7 @@ mod error;
 mod examples;
 mod gemm;
 mod learned;
+pub mod measure;
 mod memory;
 mod model;
 mod ops;

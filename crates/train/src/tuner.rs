@@ -10,7 +10,7 @@ use crate::{
     run::{Pack, Run},
     tape::Pool,
 };
-use hinet_model::Anchor;
+use hinet_model::{Anchor, kernels::Slots};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Instant,
@@ -47,7 +47,7 @@ pub struct Tuner {
     pub(crate) engine: Engine,
     /// The numbers that change, and what the optimiser knows about each.
     pub(crate) values: Vec<f32>,
-    pub(crate) means: Vec<f32>,
+    pub(crate) means: Vec<u16>,
     pub(crate) squares: Vec<f32>,
     pub(crate) grads: Vec<f32>,
     /// Steps that are done.
@@ -69,7 +69,8 @@ impl Drop for Tuner {
     fn drop(&mut self) {
         self.pool.wipe();
         self.engine.wipe();
-        for numbers in [&mut self.values, &mut self.means, &mut self.squares, &mut self.grads] {
+        self.means.fill(0);
+        for numbers in [&mut self.values, &mut self.squares, &mut self.grads] {
             numbers.fill(0.0);
         }
     }
@@ -95,7 +96,7 @@ impl Tuner {
         let values = model.first(&engine, recipe.seed);
         let zeros = || vec![0.0; values.len()];
         Ok(Self {
-            means: zeros(),
+            means: vec![0; values.len()],
             squares: zeros(),
             grads: zeros(),
             values,
@@ -176,7 +177,7 @@ impl Tuner {
         let mut sum = 0.0f64;
         for part in chosen.chunks(self.recipe.batch) {
             let pack = Pack::new(part.iter().map(|at| &self.examples[*at]));
-            let losses = run.learn(&pack, weight, self.recipe.recompute, &mut self.grads, &mut self.pool)?;
+            let losses = run.learn(&pack, weight, &self.recipe, &mut self.grads, &mut self.pool)?;
             sum += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
         }
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a float is enough")]
@@ -264,20 +265,19 @@ impl Tuner {
             let all = piece.at..piece.at + piece.count;
             let keep = if piece.decays() { 1.0 - rate * recipe.weight_decay } else { 1.0 };
             let grads = &self.grads[all.clone()];
-            let slots = [&mut self.values, &mut self.means, &mut self.squares]
-                .map(|numbers| hinet_model::kernels::Slots::over(&mut numbers[all.clone()]));
+            let values = Slots::over(&mut self.values[all.clone()]);
+            let means = Slots::over(&mut self.means[all.clone()]);
+            let squares = Slots::over(&mut self.squares[all]);
             self.engine.crew.run(piece.count.div_ceil(PART), |_, part| {
                 let (from, count) = (part * PART, PART.min(piece.count - part * PART));
                 // SAFETY: each part is one task's alone, and the job asks for nothing.
                 #[allow(unsafe_code, reason = "threads write to separate parts")]
                 unsafe {
-                    let [values, means, squares] =
-                        [&slots[0], &slots[1], &slots[2]].map(|slots| slots.part(from, count));
                     running.run(AdamW {
-                        values,
+                        values: values.part(from, count),
                         grads: &grads[from..][..count],
-                        means,
-                        squares,
+                        means: means.part(from, count),
+                        squares: squares.part(from, count),
                         shrink,
                         rate,
                         keep,

@@ -3,8 +3,8 @@
 
 use crate::{
     attend::Seen,
-    engine::Back,
     ops::TapeOps,
+    products::Back,
     rowwise::{CapBack, GainsBack, GateBack, NormBack},
     tape::{Entry, Rows},
     weight::Weight,

@@ -17,6 +17,7 @@ mod model;
 mod ops;
 #[cfg(test)]
 mod optests;
+mod products;
 mod recipe;
 mod rowwise;
 mod run;

@@ -6,8 +6,8 @@ use crate::{
     engine::Engine,
     examples::Example,
     model::Model,
-    recipe::Recipe,
     ops::TapeOps,
+    recipe::Recipe,
     rowwise::Entropy,
     tape::{Pool, Rows, Tape},
     weight::{Gains, Weight},
@@ -107,7 +107,7 @@ impl Run<'_> {
             let end = Rows(rows.0);
             let (out, mut tape) = ops.finish(rows);
             x = out;
-            if recipe.compact {
+            if recipe.compact && !recipe.recompute {
                 tape.fold(self.engine, ops.pool);
             }
             left.push(match kept {

@@ -236,10 +236,11 @@ impl TapeOps<'_> {
         let width = weight.width();
         let to = &mut grads[lengths.at..][..width];
         for (dy, y) in dy.chunks_exact_mut(width).zip(self.data(out).chunks_exact(width)) {
-            for i in 0..width {
+            let both = lengths.wanted.iter().zip(lengths.found);
+            for (((dy, y), to), (wanted, found)) in dy.iter_mut().zip(y).zip(&mut *to).zip(both) {
                 // y = wanted / found · u, and the gradient of `wanted` is dy · u / found = dy · y / wanted.
-                to[i] += if lengths.wanted[i] == 0.0 { 0.0 } else { dy[i] * y[i] / lengths.wanted[i] };
-                dy[i] *= lengths.wanted[i] / lengths.found[i];
+                *to += if *wanted == 0.0 { 0.0 } else { *dy * y / wanted };
+                *dy *= wanted / found;
             }
         }
     }

@@ -19,6 +19,9 @@ use std::{
 /// Numbers that are updated, or summed up, by one task.
 const PART: usize = 1 << 16;
 
+/// Tokens of a text that can be looked at whatever the examples are, where the model was trained to see as many.
+const READS: usize = 4096;
+
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
@@ -56,6 +59,7 @@ pub struct Tuner {
     pool: Pool,
     /// Squared lengths of frozen rows, where lengths are learned.
     frozen: Vec<Vec<f32>>,
+    /// Tokens of the longest text that can be read.
     longest: usize,
 }
 
@@ -90,7 +94,7 @@ impl Tuner {
         for (index, example) in examples.iter().enumerate() {
             example.check(index, config)?;
         }
-        let longest = examples.iter().map(Example::rows).max().unwrap_or(1);
+        let longest = examples.iter().map(Example::rows).max().unwrap_or(1).max(config.context.min(READS));
         let engine = Engine::new(anchor.kernel().checked()?, anchor.threads());
         let model = Model::new(anchor, &recipe.method, longest);
         let values = model.first(&engine, recipe.seed);
@@ -192,7 +196,7 @@ impl Tuner {
             example.check(index, config)?;
             if example.rows() > self.longest {
                 let (rows, most) = (example.rows(), self.longest);
-                let problem = format!("it has {rows} tokens, and the longest that is learned from {most}; cut it");
+                let problem = format!("it has {rows} tokens, and {most} can be read here; cut it");
                 return Err(TrainError::Example { index, problem });
             }
         }
@@ -223,7 +227,7 @@ impl Tuner {
         let example = Example::whole(longer);
         example.check(0, self.model.anchor.config())?;
         if example.rows() > self.longest {
-            let problem = format!("it is longer than {} tokens, the longest that is learned from", self.longest);
+            let problem = format!("it has more than the {} tokens that can be read here; cut it", self.longest);
             return Err(TrainError::Example { index: 0, problem });
         }
         let lengths = self.model.lengths(&self.engine, &self.values, &self.frozen);

@@ -93,6 +93,12 @@ fn the_tape_computes_what_serves_before_tuning_and_the_delta_what_it_computes_af
 }
 
 #[test]
+fn a_tuner_may_move_to_a_thread_of_its_own() {
+    fn moves<T: Send>() {}
+    moves::<Tuner>();
+}
+
+#[test]
 fn a_gguf_file_and_a_checkpoint_learn_the_same() {
     let golden = families(false).remove("llama").unwrap();
     let options = LoadOptions { threads: Some(2), kernel: Some(Kernel::best()) };

@@ -23,8 +23,9 @@ pub mod trial;
 pub use client::{Client, Stream};
 pub use door::run_node;
 pub use hinet_connectors::{Extractor, extract_child};
-pub use hinet_model::{Embedder, LoadOptions, ModelError, kernels::Kernel, measure};
+pub use hinet_model::{Anchor, Embedder, LoadOptions, ModelError, kernels::Kernel, measure};
 pub use hinet_protocol as protocol;
+pub use hinet_train::{TrainError, measure as tuning};
 pub use settings::{Presence, Settings, Unlock};
 pub use setup::verify_export;
 

@@ -1,4 +1,6 @@
-//! Seconds per step of LoRA and of full tuning: `speed lora|full|mlp|all THREADS STEPS [recompute]`, 4 x 128 tokens.
+//! Seconds per step of LoRA and of full tuning: `speed lora|full|mlp|all THREADS STEPS [recompute] [compact]`, 4 x 128 tokens,
+//! or as `EXAMPLES` and `TOKENS` say; the model is the default anchor or the one `ANCHOR` names, and `ADAPTER` a folder for
+//! the factors before the first step.
 #![allow(clippy::unwrap_used, reason = "a program for measuring may fail where it stands")]
 
 #[path = "../../model/tests/common/mod.rs"]
@@ -34,28 +36,36 @@ fn main() {
         _ => Method::Full(Full::Everything),
     };
     let steps: u64 = words[3].parse().unwrap();
-    let recompute = words.get(4).is_some_and(|word| word == "recompute");
+    let recompute = words.iter().any(|word| word == "recompute");
+    let compact = words.iter().any(|word| word == "compact");
+    let number = |name: &str, usual: usize| std::env::var(name).map_or(usual, |number| number.parse().unwrap());
     let recipe = Recipe {
         method,
         learning_rate: 1e-4,
         schedule: Schedule::Constant,
         warmup: 0,
         steps,
-        batch: 4,
+        batch: number("EXAMPLES", 4),
         weight_decay: 0.01,
         clip: None,
         recompute,
+        compact,
         ..Recipe::default()
     };
     let estimate = recipe.memory(anchor.config(), 128, 4) >> 20;
-    let ids: Vec<u32> = (0..512).map(|i| (i * 7919 + 13) % 49000).collect();
+    let (examples, long) = (number("EXAMPLES", 4), number("TOKENS", 128));
+    let all = examples * long;
+    let ids: Vec<u32> = (0..all as u32).map(|i| (i * 7919 + 13) % 49000).collect();
     let example = |at: usize| {
-        let mut tokens = ids[at * 128..(at + 1) * 128].to_vec();
-        tokens.push(ids[(at + 1) * 128 % 512]);
+        let mut tokens = ids[at * long..(at + 1) * long].to_vec();
+        tokens.push(ids[(at + 1) * long % all]);
         Example::whole(tokens)
     };
-    let mut tuner = Tuner::new(&anchor, recipe, (0..4).map(example).collect()).unwrap();
+    let mut tuner = Tuner::new(&anchor, recipe, (0..examples).map(example).collect()).unwrap();
     println!("{} numbers change, {}, {estimate} MiB more are expected", tuner.numbers(), peak());
+    if let Ok(folder) = std::env::var("ADAPTER") {
+        tuner.delta().unwrap().save(Path::new(&folder)).unwrap();
+    }
     for _ in 0..steps {
         let began = processor();
         let report = tuner.step(&AtomicBool::new(false)).unwrap();

@@ -292,9 +292,7 @@ impl Task<'_> {
         let high = seen.end.next_multiple_of(16);
         let mut dots = [0f32; 16];
         for (w, d) in weights[low..high].chunks_exact(16).zip(changes[low..high].chunks_exact(16)) {
-            for i in 0..16 {
-                dots[i] += w[i] * d[i];
-            }
+            dots.iter_mut().zip(w.iter().zip(d)).for_each(|(dot, (w, d))| *dot += w * d);
         }
         let dot: f32 = dots.iter().sum();
         // Scores after a cap are scaled before it.

@@ -3,8 +3,8 @@
 
 use crate::{
     attend::Seen,
-    engine::Back,
     ops::TapeOps,
+    products::Back,
     rowwise::{CapBack, GainsBack, GateBack, NormBack},
     tape::{Entry, Rows},
     weight::Weight,
@@ -13,6 +13,9 @@ use hinet_model::kernels::{Slots, rowwise::Add};
 
 /// Gradients of the places of a tape, while they are gathered.
 type Flow = Vec<Option<Vec<f32>>>;
+
+/// A matrix whose product is undone: it, the gradient of the product, and what its adapter made of the inputs.
+type Reached<'a, 'w> = (&'a Weight<'w>, Vec<f32>, Option<&'a [f32]>);
 
 impl TapeOps<'_> {
     /// Goes back over the tape from the gradient of `out`; gives that of the first place, if anything wants it. What is
@@ -178,7 +181,7 @@ impl TapeOps<'_> {
         grads: &mut [f32],
     ) {
         let all = self.weights;
-        let mut found: Vec<(&Weight<'_>, Vec<f32>, Option<&[f32]>)> = Vec::new();
+        let mut found: Vec<Reached<'_, '_>> = Vec::new();
         for ((weight, &out), narrow) in weights.iter().zip(outs).zip(narrow) {
             if let Some(mut dy) = flow[out].take() {
                 let weight = &all[*weight];
@@ -193,7 +196,7 @@ impl TapeOps<'_> {
         let wants = self.wants(x);
         // Packed only where it is multiplied by rows.
         let pack = |(weight, dy, _): &(&Weight<'_>, Vec<f32>, _)| {
-            (wants || weight.adapter.is_some()).then(|| self.engine.pack(dy, weight.width())).unwrap_or_default()
+            if wants || weight.adapter.is_some() { self.engine.pack(dy, weight.width()) } else { Vec::new() }
         };
         let packs: Vec<Vec<f32>> = found.iter().map(pack).collect();
         let dnarrow: Vec<Option<Vec<f32>>> =
@@ -236,10 +239,11 @@ impl TapeOps<'_> {
         let width = weight.width();
         let to = &mut grads[lengths.at..][..width];
         for (dy, y) in dy.chunks_exact_mut(width).zip(self.data(out).chunks_exact(width)) {
-            for i in 0..width {
+            let both = lengths.wanted.iter().zip(lengths.found);
+            for (((dy, y), to), (wanted, found)) in dy.iter_mut().zip(y).zip(&mut *to).zip(both) {
                 // y = wanted / found · u, and the gradient of `wanted` is dy · u / found = dy · y / wanted.
-                to[i] += if lengths.wanted[i] == 0.0 { 0.0 } else { dy[i] * y[i] / lengths.wanted[i] };
-                dy[i] *= lengths.wanted[i] / lengths.found[i];
+                *to += if *wanted == 0.0 { 0.0 } else { *dy * y / wanted };
+                *dy *= wanted / found;
             }
         }
     }

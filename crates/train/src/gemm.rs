@@ -168,20 +168,20 @@ impl Times {
         unsafe {
             let mut sums = [L::splat(0.0); T];
             if self.more {
-                for t in 0..T {
-                    sums[t] = L::load(c.add(t * self.c_row));
+                for (t, sum) in sums.iter_mut().enumerate() {
+                    *sum = L::load(c.add(t * self.c_row));
                 }
             }
             for _ in 0..self.inner {
                 let right = L::load(b);
-                for t in 0..T {
-                    sums[t] = L::splat(*a.add(t * apart)).fma(right, sums[t]);
+                for (t, sum) in sums.iter_mut().enumerate() {
+                    *sum = L::splat(*a.add(t * apart)).fma(right, *sum);
                 }
                 a = a.add(step);
                 b = b.add(self.b_step);
             }
-            for t in 0..T {
-                sums[t].store(c.add(t * self.c_row));
+            for (t, sum) in sums.iter().enumerate() {
+                sum.store(c.add(t * self.c_row));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::{
     TrainError, Tuner,
-    engine::transposed,
     model::{Part, filled, gains_of, matrices_of, place},
+    products::transposed,
     recipe::Method,
 };
 use hinet_model::{

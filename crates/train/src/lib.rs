@@ -11,11 +11,13 @@ mod error;
 mod examples;
 mod gemm;
 mod learned;
+pub mod measure;
 mod memory;
 mod model;
 mod ops;
 #[cfg(test)]
 mod optests;
+mod products;
 mod recipe;
 mod rowwise;
 mod run;

@@ -49,10 +49,14 @@ impl Recipe {
         let shown = lengths * (queries + 2 * keys + 2 * width);
         let kept = 2 * width + 2 * queries + 2 * keys + 2 * hidden + 7 * rank + normed + shown;
         let layers = config.layers as u64;
-        let all = if self.recompute { layers * width + kept } else { layers * kept };
+        let all = match (self.recompute, self.compact) {
+            (true, _) => layers * width + kept,
+            (false, true) => layers * kept / 2 + kept,
+            (false, false) => layers * kept,
+        };
         // Gradients and rows that are made again, while one layer is gone back through.
         let passing = 5 * hidden + 4 * (width + queries);
         let head = 2 * (rows_at_once(config.vocabulary) as u64).min(rows) * config.vocabulary as u64 + 3 * rows * width;
-        4 * (4 * self.numbers(config) + rows * (all + passing) + head)
+        14 * self.numbers(config) + 4 * (rows * (all + passing) + head)
     }
 }

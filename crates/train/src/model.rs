@@ -1,8 +1,9 @@
 //! What of a model changes, where its numbers lie, and the tables of weights of a step.
 
 use crate::{
-    engine::{Engine, Forward, transposed},
+    engine::Engine,
     examples::Stream,
+    products::{Forward, transposed},
     recipe::{Full, Lora, Method},
     weight::{Adapter, Gains, Lengths, Numbers, Weight},
 };

@@ -4,7 +4,8 @@
 use crate::{
     TrainError,
     attend::{Attend, Heads, Seen},
-    engine::{Engine, Forward},
+    engine::Engine,
+    products::Forward,
     tape::{Entry, Pool, Rows, Tape},
     weight::{Gains, Weight},
 };

@@ -196,11 +196,28 @@ impl Job for Entropy<'_> {
     }
 }
 
+/// A bfloat16 as a float.
+#[inline(always)]
+pub(crate) fn widened(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
+}
+
+/// The nearest bfloat16, of two equally near the even one.
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation, reason = "the upper half is what is asked for")]
+pub(crate) fn rounded(number: f32) -> u16 {
+    let bits = number.to_bits();
+    ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
+}
+
 /// One step of `AdamW` for some numbers.
+///
+/// Means of gradients are bfloat16: a tenth of each is new at every step, so what is lost by rounding is soon gone, which
+/// is not so for the mean squares.
 pub(crate) struct AdamW<'a> {
     pub values: &'a mut [f32],
     pub grads: &'a [f32],
-    pub means: &'a mut [f32],
+    pub means: &'a mut [u16],
     pub squares: &'a mut [f32],
     /// What gradients are multiplied with first.
     pub shrink: f32,
@@ -225,10 +242,41 @@ impl Job for AdamW<'_> {
         let others = self.grads.iter().zip(self.means).zip(self.squares);
         for (value, ((grad, mean), square)) in self.values.iter_mut().zip(others) {
             let grad = grad * self.shrink;
-            *mean = self.beta1 * *mean + (1.0 - self.beta1) * grad;
+            let new = self.beta1 * widened(*mean) + (1.0 - self.beta1) * grad;
+            *mean = rounded(new);
             *square = self.beta2 * *square + (1.0 - self.beta2) * grad * grad;
-            let step = *mean * self.correct1 / ((*square * self.correct2).sqrt() + self.epsilon);
+            let step = new * self.correct1 / ((*square * self.correct2).sqrt() + self.epsilon);
             *value = *value * self.keep - self.rate * step;
         }
+    }
+}
+
+/// Numbers kept as bfloat16.
+pub(crate) struct Narrow<'a> {
+    pub from: &'a [f32],
+    pub to: &'a mut [u16],
+}
+
+impl Job for Narrow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn go<L: Lanes>(self) {
+        self.to.iter_mut().zip(self.from).for_each(|(to, from)| *to = rounded(*from));
+    }
+}
+
+/// And as floats again.
+pub(crate) struct Widen<'a> {
+    pub from: &'a [u16],
+    pub to: &'a mut [f32],
+}
+
+impl Job for Widen<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn go<L: Lanes>(self) {
+        self.to.iter_mut().zip(self.from).for_each(|(to, from)| *to = widened(*from));
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     examples::Example,
     model::Model,
     ops::TapeOps,
+    recipe::Recipe,
     rowwise::Entropy,
     tape::{Pool, Rows, Tape},
     weight::{Gains, Weight},
@@ -84,7 +85,7 @@ impl Run<'_> {
         &self,
         pack: &Pack,
         weight: f32,
-        recompute: bool,
+        recipe: &Recipe,
         grads: &mut [f32],
         pool: &mut Pool,
     ) -> Result<Vec<f32>, TrainError> {
@@ -98,17 +99,19 @@ impl Run<'_> {
         for index in 0..decoder.layers.len() {
             Tuner::stopped(self.cancel)?;
             let wanted = wants;
-            let kept = recompute.then(|| copied(&x, ops.pool));
-            ops.records = !recompute;
+            let kept = recipe.recompute.then(|| copied(&x, ops.pool));
+            ops.records = !recipe.recompute;
             let rows = ops.begin(x, wanted);
             let rows = graph::layer(&mut ops, decoder, index, rows)?;
             wants = ops.wants(rows.0);
             let end = Rows(rows.0);
-            let (out, tape) = ops.finish(rows);
+            let (out, mut tape) = ops.finish(rows);
             x = out;
+            if recipe.compact && !recipe.recompute {
+                tape.fold(self.engine, ops.pool);
+            }
             left.push(match kept {
                 Some(kept) => {
-                    let mut tape = tape;
                     tape.clear(ops.pool);
                     Left::Rows(kept, wanted)
                 }
@@ -124,6 +127,7 @@ impl Run<'_> {
             let end = match layer {
                 Left::Tape(tape, end) => {
                     ops.tape = tape;
+                    ops.tape.unfold(self.engine, ops.pool);
                     end
                 }
                 Left::Rows(rows, wanted) => {

@@ -10,7 +10,7 @@ use crate::{
     run::{Pack, Run},
     tape::Pool,
 };
-use hinet_model::Anchor;
+use hinet_model::{Anchor, kernels::Slots};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Instant,
@@ -18,6 +18,9 @@ use std::{
 
 /// Numbers that are updated, or summed up, by one task.
 const PART: usize = 1 << 16;
+
+/// Tokens of a text that can be looked at whatever the examples are, where the model was trained to see as many.
+const READS: usize = 4096;
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +50,7 @@ pub struct Tuner {
     pub(crate) engine: Engine,
     /// The numbers that change, and what the optimiser knows about each.
     pub(crate) values: Vec<f32>,
-    pub(crate) means: Vec<f32>,
+    pub(crate) means: Vec<u16>,
     pub(crate) squares: Vec<f32>,
     pub(crate) grads: Vec<f32>,
     /// Steps that are done.
@@ -56,6 +59,7 @@ pub struct Tuner {
     pool: Pool,
     /// Squared lengths of frozen rows, where lengths are learned.
     frozen: Vec<Vec<f32>>,
+    /// Tokens of the longest text that can be read.
     longest: usize,
 }
 
@@ -69,7 +73,8 @@ impl Drop for Tuner {
     fn drop(&mut self) {
         self.pool.wipe();
         self.engine.wipe();
-        for numbers in [&mut self.values, &mut self.means, &mut self.squares, &mut self.grads] {
+        self.means.fill(0);
+        for numbers in [&mut self.values, &mut self.squares, &mut self.grads] {
             numbers.fill(0.0);
         }
     }
@@ -89,13 +94,13 @@ impl Tuner {
         for (index, example) in examples.iter().enumerate() {
             example.check(index, config)?;
         }
-        let longest = examples.iter().map(Example::rows).max().unwrap_or(1);
+        let longest = examples.iter().map(Example::rows).max().unwrap_or(1).max(config.context.min(READS));
         let engine = Engine::new(anchor.kernel().checked()?, anchor.threads());
         let model = Model::new(anchor, &recipe.method, longest);
         let values = model.first(&engine, recipe.seed);
         let zeros = || vec![0.0; values.len()];
         Ok(Self {
-            means: zeros(),
+            means: vec![0; values.len()],
             squares: zeros(),
             grads: zeros(),
             values,
@@ -176,7 +181,7 @@ impl Tuner {
         let mut sum = 0.0f64;
         for part in chosen.chunks(self.recipe.batch) {
             let pack = Pack::new(part.iter().map(|at| &self.examples[*at]));
-            let losses = run.learn(&pack, weight, self.recipe.recompute, &mut self.grads, &mut self.pool)?;
+            let losses = run.learn(&pack, weight, &self.recipe, &mut self.grads, &mut self.pool)?;
             sum += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
         }
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a float is enough")]
@@ -191,7 +196,7 @@ impl Tuner {
             example.check(index, config)?;
             if example.rows() > self.longest {
                 let (rows, most) = (example.rows(), self.longest);
-                let problem = format!("it has {rows} tokens, and the longest that is learned from {most}; cut it");
+                let problem = format!("it has {rows} tokens, and {most} can be read here; cut it");
                 return Err(TrainError::Example { index, problem });
             }
         }
@@ -222,7 +227,7 @@ impl Tuner {
         let example = Example::whole(longer);
         example.check(0, self.model.anchor.config())?;
         if example.rows() > self.longest {
-            let problem = format!("it is longer than {} tokens, the longest that is learned from", self.longest);
+            let problem = format!("it has more than the {} tokens that can be read here; cut it", self.longest);
             return Err(TrainError::Example { index: 0, problem });
         }
         let lengths = self.model.lengths(&self.engine, &self.values, &self.frozen);
@@ -264,20 +269,19 @@ impl Tuner {
             let all = piece.at..piece.at + piece.count;
             let keep = if piece.decays() { 1.0 - rate * recipe.weight_decay } else { 1.0 };
             let grads = &self.grads[all.clone()];
-            let slots = [&mut self.values, &mut self.means, &mut self.squares]
-                .map(|numbers| hinet_model::kernels::Slots::over(&mut numbers[all.clone()]));
+            let values = Slots::over(&mut self.values[all.clone()]);
+            let means = Slots::over(&mut self.means[all.clone()]);
+            let squares = Slots::over(&mut self.squares[all]);
             self.engine.crew.run(piece.count.div_ceil(PART), |_, part| {
                 let (from, count) = (part * PART, PART.min(piece.count - part * PART));
                 // SAFETY: each part is one task's alone, and the job asks for nothing.
                 #[allow(unsafe_code, reason = "threads write to separate parts")]
                 unsafe {
-                    let [values, means, squares] =
-                        [&slots[0], &slots[1], &slots[2]].map(|slots| slots.part(from, count));
                     running.run(AdamW {
-                        values,
+                        values: values.part(from, count),
                         grads: &grads[from..][..count],
-                        means,
-                        squares,
+                        means: means.part(from, count),
+                        squares: squares.part(from, count),
                         shrink,
                         rate,
                         keep,

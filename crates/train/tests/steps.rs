@@ -93,6 +93,12 @@ fn the_tape_computes_what_serves_before_tuning_and_the_delta_what_it_computes_af
 }
 
 #[test]
+fn a_tuner_may_move_to_a_thread_of_its_own() {
+    fn moves<T: Send>() {}
+    moves::<Tuner>();
+}
+
+#[test]
 fn a_gguf_file_and_a_checkpoint_learn_the_same() {
     let golden = families(false).remove("llama").unwrap();
     let options = LoadOptions { threads: Some(2), kernel: Some(Kernel::best()) };
@@ -160,6 +166,26 @@ fn layers_that_are_computed_again_give_the_same_bytes() {
         tuner.delta().unwrap()
     };
     assert!(run(false) == run(true));
+}
+
+#[test]
+fn what_is_kept_in_sixteen_bits_learns_about_the_same() {
+    for (family, golden) in families(false) {
+        let anchor = tiny(&golden, 2);
+        let run = |compact, threads| {
+            let recipe = Recipe { compact, ..recipe(Method::Full(Full::Everything)) };
+            let anchor = if threads == 2 { anchor.clone() } else { tiny(&golden, threads) };
+            let mut tuner = Tuner::new(&anchor, recipe, examples(&golden)).unwrap();
+            let reports: Vec<_> = (0..4).map(|_| tuner.step(&GO).unwrap()).collect();
+            (reports, tuner)
+        };
+        let ((exact, _), (compact, tuner)) = (run(false, 2), run(true, 2));
+        for (a, b) in exact.iter().zip(&compact) {
+            assert!((a.loss - b.loss).abs() < 5e-3 * a.loss, "{family}: {a:?} and {b:?}");
+            assert!((a.grad_norm - b.grad_norm).abs() < 2e-2 * a.grad_norm, "{family}: {a:?} and {b:?}");
+        }
+        assert!(saved(&tuner) == saved(&run(true, 1).1), "{family}: threads");
+    }
 }
 
 #[test]

@@ -11,10 +11,12 @@ mod process;
 mod stages;
 pub mod terminal;
 mod texts;
+mod train;
 
 pub use engine::{EmbedPlan, EnginePlan, embedding, inference};
 pub use figures::{Figure, Goal, Report};
 pub use home::PASSPHRASE;
+pub use train::{TrainPlan, TrainReport, training};
 
 use hinet_node::{Settings, Unlock};
 use hinet_protocol::{ErrorKind, Failure};

@@ -14,6 +14,20 @@ pub fn resident_mb(pid: u32) -> Option<f64> {
     line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
 }
 
+/// The largest resident memory of this process since [`forget_peak`], in MiB.
+#[must_use]
+pub fn peak_mib() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+}
+
+/// Counts the largest memory from now on; does nothing where the system has no such thing.
+pub fn forget_peak() {
+    // Where it is refused, the largest memory since the start is what is known.
+    let _ = fs::write("/proc/self/clear_refs", "5");
+}
+
 /// Processor time used so far by all threads, to the hundredth of a second.
 #[must_use]
 pub fn processor_time(pid: u32) -> Option<Duration> {

@@ -7,7 +7,7 @@ mod ceilings;
 mod reference;
 
 pub use ceilings::{Ceilings, ceilings};
-pub use reference::Reference;
+pub use reference::{Reference, Tuned};
 
 use crate::{Anchor, Embedder, LoadOptions, ModelError, Session, gguf::Gguf, sample::likeliest};
 use rustix::time::{ClockId, clock_gettime};

@@ -19,6 +19,21 @@ const LLAMA: &str = include_str!("../../../../assets/bench/llama.py");
 /// What PyTorch's MiniLM is asked through.
 const MINILM: &str = include_str!("../../../../assets/bench/minilm.py");
 
+/// What PyTorch tunes through.
+const TUNE: &str = include_str!("../../../../assets/bench/tune.py");
+
+/// One step of tuning in another runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct Tuned {
+    /// How long it took.
+    #[serde(flatten)]
+    pub taken: Taken,
+    /// The mean loss before it.
+    pub loss: f32,
+    /// The largest resident memory of its process so far, in MiB; 0 where that is not known.
+    pub peak_mib: f64,
+}
+
 /// A runtime to compare with; ended with the value.
 #[derive(Debug)]
 pub struct Reference {
@@ -56,6 +71,32 @@ impl Reference {
     #[must_use]
     pub fn minilm(python: &Path, folder: &Path, threads: usize) -> Option<Self> {
         Self::start(python, MINILM, &[folder.as_os_str(), threads.to_string().as_ref()])
+    }
+
+    /// PyTorch tuning a GGUF file, if this Python has it: `lora` with the factors in `adapter`, or `full`; `None` where it
+    /// does not start. The numbers are threads, examples in a step and tokens of each; then the learning rate and the decay.
+    #[must_use]
+    pub fn tuning(
+        python: &Path,
+        model: &Path,
+        what: &str,
+        adapter: &Path,
+        numbers: [usize; 3],
+        rates: [f32; 2],
+    ) -> Option<Self> {
+        let numbers = numbers.map(|n| n.to_string()).into_iter().chain(rates.map(|n| n.to_string()));
+        let words: Vec<String> = numbers.collect();
+        let mut arguments: Vec<&OsStr> = vec![model.as_os_str(), what.as_ref(), adapter.as_os_str()];
+        arguments.extend(words.iter().map(AsRef::<OsStr>::as_ref));
+        Self::start(python, TUNE, &arguments)
+    }
+
+    /// One step of tuning.
+    ///
+    /// # Errors
+    /// Where the reference is gone.
+    pub fn tune(&mut self) -> Result<Tuned, ModelError> {
+        self.ask("step")
     }
 
     fn start(python: &Path, script: &str, arguments: &[&OsStr]) -> Option<Self> {

@@ -152,6 +152,11 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
             Event::Verified { report: AuditReport { entries: 3, ok: true, head: Hash::default(), broken: None } }
         }
         Op::Models => Event::Models { models: vec![] },
+        Op::Deltas
+        | Op::DeltaImport { .. }
+        | Op::DeltaWear { .. }
+        | Op::DeltaRemove { .. }
+        | Op::DeltaExport { .. } => Event::Deltas { deltas: vec![] },
         Op::Doctor { .. } => Event::Doctor { report: DoctorReport::default() },
         Op::ExportLedger => Event::Exported { json: "{}".into() },
         Op::Feedback { .. }

@@ -100,6 +100,12 @@ kinds! {
     MemoryResumed = 20, "memory_resumed";
     /// The owner let something out of the sealed home by their own hand: to an editor, into a file.
     LetOut = 21, "let_out";
+    /// A delta was taken in.
+    DeltaAdded = 22, "delta_added";
+    /// The anchor answers with another delta, or with none.
+    DeltaWorn = 23, "delta_worn";
+    /// A delta was removed.
+    DeltaRemoved = 24, "delta_removed";
 }
 
 impl EntryKind {

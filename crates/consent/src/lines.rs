@@ -50,6 +50,9 @@ fn plain(kind: EntryKind) -> &'static str {
         EntryKind::Refused => "something was refused",
         EntryKind::MemoryPaused => "remembering was paused",
         EntryKind::MemoryResumed => "remembering was resumed",
+        EntryKind::DeltaAdded => "a delta was taken in",
+        EntryKind::DeltaWorn => "the anchor answers with another delta",
+        EntryKind::DeltaRemoved => "a delta was removed",
         EntryKind::LetOut => "something was let out by the owner's own hand",
     }
 }

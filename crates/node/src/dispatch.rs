@@ -183,6 +183,8 @@ fn allowed_when_killed(op: &Op) -> bool {
             | Op::Disclose { .. }
             | Op::Search { .. }
             | Op::Grant { .. }
+            | Op::DeltaImport { .. }
+            | Op::DeltaExport { .. }
     )
 }
 
@@ -305,6 +307,11 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::Kill => node.apart("the kill switch", flows::consent::kill).await,
         Op::Lift => node.apart("the kill switch", flows::consent::lift).await,
         Op::Models => Ok(Event::Models { models: crate::models::list(&node.settings) }),
+        Op::Deltas => node.apart("the deltas", flows::deltas::list).await,
+        Op::DeltaImport { folder, name } => flows::deltas::import(node, folder, name).await,
+        Op::DeltaWear { hash } => flows::deltas::wear(node, hash).await,
+        Op::DeltaRemove { hash } => flows::deltas::remove(node, hash).await,
+        Op::DeltaExport { hash, folder } => flows::deltas::export(node, hash, folder).await,
         Op::Doctor { rebuild_index } => flows::doctor::doctor(node, rebuild_index, sink).await,
         Op::Shutdown => shutdown(node),
     }

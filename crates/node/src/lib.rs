@@ -15,6 +15,7 @@ mod notice;
 mod settings;
 mod state;
 mod wire;
+mod worn;
 
 pub mod models;
 pub mod setup;

@@ -7,14 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use hinet_model::{Anchor, Flow, Generated, Sampling, Session, Turn, registry::SamplingDefaults};
+use hinet_model::{Anchor, Delta, Flow, Generated, ModelError, Sampling, Session, Turn, registry::SamplingDefaults};
 use tokio::sync::{mpsc as channel, oneshot};
 use tokio_util::sync::CancellationToken;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::NodeError;
-use crate::protocol::ErrorKind;
+use crate::protocol::{ErrorKind, Hash};
 use crate::settings::Settings;
+use crate::worn::Wardrobe;
 
 /// What the mind is asked to do.
 enum Job {
@@ -28,7 +29,14 @@ enum Job {
     Count(Vec<String>, oneshot::Sender<Result<Vec<usize>, NodeError>>),
     /// Forget every cached prompt.
     Clear(oneshot::Sender<()>),
+    /// Answer with this delta from here on, or with none; refused where the anchor cannot wear it.
+    Wear(Worn, oneshot::Sender<Result<(), NodeError>>),
+    /// Answer with the delta that the vault says.
+    WearRecorded(oneshot::Sender<()>),
 }
+
+/// A delta and its hash, or none.
+pub(crate) type Worn = Option<Box<(Hash, Delta)>>;
 
 /// One answer to make.
 struct Generation {
@@ -61,6 +69,8 @@ pub(crate) struct Spoken {
     pub(crate) generated: Generated,
     /// Context window, in tokens.
     pub(crate) context: usize,
+    /// The delta that spoke too.
+    pub(crate) delta: Option<Hash>,
 }
 
 /// A handle on the mind's thread. Dropping it ends the thread after the present job.
@@ -75,6 +85,19 @@ struct Loaded {
     session: Session,
     passages: usize,
     sampling: SamplingDefaults,
+    /// The delta the session has.
+    worn: Option<Hash>,
+}
+
+impl Loaded {
+    /// Has the session answer with this delta, or with none. On an error nothing changes.
+    fn wear(&mut self, delta: Option<&(Hash, Delta)>) -> Result<(), ModelError> {
+        let resident = delta.map(|(_, delta)| self.anchor.attach(delta)).transpose()?;
+        let active: Vec<_> = resident.into_iter().map(|resident| (resident, 1.0)).collect();
+        self.session.set_deltas(&active)?;
+        self.worn = delta.map(|(hash, _)| *hash);
+        Ok(())
+    }
 }
 
 /// Most tokens of context that are kept in memory, whatever the anchor could read.
@@ -86,13 +109,13 @@ const NICE: i32 = 7;
 
 impl Mind {
     /// Starts the thread; nothing is loaded yet.
-    pub(crate) fn start(settings: Settings) -> Self {
+    pub(crate) fn start(settings: Settings, wardrobe: Wardrobe) -> Self {
         let (jobs, queue) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("mind".into())
             .spawn(move || {
                 step_back();
-                run(&settings, &queue);
+                run(&Place { settings, wardrobe }, &queue);
             })
             .expect("a thread can be started when the program has just begun");
         Self { jobs: Some(jobs), thread: Some(thread) }
@@ -137,6 +160,20 @@ impl Mind {
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
+    /// Answers with this delta from here on, or with none.
+    pub(crate) async fn wear(&self, delta: Worn) -> Result<(), NodeError> {
+        let (done, answer) = oneshot::channel();
+        self.post(Job::Wear(delta, done));
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Answers with the delta that the vault says.
+    pub(crate) async fn wear_recorded(&self) {
+        let (done, answer) = oneshot::channel();
+        self.post(Job::WearRecorded(done));
+        let _ = answer.await;
+    }
+
     /// Empties every cache that could hold words of the owner's.
     pub(crate) async fn clear(&self) {
         let (done, cleared) = oneshot::channel();
@@ -163,9 +200,15 @@ fn stopped() -> NodeError {
     NodeError::said(ErrorKind::Failed, "The model stopped by a fault in icore.", "Ask again; it is loaded afresh.")
 }
 
-fn load(settings: &Settings) -> Result<Loaded, NodeError> {
-    let entry = crate::models::anchor(settings).map_err(NodeError::from)?;
-    let paths = hinet_model::locate(&entry, &settings.models).ok_or_else(|| {
+/// What the thread works with.
+struct Place {
+    settings: Settings,
+    wardrobe: Wardrobe,
+}
+
+fn load(place: &Place) -> Result<Loaded, NodeError> {
+    let entry = crate::models::anchor(&place.settings).map_err(NodeError::from)?;
+    let paths = hinet_model::locate(&entry, &place.settings.models).ok_or_else(|| {
         NodeError::said(
             ErrorKind::Failed,
             format!("The model {} is not on this machine yet.", entry.name),
@@ -174,7 +217,15 @@ fn load(settings: &Settings) -> Result<Loaded, NodeError> {
     })?;
     let anchor = Anchor::load(&paths)?;
     let context = anchor.context().min(CONTEXT_MAX);
-    Ok(Loaded { session: anchor.session(context), anchor, passages: entry.passages, sampling: entry.sampling })
+    let session = anchor.session(context);
+    let mut loaded = Loaded { session, anchor, passages: entry.passages, sampling: entry.sampling, worn: None };
+    if let Some(worn) = place.wardrobe.worn()
+        && let Err(error) = loaded.wear(Some(&worn))
+    {
+        // It may be another anchor's; this one can answer without it.
+        place.wardrobe.complain(NodeError::from(error));
+    }
+    Ok(loaded)
 }
 
 /// What the owner types comes before what the model writes: this thread, and on Linux those it starts from here on, give
@@ -185,11 +236,11 @@ pub(crate) fn step_back() {
     let _ = rustix::process::nice(NICE);
 }
 
-fn run(settings: &Settings, queue: &mpsc::Receiver<Job>) {
+fn run(place: &Place, queue: &mpsc::Receiver<Job>) {
     let mut loaded: Option<Loaded> = None;
     while let Ok(job) = queue.recv() {
         // A fault drops the job, whose caller hears of it, and the anchor with its caches, which are wiped.
-        let done = catch_unwind(AssertUnwindSafe(|| work(settings, &mut loaded, job)));
+        let done = catch_unwind(AssertUnwindSafe(|| work(place, &mut loaded, job)));
         if done.is_err() {
             loaded = None;
         }
@@ -197,22 +248,22 @@ fn run(settings: &Settings, queue: &mpsc::Receiver<Job>) {
 }
 
 /// The anchor, loaded where it is not yet.
-fn need<'a>(settings: &Settings, slot: &'a mut Option<Loaded>) -> Result<&'a mut Loaded, NodeError> {
+fn need<'a>(place: &Place, slot: &'a mut Option<Loaded>) -> Result<&'a mut Loaded, NodeError> {
     match slot {
         Some(mind) => Ok(mind),
-        None => Ok(slot.insert(load(settings)?)),
+        None => Ok(slot.insert(load(place)?)),
     }
 }
 
-fn work(settings: &Settings, loaded: &mut Option<Loaded>, job: Job) {
+fn work(place: &Place, loaded: &mut Option<Loaded>, job: Job) {
     // Whoever asked and has gone meanwhile needs no answer.
     match job {
         Job::Warm => {
             // A failure is told to whoever asks first.
-            let _ = need(settings, loaded);
+            let _ = need(place, loaded);
         }
         Job::About(done) => {
-            let about = need(settings, loaded).map(|mind| About {
+            let about = need(place, loaded).map(|mind| About {
                 context: mind.session.context(),
                 passages: mind.passages,
                 sampling: mind.sampling,
@@ -221,17 +272,35 @@ fn work(settings: &Settings, loaded: &mut Option<Loaded>, job: Job) {
         }
         Job::Count(texts, done) => {
             let count = |mind: &mut Loaded| texts.iter().map(|text| mind.anchor.encode(text, false).len()).collect();
-            let _ = done.send(need(settings, loaded).map(count));
+            let _ = done.send(need(place, loaded).map(count));
         }
         Job::Generate(mut job) => {
             let outcome = if job.cancel.is_cancelled() {
                 Err(not_begun())
             } else {
-                need(settings, loaded).and_then(|mind| speak(mind, &job))
+                need(place, loaded).and_then(|mind| speak(mind, &job))
             };
             if let Some(done) = job.done.take() {
                 let _ = done.send(outcome);
             }
+        }
+        Job::Wear(delta, done) => {
+            // Taking off needs no anchor; what is put on is tried on.
+            let wanted = loaded.is_some() || delta.is_some();
+            let worn = match wanted.then(|| need(place, loaded)) {
+                None => Ok(()),
+                Some(mind) => mind.and_then(|mind| Ok(mind.wear(delta.as_deref())?)),
+            };
+            let _ = done.send(worn);
+        }
+        Job::WearRecorded(done) => {
+            if let Some(mind) = loaded {
+                let worn = place.wardrobe.worn();
+                if let Err(error) = mind.wear(worn.as_ref()) {
+                    place.wardrobe.complain(NodeError::from(error));
+                }
+            }
+            let _ = done.send(());
         }
         Job::Clear(done) => {
             if let Some(mind) = loaded {
@@ -252,5 +321,5 @@ fn speak(mind: &mut Loaded, job: &Generation) -> Result<Spoken, NodeError> {
         let listening = text.is_empty() || job.words.blocking_send(text.to_owned()).is_ok();
         if job.cancel.is_cancelled() || !listening { Flow::Stop } else { Flow::Continue }
     })?;
-    Ok(Spoken { generated, context })
+    Ok(Spoken { generated, context, delta: mind.worn })
 }

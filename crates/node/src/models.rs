@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use hinet_model::registry::{ModelEntry, ModelFile, Registry, Role, Sha256Digest};
-use hinet_model::{Embedder, ModelPaths, PullOptions};
+use hinet_model::registry::{ModelEntry, ModelFile, Registry, Role, Sha256Digest, Source};
+use hinet_model::{Embedder, ModelError, ModelPaths, PullOptions};
 
 use crate::failure;
 use crate::mind::CONTEXT_MAX;
@@ -131,8 +131,26 @@ pub fn pull(
         report(Progress { what: what.clone(), done: p.done, total: Some(p.total), unit: Unit::Bytes });
     };
     let options = PullOptions { local: settings.hubs.clone(), ..PullOptions::default() };
-    hinet_model::pull_with(&options, entry, &settings.models, &mut on, cancel).map_err(failure::of)?;
-    Ok(())
+    match hinet_model::pull_with(&options, entry, &settings.models, &mut on, cancel) {
+        Ok(_) => Ok(()),
+        Err(ModelError::NoSource { .. }) => Err(not_by_itself(entry)),
+        Err(error) => Err(failure::of(error)),
+    }
+}
+
+/// A model that only comes from Hugging Face, which icore does not talk to.
+fn not_by_itself(entry: &ModelEntry) -> Failure {
+    let hub = entry.sources.iter().find_map(|source| match source {
+        Source::HuggingFace { repo, paths } => Some((repo, paths.values().cloned().collect::<Vec<_>>().join(", "))),
+        _ => None,
+    });
+    let hint = hub.map_or_else(
+        || "`icore models list` shows the others.".to_owned(),
+        |(repo, files)| {
+            format!("Fetch {files} of {repo} with Hugging Face's own tools; then this copies it from their cache.")
+        },
+    );
+    Failure::new(ErrorKind::Failed, format!("icore cannot fetch {} by itself.", entry.name), hint)
 }
 
 /// Hashes the files of one model again.

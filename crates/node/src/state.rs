@@ -22,6 +22,7 @@ use crate::mind::Mind;
 use crate::notice::Notices;
 use crate::protocol::{ErrorKind, Event, Hash, Millis};
 use crate::settings::{Presence, Settings};
+use crate::worn::Wardrobe;
 
 /// A guest that has asked for nothing for so long does not keep one command's node open.
 const GUESTS_QUIET: Duration = Duration::from_millis(500);
@@ -51,7 +52,7 @@ pub(crate) struct Inner {
     /// One at a time makes vectors: two would make the same ones.
     pub(crate) embedding: tokio::sync::Mutex<()>,
     pub(crate) news: broadcast::Sender<Event>,
-    pub(crate) notices: Notices,
+    pub(crate) notices: Arc<Notices>,
     pub(crate) embed_wake: Notify,
     /// Cancelled when the node stops.
     pub(crate) ending: CancellationToken,
@@ -117,7 +118,7 @@ impl Node {
         let lock = HomeLock::take(&home)?;
         let vault = Arc::new(Vault::open(&home, secret)?);
         let consent = Consent::open(vault.clone())?;
-        let notices = Notices::default();
+        let notices = Arc::new(Notices::default());
         vault.notices().iter().for_each(|sentence| notices.add(sentence.clone()));
         let embedder = Embedder::hash_of(Registry::builtin().default_embedder())?;
         let index = open_index(&home, &vault, embedder, &notices)?;
@@ -129,7 +130,7 @@ impl Node {
         let (news, _) = broadcast::channel(256);
         let ending = CancellationToken::new();
         let node = Self(Arc::new(Inner {
-            mind: Mind::start(settings.clone()),
+            mind: Mind::start(settings.clone(), Wardrobe { vault: vault.clone(), notices: notices.clone() }),
             settings: settings.clone(),
             vault,
             consent,
@@ -159,6 +160,7 @@ impl Node {
             _lock: lock,
         }));
         crate::flows::forget::finish_interrupted(&node)?;
+        crate::flows::deltas::sweep(&node)?;
         node.record_unlock()?;
         Ok(node)
     }

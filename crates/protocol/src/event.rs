@@ -1,8 +1,8 @@
 //! What the node answers.
 
 use crate::{
-    Answer, Asking, Attached, AuditReport, DoctorReport, Draft, Failure, ForgetReport, Found, Grant, Hash, Hit,
-    IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name, NodeStatus, SessionId, SessionLine,
+    Answer, Asking, Attached, AuditReport, DeltaLine, DoctorReport, Draft, Failure, ForgetReport, Found, Grant, Hash,
+    Hit, IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name, NodeStatus, SessionId, SessionLine,
     Skipped, SourceId, SourceLine, Stats,
 };
 use serde::{Deserialize, Serialize};
@@ -182,6 +182,11 @@ pub enum Event {
     Models {
         /// All of the registry's.
         models: Vec<ModelLine>,
+    },
+    /// Deltas. Final.
+    Deltas {
+        /// Newest first.
+        deltas: Vec<DeltaLine>,
     },
     /// The doctor's findings. Final.
     Doctor {

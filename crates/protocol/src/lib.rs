@@ -25,7 +25,7 @@ pub use grant::{Asker, Capability, Filter, Grant, GrantDraft, Limits, Scope};
 pub use ids::{GrantId, Hash, IdError, ItemId, MessageId, Millis, SessionId, SourceId};
 pub use op::{ChatParams, ForgetTarget, Op, OwnerProof, Request};
 pub use report::{
-    AuditReport, Check, DoctorReport, ForgetReport, IngestReport, ItemLine, ItemView, LedgerLine, Message,
+    AuditReport, Check, DeltaLine, DoctorReport, ForgetReport, IngestReport, ItemLine, ItemView, LedgerLine, Message,
     MessageStats, ModelLine, NodeStatus, Role, SessionLine, Skipped, SourceKind, SourceLine, SourceState, Stats, Trust,
 };
 pub use work::{BackendReceipt, WorkKind, WorkOrder};

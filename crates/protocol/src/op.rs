@@ -302,6 +302,32 @@ pub enum Op {
     Lift,
     /// Models of the registry.
     Models,
+    /// Deltas.
+    Deltas,
+    /// Take a delta in from a folder in PEFT's form; answered by its line alone.
+    DeltaImport {
+        /// Absolute path.
+        folder: String,
+        /// What to call it; absent takes the folder's name.
+        name: Option<String>,
+    },
+    /// Have the anchor answer with a delta, or with none.
+    DeltaWear {
+        /// Which.
+        hash: Option<Hash>,
+    },
+    /// Remove a delta that is not worn.
+    DeltaRemove {
+        /// Which.
+        hash: Hash,
+    },
+    /// Write a delta out of the sealed home, in PEFT's form (owner's proof needed).
+    DeltaExport {
+        /// Which.
+        hash: Hash,
+        /// Absolute path of a folder that is empty or not there.
+        folder: String,
+    },
     /// Look everything stored over; with `rebuild_index` make the index again from the vault.
     Doctor {
         /// Whether to rebuild the index.
@@ -316,7 +342,7 @@ impl Op {
     #[must_use]
     pub fn needs_proof(&self) -> bool {
         match self {
-            Self::Grant { .. } | Self::ExportLedger | Self::Lift => true,
+            Self::Grant { .. } | Self::ExportLedger | Self::Lift | Self::DeltaExport { .. } => true,
             Self::Answer { verdict, .. } => *verdict != Verdict::No,
             _ => false,
         }

@@ -338,6 +338,23 @@ pub struct ModelLine {
     pub pinned: bool,
 }
 
+/// Something that changes the anchor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeltaLine {
+    /// What it computes, as a hash.
+    pub hash: Hash,
+    /// What the owner calls it.
+    pub name: String,
+    /// What it is: `LoRA, rank 16, 210 matrices`.
+    pub said: String,
+    /// Bytes it takes on disk.
+    pub bytes: u64,
+    /// When it came.
+    pub at: Millis,
+    /// Whether the anchor answers with it.
+    pub worn: bool,
+}
+
 /// What the top line shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeStatus {

@@ -102,11 +102,16 @@ fn every_op_and_event_has_a_sample() {
         Op::Models => 41,
         Op::Doctor { .. } => 42,
         Op::Shutdown => 43,
+        Op::Deltas => 44,
+        Op::DeltaImport { .. } => 45,
+        Op::DeltaWear { .. } => 46,
+        Op::DeltaRemove { .. } => 47,
+        Op::DeltaExport { .. } => 48,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..44).collect::<Vec<_>>());
+    assert_eq!(seen, (0..49).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,
@@ -141,11 +146,12 @@ fn every_op_and_event_has_a_sample() {
         Event::Challenge { .. } => 29,
         Event::Done => 30,
         Event::Failed { .. } => 31,
+        Event::Deltas { .. } => 32,
     };
     let mut seen: Vec<usize> = samples::events().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..32).collect::<Vec<_>>());
+    assert_eq!(seen, (0..33).collect::<Vec<_>>());
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub enum Part {
     Row(&'static str),
     /// The bundle of keys inside the keyslots.
     Bundle,
+    /// A sealed object.
+    Object,
 }
 
 impl std::fmt::Display for Part {
@@ -24,6 +26,7 @@ impl std::fmt::Display for Part {
             Self::Keyslots => f.write_str("the keyslots file and its copy are damaged"),
             Self::Database => f.write_str("the database is damaged (a page does not authenticate)"),
             Self::Row(what) => write!(f, "the database holds {what} that cannot be read"),
+            Self::Object => f.write_str("a sealed object is damaged or not there"),
             Self::Bundle => f.write_str("the bundle of keys inside the keyslots is damaged"),
         }
     }

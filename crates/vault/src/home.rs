@@ -63,6 +63,12 @@ impl Home {
         self.dir.join("index")
     }
 
+    /// The sealed objects.
+    #[must_use]
+    pub fn objects_dir(&self) -> PathBuf {
+        self.dir.join("objects")
+    }
+
     /// The lock file.
     #[must_use]
     pub fn lock(&self) -> PathBuf {

@@ -14,6 +14,7 @@ mod head;
 mod home;
 mod keychain;
 mod keys;
+mod objects;
 pub mod records;
 mod rotate;
 mod schema;

@@ -227,3 +227,70 @@ fn readers_see_a_snapshot_while_a_write_runs() {
         })
         .unwrap();
 }
+
+#[test]
+fn an_object_is_sealed_whole_and_found_by_its_hash() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let words = b"factors that only the owner may read".repeat(5000);
+    let hash = vault.put_object(&words).unwrap();
+    assert_eq!(vault.put_object(&words).unwrap(), hash);
+    assert_eq!(*vault.object(hash).unwrap(), words);
+    let other = vault.put_object(b"another").unwrap();
+    let files = || -> Vec<_> {
+        std::fs::read_dir(vault.home().objects_dir()).unwrap().map(|file| file.unwrap().path()).collect()
+    };
+    assert_eq!(files().len(), 2);
+    for file in files() {
+        let sealed = std::fs::read(&file).unwrap();
+        assert!(!sealed.windows(7).any(|window| window == b"factors" || window == b"another"));
+        assert!(!file.to_string_lossy().contains(&hash.to_string()), "the name says nothing");
+    }
+    // What a kill left behind, and what nobody names any more, goes.
+    std::fs::write(vault.home().objects_dir().join("half.tmp"), b"x").unwrap();
+    vault.keep_objects(&[hash]).unwrap();
+    assert_eq!(files().len(), 1);
+    assert!(matches!(vault.object(other), Err(VaultError::Damaged { .. })));
+    // A changed bit, and one object under another's name.
+    let file = files().remove(0);
+    let mut sealed = std::fs::read(&file).unwrap();
+    let middle = sealed.len() / 2;
+    sealed[middle] ^= 1;
+    std::fs::write(&file, &sealed).unwrap();
+    assert!(matches!(vault.object(hash), Err(VaultError::Damaged { .. })));
+}
+
+#[test]
+fn at_most_one_delta_is_worn() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let delta = |n: u8| hinet_vault::records::DeltaRow {
+        hash: Hash([n; 32]),
+        object: Hash([n + 100; 32]),
+        at: i64::from(n),
+        name: format!("night {n}"),
+        said: "LoRA".into(),
+        bytes: 7,
+        worn: false,
+    };
+    vault.write(|tx| -> Outcome { (1..=2).try_for_each(|n| tx.put_delta(&delta(n))) }).unwrap();
+    assert_eq!(vault.read(|r| -> Outcome<_> { r.deltas() }).unwrap(), [delta(2), delta(1)]);
+    let worn = || vault.read(|r| -> Outcome<_> { r.worn_delta() }).unwrap().map(|row| row.hash);
+    assert_eq!(worn(), None);
+    vault.write(|tx| -> Outcome { tx.wear_delta(Some(Hash([1; 32]))) }).unwrap();
+    vault.write(|tx| -> Outcome { tx.wear_delta(Some(Hash([2; 32]))) }).unwrap();
+    assert_eq!(worn(), Some(Hash([2; 32])));
+    let missing = vault.write(|tx| -> Outcome { tx.wear_delta(Some(Hash([9; 32]))) });
+    assert!(matches!(missing, Err(VaultError::Missing { .. })));
+    assert_eq!(worn(), Some(Hash([2; 32])), "a refused change changes nothing");
+    // Taken in again it stays worn.
+    vault.write(|tx| -> Outcome { tx.put_delta(&delta(2)) }).unwrap();
+    assert_eq!(worn(), Some(Hash([2; 32])));
+    vault
+        .write(|tx| -> Outcome {
+            tx.wear_delta(None)?;
+            tx.delete_delta(Hash([2; 32]))
+        })
+        .unwrap();
+    assert_eq!((worn(), vault.read(|r| -> Outcome<_> { r.deltas() }).unwrap().len()), (None, 1));
+}

@@ -9,6 +9,7 @@ use super::{
     bench::Bench,
     config::Config,
     consent::Consent,
+    delta::Delta,
     demo::Demo,
     disclose::Disclose,
     doctor::Doctor,
@@ -34,6 +35,7 @@ Environment:
   ICORE_MODELS           where models are kept (shared by all homes)
   ICORE_PASSPHRASE_FILE  a file with the passphrase; unlocks without a prompt
   ICORE_CONFIG           the file with colours and keys
+  ICORE_ANCHOR           the model that answers, by its name in `icore models list`
   ICORE_THEME            dark, light, 16 or plain
   ICORE_LOG              error, warn, info, debug or trace: records on stderr (never your text)
   NO_COLOR               plain text
@@ -95,6 +97,8 @@ pub enum Command {
     Node(Node),
     /// The models on this machine
     Models(Models),
+    /// What changes the anchor: adapters taken in, used, let out
+    Delta(Delta),
     /// Colours and keys: where their file lies, what is wrong with it, one to start from
     Config(Config),
     /// Look everything over and say what works here and what does not

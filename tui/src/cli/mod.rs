@@ -12,6 +12,7 @@ mod clean;
 mod config;
 mod consent;
 mod context;
+mod delta;
 mod demo;
 mod disclose;
 mod doctor;
@@ -90,6 +91,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), End> {
         Command::Keys(keys) => keys.run(context),
         Command::Node(node) => node.run(context),
         Command::Models(models) => models.run(context),
+        Command::Delta(delta) => delta.run(context),
         Command::Config(config) => config.run(context),
         Command::Doctor(doctor) => doctor.run(context),
         Command::Demo(demo) => demo.run(context),

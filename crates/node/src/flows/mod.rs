@@ -5,6 +5,7 @@ pub(crate) mod background;
 pub(crate) mod chat;
 pub(crate) mod consent;
 pub(crate) mod conversations;
+pub(crate) mod deltas;
 pub(crate) mod disclose;
 pub(crate) mod doctor;
 pub(crate) mod feedback;

@@ -37,7 +37,7 @@ pub fn grant_drafts() -> Vec<GrantDraft> {
         asker: Asker::Own,
         capability: Capability::Ingest,
         scope: Scope { sources: vec![source()], folders: vec!["/home/maya/notes".into()], ..Scope::default() },
-        filter: Filter::default(),
+        filter: Filter { withhold: vec!["*".into()], placeholders: true },
         limits: Limits::default(),
         purpose: "my notes".into(),
     };
@@ -217,6 +217,12 @@ pub fn ops() -> Vec<Op> {
         Op::Lift,
         Op::Models,
         Op::Doctor { rebuild_index: true },
+        Op::Deltas,
+        Op::DeltaImport { folder: "/home/maya/adapters/kitchen".into(), name: None },
+        Op::DeltaWear { hash: Some(hash(5)) },
+        Op::DeltaWear { hash: None },
+        Op::DeltaRemove { hash: hash(5) },
+        Op::DeltaExport { hash: hash(5), folder: "/home/maya/out".into() },
         Op::Shutdown,
     ]
 }
@@ -330,6 +336,16 @@ fn reports() -> Vec<Event> {
                 ingested: NOW,
                 pinned: true,
                 labels: vec!["travel".into()],
+            }],
+        },
+        Event::Deltas {
+            deltas: vec![DeltaLine {
+                hash: hash(5),
+                name: "kitchen".into(),
+                said: "LoRA, rank 16, 210 matrices".into(),
+                bytes: 19_000_000,
+                at: NOW,
+                worn: true,
             }],
         },
         Event::Asking { asking: vec![asking] },

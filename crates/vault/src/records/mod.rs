@@ -3,6 +3,7 @@
 
 mod chunks;
 mod columns;
+mod deltas;
 mod drafts;
 mod feedback;
 mod forgetting;
@@ -19,6 +20,7 @@ mod sources;
 mod tree;
 mod vectors;
 
+pub use deltas::DeltaRow;
 pub use ledger::{EntryRow, LeafDraft, LeafRow};
 pub use lines::Line;
 pub use messages::MessageLine;

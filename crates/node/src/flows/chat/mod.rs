@@ -244,7 +244,7 @@ fn title(text: &str) -> String {
 
 /// Stores an answer under its question; an incognito one is only checked and handed back.
 fn store(node: &Node, asked: &Asked, reply: Reply, recalled: Vec<Hit>) -> Result<Answer, NodeError> {
-    let Reply { text, how, citations, cut, tokens, tokens_per_s, context } = reply;
+    let Reply { text, how, citations, cut, tokens, tokens_per_s, context, deltas } = reply;
     let mut answer = message(Role::Assistant, &text);
     answer.citations.clone_from(&citations);
     answer.stats = Some(MessageStats { how: how.to_owned(), tokens, tokens_per_s, cut: cut.clone(), recalled });
@@ -262,7 +262,7 @@ fn store(node: &Node, asked: &Asked, reply: Reply, recalled: Vec<Hit>) -> Result
         cut,
         tokens,
         tokens_per_s,
-        deltas: Vec::new(),
+        deltas,
         how: how.to_owned(),
         session: asked.session,
         message: answer.id,

@@ -11,7 +11,7 @@ use super::prompt;
 use super::{Asked, ChatParams, Citation, Cut, Event, Message, Node, Recalled, Sink, TokenCounts};
 use crate::failure::NodeError;
 use crate::mind::Spoken;
-use crate::protocol::{Hit, Span};
+use crate::protocol::{Hash, Hit, Span};
 
 /// Tokens of an answer from the memory, where the caller names no number.
 const ANSWER_TOKENS: usize = 96;
@@ -39,6 +39,7 @@ pub(super) struct Reply {
     pub(super) tokens: TokenCounts,
     pub(super) tokens_per_s: f32,
     pub(super) context: f32,
+    pub(super) deltas: Vec<Hash>,
 }
 
 /// What is the same for every try of one turn.
@@ -139,6 +140,7 @@ fn said(text: String, how: &'static str) -> Reply {
         tokens: TokenCounts::default(),
         tokens_per_s: 0.0,
         context: 0.0,
+        deltas: Vec::new(),
     }
 }
 
@@ -148,7 +150,8 @@ fn reply(spoken: &Spoken, cut: Vec<Cut>) -> Reply {
     let tokens_per_s =
         if made.decode_ms > 0.0 { (made.generated as f64 * 1000.0 / made.decode_ms) as f32 } else { 0.0 };
     let context = (made.prompt + made.generated) as f32 / spoken.context.max(1) as f32;
-    Reply { cut, tokens, tokens_per_s, context, ..said(prompt::unmarked(made.text.trim()), "generated") }
+    let deltas = spoken.delta.into_iter().collect();
+    Reply { cut, tokens, tokens_per_s, context, deltas, ..said(prompt::unmarked(made.text.trim()), "generated") }
 }
 
 fn cite(hit: &Hit) -> Citation {

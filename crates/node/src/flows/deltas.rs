@@ -1,0 +1,158 @@
+//! Deltas: taken in from a folder, worn by the anchor, taken off, let out again.
+
+use std::path::Path;
+
+use hinet_consent::{EntryKind, Note};
+use hinet_model::Delta;
+use hinet_vault::records::DeltaRow;
+
+use crate::failure::NodeError;
+use crate::flows::status;
+use crate::protocol::{DeltaLine, ErrorKind, Event, Hash};
+use crate::state::{Node, now};
+use crate::worn;
+
+/// Longest name, in characters.
+const NAME_MAX: usize = 60;
+
+fn line(row: DeltaRow) -> DeltaLine {
+    DeltaLine { hash: row.hash, name: row.name, said: row.said, bytes: row.bytes, at: row.at, worn: row.worn }
+}
+
+/// [`crate::protocol::Op::Deltas`].
+pub(crate) fn list(node: &Node) -> Result<Event, NodeError> {
+    Ok(Event::Deltas { deltas: node.vault.read(|r| r.deltas())?.into_iter().map(line).collect() })
+}
+
+fn find(node: &Node, hash: Hash) -> Result<DeltaRow, NodeError> {
+    let all = node.vault.read(|r| r.deltas())?;
+    all.into_iter()
+        .find(|row| row.hash == hash)
+        .ok_or_else(|| NodeError::said(ErrorKind::Usage, "There is no such delta.", "`icore delta list` shows them."))
+}
+
+/// What people read about a delta.
+fn describe(delta: &Delta) -> String {
+    let (mut places, mut dora) = (0, false);
+    let (mut least, mut most) = (usize::MAX, 0);
+    for (_, factors) in delta.iter() {
+        places += 1;
+        dora |= factors.magnitudes.is_some();
+        (least, most) = (least.min(factors.rank), most.max(factors.rank));
+    }
+    let rank = if least == most { format!("rank {most}") } else { format!("ranks {least} to {most}") };
+    let kind = if dora { "DoRA" } else { "LoRA" };
+    format!("{kind}, {rank}, {places} {}", if places == 1 { "matrix" } else { "matrices" })
+}
+
+/// [`crate::protocol::Op::DeltaImport`].
+pub(crate) async fn import(node: &Node, folder: String, name: Option<String>) -> Result<Event, NodeError> {
+    let _one = node.memory_work.lock().await;
+    node.apart("the delta", move |node| {
+        let folder = Path::new(&folder);
+        let delta = Delta::open(folder)?;
+        let usual = || folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name: String = name.unwrap_or_else(usual).chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
+        if name.trim().is_empty() {
+            return Err(NodeError::said(ErrorKind::Usage, "The delta has no name.", "Give one with --name."));
+        }
+        let (hash, packed) = (delta.hash(), worn::pack(&delta)?);
+        let object = node.vault.put_object(&packed)?;
+        let (said, bytes) = (describe(&delta), packed.len() as u64);
+        let row = DeltaRow { hash, object, at: now(), name, said, bytes, worn: false };
+        node.vault.write(|tx| {
+            tx.put_delta(&row)?;
+            let note = Note::say(format!("the delta {} was taken in ({})", row.name, row.said));
+            node.consent.record(tx, EntryKind::DeltaAdded, vec![note], now())?;
+            Ok::<_, NodeError>(())
+        })?;
+        Ok(Event::Deltas { deltas: vec![line(row)] })
+    })
+    .await
+}
+
+/// [`crate::protocol::Op::DeltaWear`]: it is tried on first, so that what is recorded as worn is worn.
+pub(crate) async fn wear(node: &Node, hash: Option<Hash>) -> Result<Event, NodeError> {
+    let _one = node.memory_work.lock().await;
+    let (row, delta) = node
+        .apart("the delta", move |node| {
+            let Some(hash) = hash else { return Ok((None, None)) };
+            let row = find(node, hash)?;
+            let delta = worn::open(&node.vault, &row)?;
+            Ok((Some(row), Some(Box::new((hash, delta)))))
+        })
+        .await?;
+    node.mind.wear(delta).await?;
+    let written = node
+        .apart("the delta", move |node| {
+            let said = match &row {
+                Some(row) => format!("the anchor answers with the delta {} from here on", row.name),
+                None => "the anchor answers without a delta from here on".to_owned(),
+            };
+            node.vault.write(|tx| {
+                tx.wear_delta(hash)?;
+                node.consent.record(tx, EntryKind::DeltaWorn, vec![Note::say(said)], now())?;
+                Ok::<_, NodeError>(())
+            })?;
+            list(node)
+        })
+        .await;
+    if written.is_err() {
+        // What could not be recorded is not so: the mind looks again at what is.
+        let _ = node.mind.wear_recorded().await;
+    }
+    status::tell(node);
+    written
+}
+
+/// [`crate::protocol::Op::DeltaRemove`].
+pub(crate) async fn remove(node: &Node, hash: Hash) -> Result<Event, NodeError> {
+    let _one = node.memory_work.lock().await;
+    node.apart("the delta", move |node| {
+        let row = find(node, hash)?;
+        if row.worn {
+            return Err(NodeError::said(
+                ErrorKind::Usage,
+                format!("The anchor answers with the delta {}.", row.name),
+                "Take it off first: `icore delta use none`.",
+            ));
+        }
+        node.vault.write(|tx| {
+            tx.delete_delta(hash)?;
+            let note = Note::say(format!("the delta {} was removed", row.name));
+            node.consent.record(tx, EntryKind::DeltaRemoved, vec![note], now())?;
+            Ok::<_, NodeError>(())
+        })?;
+        sweep(node)?;
+        list(node)
+    })
+    .await
+}
+
+/// [`crate::protocol::Op::DeltaExport`]; the owner's proof has been checked. The ledger's line comes first.
+pub(crate) async fn export(node: &Node, hash: Hash, folder: String) -> Result<Event, NodeError> {
+    node.apart("the delta", move |node| {
+        let row = find(node, hash)?;
+        let folder = Path::new(&folder);
+        let empty = std::fs::read_dir(folder).map_or(true, |mut files| files.next().is_none());
+        if !empty || folder.is_file() {
+            return Err(NodeError::said(
+                ErrorKind::Usage,
+                format!("There is something at {} already.", folder.display()),
+                "Name a folder that is empty or not there yet.",
+            ));
+        }
+        let delta = worn::open(&node.vault, &row)?;
+        let said = format!("the delta {} was written out of the sealed home, in PEFT's form", row.name);
+        node.record(EntryKind::LetOut, &said)?;
+        delta.save(folder)?;
+        Ok(Event::Deltas { deltas: vec![line(row)] })
+    })
+    .await
+}
+
+/// Removes the objects that no delta names.
+pub(crate) fn sweep(node: &Node) -> Result<(), NodeError> {
+    let kept: Vec<Hash> = node.vault.read(|r| r.deltas())?.into_iter().map(|row| row.object).collect();
+    Ok(node.vault.keep_objects(&kept)?)
+}

@@ -1,0 +1,196 @@
+//! `icore delta`: what changes the anchor. Adapters in the form of Hugging Face PEFT are taken in and let out.
+
+use clap::{Args, Subcommand};
+use hinet_protocol::{DeltaLine, ErrorKind, Event, Failure, Hash, Op};
+use std::path::PathBuf;
+
+use super::context::{self, Context};
+use super::end::End;
+use super::line::{self, Line};
+use super::output::{Output, size};
+use super::{clean, moment};
+
+const EXAMPLES: &str = "\
+Examples:
+  icore delta import ~/adapters/kitchen --name kitchen
+  icore delta use kitchen          (the anchor answers with it from here on)
+  icore delta use none
+  icore delta export kitchen --out kitchen-copy";
+
+/// `icore delta`
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Delta {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the deltas, and which one the anchor answers with
+    List,
+    /// Say everything about one
+    Show {
+        /// Its name, or the beginning of its hash
+        #[arg(value_name = "DELTA")]
+        delta: String,
+    },
+    /// Take one in from a folder with adapter_config.json and adapter_model.safetensors; it is sealed
+    Import {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// What to call it, where it is not the folder's name
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Have the anchor answer with one, or with none
+    Use {
+        /// Its name, or the beginning of its hash; `none` takes it off
+        #[arg(value_name = "DELTA")]
+        delta: String,
+    },
+    /// Write one out of the sealed home, for PEFT; needs your passphrase, and the ledger says so
+    Export {
+        /// Its name, or the beginning of its hash
+        #[arg(value_name = "DELTA")]
+        delta: String,
+        /// A folder that is empty or not there yet
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Remove one
+    Remove {
+        /// Its name, or the beginning of its hash
+        #[arg(value_name = "DELTA")]
+        delta: String,
+    },
+}
+
+impl Delta {
+    /// Does what was asked.
+    pub fn run(self, context: &Context) -> Result<(), End> {
+        line::with(context, async |line| {
+            let out = &line.context.out;
+            match self.what {
+                What::List => list(out, &all(line).await?),
+                What::Show { delta } => show(out, &find(line, &delta).await?),
+                What::Import { folder, name } => {
+                    let folder = context::path_text(&folder)?;
+                    let taken = deltas(line.one(Op::DeltaImport { folder, name }).await?)?;
+                    let Some(delta) = taken.first() else { return Err(End::unexpected("a delta")) };
+                    tell(
+                        out,
+                        delta,
+                        &format!("{} is taken in and sealed: {}.", clean::one_line(&delta.name), delta.said),
+                    )?;
+                    out.note(format!(
+                        "`icore delta use {}` has the anchor answer with it.",
+                        clean::one_line(&delta.name)
+                    ));
+                    Ok(())
+                }
+                What::Use { delta } if delta == "none" => {
+                    line.one(Op::DeltaWear { hash: None }).await?;
+                    if out.json() {
+                        return out.document(&serde_json::json!({ "worn": null }));
+                    }
+                    out.line("The anchor answers as it is.")
+                }
+                What::Use { delta } => {
+                    let delta = find(line, &delta).await?;
+                    line.one(Op::DeltaWear { hash: Some(delta.hash) }).await?;
+                    if out.json() {
+                        return out.document(&serde_json::json!({ "worn": delta.hash }));
+                    }
+                    out.line(format!("The anchor answers with {}.", clean::one_line(&delta.name)))
+                }
+                What::Export { delta, out: to } => {
+                    let (delta, folder) = (find(line, &delta).await?, context::path_text(&to)?);
+                    line.prove(Op::DeltaExport { hash: delta.hash, folder }).await?;
+                    tell(
+                        out,
+                        &delta,
+                        &format!("{} is in {}, readable by anyone.", clean::one_line(&delta.name), to.display()),
+                    )
+                }
+                What::Remove { delta } => {
+                    let delta = find(line, &delta).await?;
+                    line.one(Op::DeltaRemove { hash: delta.hash }).await?;
+                    tell(out, &delta, &format!("{} is removed.", clean::one_line(&delta.name)))
+                }
+            }
+        })
+    }
+}
+
+fn deltas(event: Event) -> Result<Vec<DeltaLine>, End> {
+    match event {
+        Event::Deltas { deltas } => Ok(deltas),
+        _ => Err(End::unexpected("the list of deltas")),
+    }
+}
+
+async fn all(line: &Line<'_>) -> Result<Vec<DeltaLine>, End> {
+    deltas(line.one(Op::Deltas).await?)
+}
+
+/// The delta that `name` means: by its name, else by the beginning of its hash.
+async fn find(line: &Line<'_>, name: &str) -> Result<DeltaLine, End> {
+    let all = all(line).await?;
+    let hash = |hash: &Hash| hash.to_string();
+    let mut meant: Vec<DeltaLine> = all.iter().filter(|delta| delta.name == name).cloned().collect();
+    if meant.is_empty() && name.len() >= 4 {
+        meant = all.into_iter().filter(|delta| hash(&delta.hash).starts_with(&name.to_ascii_lowercase())).collect();
+    }
+    match meant.len() {
+        1 => Ok(meant.remove(0)),
+        0 => Err(End::failed(format!("There is no delta {name}."), "`icore delta list` shows their names.")),
+        n => Err(Failure::new(
+            ErrorKind::Usage,
+            format!("{n} deltas are meant by {name}."),
+            "`icore delta list --json` shows their hashes; write the beginning of one.",
+        )
+        .into()),
+    }
+}
+
+/// One delta as JSON, or a sentence about it.
+fn tell(out: &Output, delta: &DeltaLine, sentence: &str) -> Result<(), End> {
+    if out.json() { out.document(delta) } else { out.line(sentence) }
+}
+
+fn list(out: &Output, deltas: &[DeltaLine]) -> Result<(), End> {
+    if out.json() {
+        return out.document(&serde_json::json!({ "deltas": deltas }));
+    }
+    if deltas.is_empty() {
+        out.note("There are no deltas: the anchor answers as it is. `icore delta import DIR` takes one in.");
+        return Ok(());
+    }
+    let row = |delta: &DeltaLine| {
+        vec![
+            if delta.worn { "answers" } else { "" }.to_owned(),
+            clean::one_line(&delta.name),
+            delta.said.clone(),
+            size(delta.bytes),
+            moment::show(delta.at),
+            delta.hash.to_string().chars().take(12).collect(),
+        ]
+    };
+    out.table(&deltas.iter().map(row).collect::<Vec<_>>())
+}
+
+fn show(out: &Output, delta: &DeltaLine) -> Result<(), End> {
+    if out.json() {
+        return out.document(delta);
+    }
+    out.line(format!(
+        "{} ({})",
+        clean::one_line(&delta.name),
+        if delta.worn { "the anchor answers with it" } else { "not in use" }
+    ))?;
+    out.line(format!("  {}", delta.said))?;
+    out.line(format!("  {}, taken in {}", size(delta.bytes), moment::show(delta.at)))?;
+    out.line(format!("  {}", delta.hash))
+}

@@ -6,7 +6,7 @@ mod home;
 
 use hinet_consent::{Ask, ConsentError, Decision, DraftFault, Refusal, StandingGrant, Subject, covers, decide_among};
 use hinet_protocol::{Asker, Capability, Filter, GrantDraft, Limits, Scope, SourceId};
-use home::{HOUR, NOW, TestHome, about_porto, retrieve_draft};
+use home::{HOUR, NOW, TestHome, about_porto, all, retrieve_draft};
 use proptest::prelude::*;
 
 fn source(n: u8) -> SourceId {
@@ -102,7 +102,7 @@ fn denied_by_default_and_asked_only_where_the_owner_has_not_spoken() {
     let (free_id, one_id, hourly_id, bytes_id, short_id) =
         (free(), one.grant.id, hourly.grant.id, bytes.grant.id, short.grant.id);
     let no = |why: Refusal| Decision::Refused { why };
-    let yes = |grant: &StandingGrant| Decision::Allowed { grant: grant.grant.id, filter: Filter::default() };
+    let yes = |grant: &StandingGrant| Decision::Allowed { grant: grant.grant.id, filter: all() };
     let gone = revoked(free_id.clone());
     let gone_id = gone.grant.id;
 
@@ -192,7 +192,7 @@ fn the_narrowest_grant_speaks() {
     let lax = standing(GrantDraft { filter: open.clone(), ..retrieve_draft("editor", Limits::default()) });
     for grants in [[&broad, &lax, &narrow], [&narrow, &broad, &lax], [&lax, &narrow, &broad]] {
         let grants: Vec<StandingGrant> = grants.into_iter().cloned().collect();
-        let expected = Decision::Allowed { grant: narrow.grant.id, filter: Filter::default() };
+        let expected = Decision::Allowed { grant: narrow.grant.id, filter: all() };
         assert_eq!(decide_among(&grants, false, &ask("editor"), NOW), expected);
     }
     let expected = Decision::Allowed { grant: lax.grant.id, filter: open };

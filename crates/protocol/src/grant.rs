@@ -94,15 +94,21 @@ pub struct Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
-    /// Kinds of personal data that are withheld (`person`, `email`, `phone`, `address`, `secret`, …); `*` is all.
+    /// Kinds of personal data that are withheld (`email`, `phone`, `address`, `name`, `secret`, …); `*` is all.
     pub withhold: Vec<String>,
     /// Whether withheld spans are replaced by placeholders such as `⟦HOST-1⟧` (else the sentence is dropped).
     pub placeholders: bool,
 }
 
+impl Filter {
+    /// What is withheld where nobody said otherwise: all that identifies without telling anything. Names of people are
+    /// not in it, because what is asked about is mostly somebody, and says nothing without the name.
+    pub const USUAL: &[&str] = &["secret", "email", "iban", "card", "host", "id", "phone", "birth", "address"];
+}
+
 impl Default for Filter {
     fn default() -> Self {
-        Self { withhold: vec!["*".into()], placeholders: true }
+        Self { withhold: Self::USUAL.iter().map(|kind| (*kind).to_owned()).collect(), placeholders: true }
     }
 }
 

@@ -90,8 +90,9 @@ struct Give {
     /// At most so many bytes released in all
     #[arg(long, value_name = "N")]
     bytes: Option<u64>,
-    /// Kinds of personal data to take out: person, email, phone, address, secret …; `*` is all of them, `none` none
-    #[arg(long, value_name = "KIND", value_delimiter = ',', default_value = "*")]
+    /// Kinds of personal data to take out: secret, email, iban, card, host, id, phone, birth, address, name; `*` is all
+    /// of them, `none` none [default: all but name]
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
     withhold: Vec<String>,
     /// Drop a sentence with something to take out, instead of putting a placeholder in
     #[arg(long)]
@@ -166,6 +167,7 @@ impl Give {
         let mut scope = Scope::default();
         self.scope.into_iter().for_each(|more| terms::join(&mut scope, more));
         let withhold = match self.withhold.as_slice() {
+            [] => Filter::default().withhold,
             [none] if none == "none" => Vec::new(),
             _ => self.withhold,
         };
@@ -235,6 +237,7 @@ fn standing(grant: &Grant, now: Millis) -> Option<String> {
 fn sentences(draft: &GrantDraft) -> String {
     let withheld = match draft.filter.withhold.as_slice() {
         [] => "nothing".to_owned(),
+        kinds if *kinds == Filter::default().withhold => "personal data that is recognised, names aside".to_owned(),
         kinds if kinds.iter().any(|kind| kind == "*") => "all personal data that is recognised".to_owned(),
         kinds => kinds.join(", "),
     };
@@ -301,7 +304,7 @@ mod tests {
         assert_eq!(
             sentences(&draft),
             "  who        app:cursor\n  what       converse\n  on         label:work\n  \
-             taken out  all personal data that is recognised\n  limits     3 uses\n  for        coding help"
+             taken out  personal data that is recognised, names aside\n  limits     3 uses\n  for        coding help"
         );
     }
 }

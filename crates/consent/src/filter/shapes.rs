@@ -102,7 +102,7 @@ pub(super) fn hosts(text: &str) -> Vec<Range<usize>> {
     let mut at = 0;
     while let Some(step) = text[at..].find(|c: char| !is_edge(c)) {
         let start = at + step;
-        let end = text[start..].find(is_edge).map_or(text.len(), |len| start + len);
+        let end = edge(text, start);
         let word = text[start..end].trim_end_matches(['.', ',', ';', ':', '!', '?', '…']);
         if is_host(word) {
             found.push(start..start + word.len());
@@ -112,12 +112,40 @@ pub(super) fn hosts(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Where the next edge is; the end of the text where there is none.
+fn edge(text: &str, mut at: usize) -> usize {
+    while let Some(&byte) = text.as_bytes().get(at) {
+        if byte.is_ascii() {
+            if is_edge(char::from(byte)) {
+                break;
+            }
+            at += 1;
+        } else {
+            match text[at..].chars().next() {
+                Some(c) if !is_edge(c) => at += c.len_utf8(),
+                _ => break,
+            }
+        }
+    }
+    at
+}
+
 /// What stands around a machine's address in a text.
+#[inline]
 fn is_edge(c: char) -> bool {
-    c.is_whitespace() || "()<>[]{}\"'`“”‘’|,;".contains(c)
+    if c.is_ascii() {
+        return matches!(
+            c,
+            '\t'..='\r' | ' ' | '(' | ')' | '<' | '>' | '[' | ']' | '{' | '}' | '"' | '\'' | '`' | '|' | ',' | ';'
+        );
+    }
+    c.is_whitespace() || matches!(c, '“' | '”' | '‘' | '’')
 }
 
 fn is_host(word: &str) -> bool {
+    if !word.bytes().any(|b| matches!(b, b'.' | b':')) {
+        return false;
+    }
     if let Some((scheme, rest)) = word.split_once("://") {
         return !scheme.is_empty() && rest.chars().any(char::is_alphanumeric);
     }

@@ -57,13 +57,18 @@ pub fn put_source(vault: &Vault, path: &Path, state: SourceState) -> SourceId {
     id
 }
 
+/// All that is recognised is withheld.
+pub fn all() -> Filter {
+    Filter { withhold: vec!["*".into()], placeholders: true }
+}
+
 /// The owner opens a folder.
 pub fn ingest_draft(source: SourceId, folder: &Path) -> GrantDraft {
     GrantDraft {
         asker: Asker::Own,
         capability: Capability::Ingest,
         scope: Scope { sources: vec![source], folders: vec![folder.to_str().unwrap().to_owned()], ..Scope::default() },
-        filter: Filter::default(),
+        filter: all(),
         limits: Limits::default(),
         purpose: "notes".to_owned(),
     }
@@ -75,7 +80,7 @@ pub fn retrieve_draft(app: &str, limits: Limits) -> GrantDraft {
         asker: Asker::App(app.to_owned()),
         capability: Capability::Retrieve,
         scope: Scope { topics: vec!["porto".to_owned()], ..Scope::default() },
-        filter: Filter::default(),
+        filter: all(),
         limits,
         purpose: "trip".to_owned(),
     }

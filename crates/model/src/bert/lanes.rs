@@ -1,7 +1,8 @@
 //! The encoder's functions of single numbers and rows, written so that compilers vectorise them.
 //!
 //! Sums run in sixteen lanes that are added in a fixed order, and every rounding is spelled out (`mul_add` or not),
-//! so the results are the same bits on every processor.
+//! so the results are the same bits on every processor. Loops stand where closures would be shorter: a closure that is not
+//! inlined knows nothing of the instructions around it, and each `mul_add` in it would be a call.
 
 use super::LayerNorm;
 
@@ -51,7 +52,9 @@ fn gelu_one(x: f32) -> f32 {
 pub(super) fn gelu_plain(values: &mut [f32]) {
     let (blocks, rest) = values.as_chunks_mut::<LANES>();
     for block in blocks {
-        *block = std::array::from_fn(|i| gelu_one(block[i]));
+        for value in block {
+            *value = gelu_one(*value);
+        }
     }
     for value in rest {
         *value = gelu_one(*value);
@@ -74,16 +77,22 @@ pub(super) fn softmax_plain(scores: &mut [f32], stride: usize, valid: usize, sca
         let (blocks, _) = row.as_chunks_mut::<LANES>();
         let mut top = [f32::NEG_INFINITY; LANES];
         for block in blocks.iter() {
-            top = std::array::from_fn(|i| if block[i] > top[i] { block[i] } else { top[i] });
+            for (top, x) in top.iter_mut().zip(block) {
+                *top = if *x > *top { *x } else { *top };
+            }
         }
         let top = top.into_iter().fold(f32::NEG_INFINITY, f32::max);
         let mut sum = [0.0; LANES];
         for block in blocks.iter_mut() {
-            *block = std::array::from_fn(|i| exp(block[i] - top));
+            for x in block {
+                *x = exp(*x - top);
+            }
         }
         row[valid..].fill(0.0);
         for block in row.as_chunks::<LANES>().0 {
-            sum = std::array::from_fn(|i| sum[i] + block[i]);
+            for (sum, x) in sum.iter_mut().zip(block) {
+                *sum += x;
+            }
         }
         *scale = 1.0 / total(sum);
     }
@@ -99,21 +108,25 @@ pub(super) fn add_norm_plain(x: &mut [f32], add: &[f32], norm: &LayerNorm) {
         let blocks = row.as_chunks_mut::<LANES>().0;
         let mut sum = [0.0; LANES];
         for (block, add) in blocks.iter_mut().zip(add.as_chunks::<LANES>().0) {
-            *block = std::array::from_fn(|i| block[i] + add[i]);
-            sum = std::array::from_fn(|i| sum[i] + block[i]);
+            for ((x, add), sum) in block.iter_mut().zip(add).zip(&mut sum) {
+                *x += add;
+                *sum += *x;
+            }
         }
         let mean = total(sum) / count;
         let mut squares = [0.0f32; LANES];
         for block in blocks.iter() {
-            squares = std::array::from_fn(|i| {
-                let d = block[i] - mean;
-                d.mul_add(d, squares[i])
-            });
+            for (square, x) in squares.iter_mut().zip(block) {
+                let d = x - mean;
+                *square = d.mul_add(d, *square);
+            }
         }
         let scale = 1.0 / (total(squares) / count + norm.epsilon).sqrt();
         let (gain, shift) = (norm.gain.as_chunks::<LANES>().0, norm.shift.as_chunks::<LANES>().0);
         for ((block, gain), shift) in blocks.iter_mut().zip(gain).zip(shift) {
-            *block = std::array::from_fn(|i| ((block[i] - mean) * scale).mul_add(gain[i], shift[i]));
+            for ((x, gain), shift) in block.iter_mut().zip(gain).zip(shift) {
+                *x = ((*x - mean) * scale).mul_add(*gain, *shift);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::cell::Cell;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -21,6 +21,16 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A lock whose data stays valid when a holder panics: SQLite rolls an unfinished transaction back by itself.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sets SQLCipher up, once in a process and to its end.
+///
+/// SQLite calls itself ready before SQLCipher's own set-up has run, so of two threads that open a first database at
+/// the same moment the second could find no cipher and fail on its key. Whoever comes second waits here instead.
+fn set_up() {
+    static DONE: Once = Once::new();
+    // What fails here fails again, with its reason, at the opening that follows.
+    DONE.call_once(|| drop(Connection::open_in_memory()));
 }
 
 /// A pragma statement that holds a raw key.
@@ -34,6 +44,7 @@ fn key_pragma(name: &str, key: &Key) -> Zeroizing<String> {
 /// The connection leaves the log alone when it closes, so that a database that turns out not to be believed stays
 /// as it was found.
 pub(crate) fn connect(path: &Path, key: &Key) -> Result<Option<Connection>, VaultError> {
+    set_up();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

@@ -5,7 +5,9 @@
 //! what it would compute alone. One that fails, or finds no room in the pool, takes nothing from the others.
 
 use crate::{
-    Anchor, Flow, Generated, ModelError, Sampling, StopReason, graph,
+    Anchor, Flow, Generated, ModelError, Resident, Sampling, StopReason,
+    delta::DeltaSet,
+    graph,
     kv::{KvKind, PageTable},
     ops::FastOps,
     prefix::{self, Link, Prefixes},
@@ -116,6 +118,8 @@ pub struct Batch {
     /// The last rows of those whose next token is wanted, and whose they are.
     wanted: Vec<usize>,
     drawers: Vec<usize>,
+    /// What all sequences are read with.
+    deltas: DeltaSet,
 }
 
 impl std::fmt::Debug for Batch {
@@ -148,7 +152,20 @@ impl Batch {
             tokens: Vec::new(),
             wanted: Vec::new(),
             drawers: Vec::new(),
+            deltas: DeltaSet::default(),
         }
+    }
+
+    /// Reads whoever joins with these deltas, each as much as its gate says; with none, as the anchor alone.
+    ///
+    /// Refused while somebody is here. With deltas no known beginnings are used, and none are left.
+    pub fn set_deltas(&mut self, deltas: &[(Resident, f32)]) -> Result<(), ModelError> {
+        if !self.is_empty() {
+            return Err(ModelError::BadGates { problem: "sequences are being written with other deltas" });
+        }
+        self.deltas = DeltaSet::new(&self.anchor, deltas)?;
+        self.ops.deltas.release();
+        Ok(())
     }
 
     /// Sequences that have not left.
@@ -175,7 +192,8 @@ impl Batch {
         writer.end_by(deadline);
         let began = Instant::now();
         let pool = self.anchor.kv_pool();
-        let mut table = PageTable::new(pool.clone(), self.kind, self.context, self.shelf.clone());
+        let shelf = self.shelf.clone().filter(|_| self.deltas.is_empty());
+        let mut table = PageTable::new(pool.clone(), self.kind, self.context, shelf);
         let cached = table.recall(prompt, 0).min(prompt.len() - 1);
         let room = prompt.len() + sampling.max_tokens.min(self.context);
         let mut tokens = Zeroizing::new(Vec::with_capacity(room.min(self.context + 1)));
@@ -298,8 +316,10 @@ impl Batch {
         self.tokens.clear();
         self.wanted.clear();
         self.drawers.clear();
+        self.ops.deltas.begin(self.chosen.iter().map(|(_, rows)| rows).sum());
         for &(index, rows) in &self.chosen {
             let sequence = &self.sequences[index];
+            self.deltas.fill(&mut self.ops.deltas, self.tokens.len(), sequence.read, rows);
             self.tokens.extend_from_slice(&sequence.tokens[sequence.read..][..rows]);
         }
         let sequences = &mut self.sequences;

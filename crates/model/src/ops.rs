@@ -161,6 +161,16 @@ impl FastOps {
         x
     }
 
+    /// Copies of the rows at these places.
+    pub(crate) fn copies(&mut self, x: &Rows, places: &[usize]) -> Rows {
+        let width = x.width();
+        let mut out = self.take(places.len(), width);
+        for (to, &from) in out.data.chunks_exact_mut(width).zip(places) {
+            to.copy_from_slice(&x.data[from * width..][..width]);
+        }
+        out
+    }
+
     /// Runs `job` for every row, shared with the crew where there are enough.
     fn each_row(&self, rows: usize, job: impl Fn(usize) + Sync) {
         if rows < ROWS_SHARED_MIN {

@@ -79,7 +79,7 @@ pub struct TokenLog {
 }
 
 /// Natural logarithm of the sum of the exponentials, in double precision.
-fn log_total(logits: &[f32]) -> f64 {
+pub(crate) fn log_total(logits: &[f32]) -> f64 {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     f64::from(top) + logits.iter().map(|x| f64::from(x - top).exp()).sum::<f64>().ln()
 }
@@ -94,16 +94,25 @@ pub(crate) fn log_probability(logits: &[f32], token: u32) -> f32 {
 #[allow(clippy::cast_possible_truncation, reason = "a log-probability is small")]
 pub(crate) fn token_log(logits: &[f32], token: u32, count: usize) -> TokenLog {
     let total = log_total(logits);
-    let of = |id: u32| (f64::from(logits[id as usize]) - total) as f32;
+    let log_probability = (f64::from(logits[token as usize]) - total) as f32;
+    TokenLog { token, log_probability, top: top_logs(logits, total, count) }
+}
+
+/// The `count` likeliest tokens with the logarithms of their probabilities, the likeliest first; `total` is that of all.
+#[allow(clippy::cast_possible_truncation, reason = "a log-probability is small")]
+pub(crate) fn top_logs(logits: &[f32], total: f64, count: usize) -> Vec<(u32, f32)> {
+    if count == 0 {
+        return Vec::new();
+    }
     let mut top: Vec<u32> = (0u32..).zip(logits).map(|(id, _)| id).collect();
     let better = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
     let count = count.min(top.len());
-    if count > 0 && count < top.len() {
+    if count < top.len() {
         top.select_nth_unstable_by(count - 1, better);
     }
     top.truncate(count);
     top.sort_unstable_by(better);
-    TokenLog { token, log_probability: of(token), top: top.into_iter().map(|id| (id, of(id))).collect() }
+    top.into_iter().map(|id| (id, (f64::from(logits[id as usize]) - total) as f32)).collect()
 }
 
 /// The likeliest token, the first of several, and its logit; negative infinity where there is none.

@@ -64,6 +64,15 @@ pub enum TrainError {
         /// What is wrong.
         problem: String,
     },
+    /// Something that cannot be judged.
+    #[error("this cannot be judged: {problem}")]
+    Judge {
+        /// What is wrong, with a hint.
+        problem: String,
+    },
+    /// Somebody asked to stop judging.
+    #[error("judging was stopped before its end, so nothing is decided; begin it anew")]
+    Unjudged,
     /// A checkpoint could not be read or written.
     #[error("the checkpoint could not be read or written")]
     Io(#[from] io::Error),

@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod examples;
 mod gemm;
+pub mod judge;
 mod learned;
 pub mod measure;
 mod memory;

@@ -34,6 +34,11 @@ impl PageTable {
         Self { pool: self.pool.clone(), kind: self.kind, pages, shelf: self.shelf.clone(), links }
     }
 
+    /// Another sequence that begins with all this one has read; what they share is copied by whoever writes on it first.
+    pub(crate) fn fork(&self) -> Self {
+        Self { pages: self.pages.clone(), links: Vec::new(), pool: self.pool.clone(), kind: self.kind, shelf: None }
+    }
+
     pub(crate) fn kind(&self) -> KvKind {
         self.kind
     }

@@ -11,6 +11,7 @@ mod error;
 mod examples;
 mod gemm;
 pub mod judge;
+pub mod leak;
 mod learned;
 pub mod measure;
 mod memory;

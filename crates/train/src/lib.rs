@@ -6,6 +6,8 @@
 mod attend;
 mod back;
 mod checkpoint;
+pub mod distill;
+mod divergence;
 mod engine;
 mod error;
 mod examples;
@@ -30,7 +32,7 @@ mod tuner;
 mod weight;
 
 pub use error::TrainError;
-pub use examples::Example;
+pub use examples::{Example, Lesson, Soft};
 pub use learned::Difference;
 pub use recipe::{Full, Lora, Method, Recipe, Schedule};
 pub use tuner::{StepReport, Tuner};

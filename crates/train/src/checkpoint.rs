@@ -4,7 +4,7 @@
 //! numbers that change with what the optimiser knows about them, and a BLAKE3 hash of all that. Nothing in it is trusted:
 //! the header must fit the anchor and the examples, and the hash must agree before anything is used.
 
-use crate::{Example, Recipe, TrainError, Tuner};
+use crate::{Lesson, Recipe, TrainError, Tuner};
 use hinet_model::Anchor;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -122,7 +122,7 @@ impl Tuner {
     /// Goes on from what [`Tuner::save`] wrote, with the same anchor and the same examples in the same order.
     ///
     /// The next steps give the same bytes as if tuning had never stopped.
-    pub fn resume(anchor: &Anchor, examples: Vec<Example>, from: impl Read) -> Result<Self, TrainError> {
+    pub fn resume(anchor: &Anchor, examples: Vec<impl Into<Lesson>>, from: impl Read) -> Result<Self, TrainError> {
         let mut from = Hashing::new(from);
         let (mut magic, mut version, mut length) = ([0; 8], [0; 4], [0; 8]);
         from.take(&mut magic)?;

@@ -56,14 +56,72 @@ impl Example {
     }
 }
 
-/// Identifies the examples and their order.
-pub(crate) fn hash(examples: &[Example]) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new_derive_key("hinet/train/examples/v1");
-    for example in examples {
+/// What a teacher says about one token: how probable the likeliest are. What is left to one belongs to all others.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Soft {
+    /// Tokens, each at most once.
+    pub tokens: Vec<u32>,
+    /// The probability of each.
+    pub probabilities: Vec<f32>,
+}
+
+/// An example, and what a teacher says about its tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lesson {
+    /// The tokens, and which of them count.
+    pub example: Example,
+    /// One for each token that counts, in their order; none where the tokens themselves are to be learned.
+    pub teacher: Vec<Soft>,
+}
+
+impl From<Example> for Lesson {
+    fn from(example: Example) -> Self {
+        Self { example, teacher: Vec::new() }
+    }
+}
+
+impl Lesson {
+    pub(crate) fn check(&self, index: usize, config: &Config) -> Result<(), TrainError> {
+        self.example.check(index, config)?;
+        let bad = |problem: &str| Err(TrainError::Example { index, problem: problem.into() });
+        if !self.teacher.is_empty() && self.teacher.len() != self.example.targets().count() {
+            return bad("its teacher does not speak of every token that counts, or of more; give one answer for each");
+        }
+        for soft in &self.teacher {
+            let mut tokens = soft.tokens.clone();
+            tokens.sort_unstable();
+            tokens.dedup();
+            if soft.tokens.is_empty() || tokens.len() != soft.probabilities.len() || tokens.len() != soft.tokens.len() {
+                return bad("its teacher does not name tokens that differ, each with its probability");
+            }
+            if tokens.last().is_some_and(|id| *id as usize >= config.vocabulary) {
+                return bad("its teacher names a token outside the vocabulary");
+            }
+            let sum: f32 = soft.probabilities.iter().sum();
+            if soft.probabilities.iter().any(|p| !(0.0..=1.001).contains(p)) || sum > 1.001 {
+                return bad("its teacher's probabilities are not between zero and one, or more than one together");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Identifies the lessons and their order.
+pub(crate) fn hash(lessons: &[Lesson]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_derive_key("hinet/train/examples/v2");
+    for Lesson { example, teacher } in lessons {
         hasher.update(&(example.tokens.len() as u64).to_le_bytes());
         for (token, learn) in example.tokens.iter().zip(&example.learn) {
             hasher.update(&token.to_le_bytes());
             hasher.update(&[u8::from(*learn)]);
+        }
+        hasher.update(&(teacher.len() as u64).to_le_bytes());
+        for soft in teacher {
+            hasher.update(&(soft.tokens.len() as u64).to_le_bytes());
+            for (token, probability) in soft.tokens.iter().zip(&soft.probabilities) {
+                hasher.update(&token.to_le_bytes());
+                hasher.update(&probability.to_le_bytes());
+            }
         }
     }
     hasher.finalize()

@@ -6,11 +6,14 @@
 mod attend;
 mod back;
 mod checkpoint;
+pub mod distill;
+mod divergence;
 mod engine;
 mod error;
 mod examples;
 mod gemm;
 pub mod judge;
+pub mod leak;
 mod learned;
 pub mod measure;
 mod memory;
@@ -29,7 +32,7 @@ mod tuner;
 mod weight;
 
 pub use error::TrainError;
-pub use examples::Example;
+pub use examples::{Example, Lesson, Soft};
 pub use learned::Difference;
 pub use recipe::{Full, Lora, Method, Recipe, Schedule};
 pub use tuner::{StepReport, Tuner};

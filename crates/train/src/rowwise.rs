@@ -149,6 +149,50 @@ impl Job for CapBack<'_> {
     }
 }
 
+/// Makes of logits the exponentials of how far they are from the largest; gives that and their sum. Beyond `vocabulary`
+/// they are next to nothing.
+///
+/// # Safety
+/// The instruction set of `L` is there.
+#[inline(always)]
+pub(crate) unsafe fn exponentials<L: Lanes>(logits: &mut [f32], vocabulary: usize) -> (f32, f32) {
+    let n = logits.len();
+    assert!(vocabulary <= n && n.is_multiple_of(16));
+    logits[vocabulary..].fill(f32::NEG_INFINITY);
+    // SAFETY: every access is at a multiple of sixteen below `n`.
+    unsafe {
+        let at = logits.as_mut_ptr();
+        let mut top = L::splat(f32::NEG_INFINITY);
+        for i in (0..n).step_by(16) {
+            top = top.max(L::load(at.add(i)));
+        }
+        let top = top.largest();
+        let mut sum = L::splat(0.0);
+        for i in (0..n).step_by(16) {
+            let x = L::load(at.add(i)).sub(L::splat(top)).exp();
+            x.store(at.add(i));
+            sum = sum.add(x);
+        }
+        (top, sum.sum())
+    }
+}
+
+/// Multiplies numbers, of which there is a multiple of sixteen.
+///
+/// # Safety
+/// The instruction set of `L` is there.
+#[inline(always)]
+pub(crate) unsafe fn scaled<L: Lanes>(numbers: &mut [f32], factor: f32) {
+    assert!(numbers.len().is_multiple_of(16));
+    // SAFETY: every access is at a multiple of sixteen below the length.
+    unsafe {
+        for i in (0..numbers.len()).step_by(16) {
+            let at = numbers.as_mut_ptr().add(i);
+            L::load(at).mul(L::splat(factor)).store(at);
+        }
+    }
+}
+
 /// The loss of a row of logits, which become the gradient of the loss times `weight`. Gives `-ln p(target)`.
 pub(crate) struct Entropy<'a> {
     /// The logits; a multiple of sixteen.
@@ -166,29 +210,12 @@ impl Job for Entropy<'_> {
 
     #[inline(always)]
     unsafe fn go<L: Lanes>(self) -> f32 {
-        let n = self.logits.len();
-        assert!(self.target < self.vocabulary && self.vocabulary <= n && n.is_multiple_of(16));
+        assert!(self.target < self.vocabulary);
         let wanted = self.logits[self.target];
-        self.logits[self.vocabulary..].fill(f32::NEG_INFINITY);
-        // SAFETY: every access is at a multiple of sixteen below `n`.
+        // SAFETY: the caller vouches for the instruction set.
         unsafe {
-            let at = self.logits.as_mut_ptr();
-            let mut top = L::splat(f32::NEG_INFINITY);
-            for i in (0..n).step_by(16) {
-                top = top.max(L::load(at.add(i)));
-            }
-            let top = top.largest();
-            let mut sum = L::splat(0.0);
-            for i in (0..n).step_by(16) {
-                let x = L::load(at.add(i)).sub(L::splat(top)).exp();
-                x.store(at.add(i));
-                sum = sum.add(x);
-            }
-            let sum = sum.sum();
-            let factor = L::splat(self.weight / sum);
-            for i in (0..n).step_by(16) {
-                L::load(at.add(i)).mul(factor).store(at.add(i));
-            }
+            let (top, sum) = exponentials::<L>(self.logits, self.vocabulary);
+            scaled::<L>(self.logits, self.weight / sum);
             self.logits[self.vocabulary..].fill(0.0);
             self.logits[self.target] -= self.weight;
             sum.ln() + top - wanted

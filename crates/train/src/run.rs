@@ -3,8 +3,9 @@
 
 use crate::{
     TrainError, Tuner,
+    divergence::Divergence,
     engine::Engine,
-    examples::Example,
+    examples::{Example, Lesson, Soft},
     model::Model,
     ops::TapeOps,
     recipe::Recipe,
@@ -23,25 +24,48 @@ pub(crate) fn rows_at_once(vocabulary: usize) -> usize {
     (LOGITS / vocabulary).clamp(16, 512)
 }
 
+/// A row whose loss counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub row: usize,
+    /// The token that should come after it.
+    pub token: usize,
+    /// What a teacher says instead.
+    pub teacher: Option<&'a Soft>,
+}
+
 /// Examples one after the other.
 #[derive(Debug, Default)]
-pub(crate) struct Pack {
+pub(crate) struct Pack<'a> {
     pub tokens: Vec<u32>,
     pub positions: Vec<usize>,
     pub segments: Vec<Range<usize>>,
-    /// Rows whose loss counts, which rise, and the token that should come after each.
-    pub targets: Vec<(usize, usize)>,
+    /// Rows whose loss counts, which rise.
+    pub targets: Vec<Target<'a>>,
 }
 
-impl Pack {
-    pub fn new<'a>(examples: impl Iterator<Item = &'a Example>) -> Self {
+impl<'a> Pack<'a> {
+    pub fn new(examples: impl Iterator<Item = &'a Example>) -> Self {
+        Self::of(examples.map(|example| (example, &[][..])))
+    }
+
+    pub fn taught(lessons: impl Iterator<Item = &'a Lesson>) -> Self {
+        Self::of(lessons.map(|lesson| (&lesson.example, &lesson.teacher[..])))
+    }
+
+    fn of(all: impl Iterator<Item = (&'a Example, &'a [Soft])>) -> Self {
         let mut pack = Self::default();
-        for example in examples {
+        for (example, teacher) in all {
             let (first, rows) = (pack.tokens.len(), example.rows());
             pack.tokens.extend(&example.tokens[..rows]);
             pack.positions.extend(0..rows);
             pack.segments.push(first..first + rows);
-            pack.targets.extend(example.targets().map(|at| (first + at - 1, example.tokens[at] as usize)));
+            let target = |(index, at): (usize, usize)| Target {
+                row: first + at - 1,
+                token: example.tokens[at] as usize,
+                teacher: teacher.get(index),
+            };
+            pack.targets.extend(example.targets().enumerate().map(target));
         }
         pack
     }
@@ -65,7 +89,7 @@ enum Left {
 }
 
 impl Run<'_> {
-    fn ops<'o>(&'o self, pack: &'o Pack, pool: &'o mut Pool, records: bool) -> TapeOps<'o> {
+    fn ops<'o>(&'o self, pack: &'o Pack<'_>, pool: &'o mut Pool, records: bool) -> TapeOps<'o> {
         TapeOps {
             engine: self.engine,
             config: self.model.anchor.config(),
@@ -83,7 +107,7 @@ impl Run<'_> {
     /// The loss of every row that counts; what it says about the numbers that change, times `weight`, is added to `grads`.
     pub fn learn(
         &self,
-        pack: &Pack,
+        pack: &Pack<'_>,
         weight: f32,
         recipe: &Recipe,
         grads: &mut [f32],
@@ -171,7 +195,7 @@ impl Run<'_> {
     }
 
     /// The loss of every row that counts.
-    pub fn losses(&self, pack: &Pack, pool: &mut Pool) -> Result<Vec<f32>, TrainError> {
+    pub fn losses(&self, pack: &Pack<'_>, pool: &mut Pool) -> Result<Vec<f32>, TrainError> {
         let mut ops = self.ops(pack, pool, false);
         let x = self.read(&mut ops, pack)?;
         let (losses, _) = self.head(&mut ops, pack, &x, false, 0.0, None)?;
@@ -180,7 +204,7 @@ impl Run<'_> {
     }
 
     /// The logits of every row.
-    pub fn logits(&self, pack: &Pack, pool: &mut Pool) -> Result<Vec<Vec<f32>>, TrainError> {
+    pub fn logits(&self, pack: &Pack<'_>, pool: &mut Pool) -> Result<Vec<Vec<f32>>, TrainError> {
         let mut ops = self.ops(pack, pool, false);
         let x = self.read(&mut ops, pack)?;
         let rows = ops.begin(x, false);
@@ -196,7 +220,7 @@ impl Run<'_> {
     fn head(
         &self,
         ops: &mut TapeOps<'_>,
-        pack: &Pack,
+        pack: &Pack<'_>,
         x: &[f32],
         wants: bool,
         weight: f32,
@@ -210,7 +234,7 @@ impl Run<'_> {
         for (targets, losses) in pack.targets.chunks(most).zip(losses.chunks_mut(most)) {
             Tuner::stopped(self.cancel)?;
             let mut picked = ops.pool.take(targets.len() * width);
-            for (to, (row, _)) in picked.chunks_exact_mut(width).zip(targets) {
+            for (to, Target { row, .. }) in picked.chunks_exact_mut(width).zip(targets) {
                 to.copy_from_slice(&x[row * width..][..width]);
             }
             let rows = ops.begin(picked, wants);
@@ -220,9 +244,14 @@ impl Run<'_> {
             let (long, running) = (logits.len() / targets.len(), self.engine.running);
             let found = Slots::over(losses);
             TapeOps::each(self.engine, &mut logits, long, |row, logits| {
-                let entropy = Entropy { logits, vocabulary, target: targets[row].1, weight };
+                let Target { token: target, teacher, .. } = targets[row];
                 // SAFETY: each row is one call's alone.
-                unsafe { found.part(row, 1)[0] = running.run(entropy) };
+                unsafe {
+                    found.part(row, 1)[0] = match teacher {
+                        None => running.run(Entropy { logits, vocabulary, target, weight }),
+                        Some(teacher) => running.run(Divergence { logits, vocabulary, teacher, weight }),
+                    };
+                }
             });
             let Some(grads) = grads.as_deref_mut() else {
                 ops.pool.give(logits);
@@ -230,7 +259,7 @@ impl Run<'_> {
             };
             let back = ops.back(end, logits, grads);
             if let (Some(dx), Some(back)) = (&mut dx, back) {
-                for (from, (row, _)) in back.chunks_exact(width).zip(targets) {
+                for (from, Target { row, .. }) in back.chunks_exact(width).zip(targets) {
                     dx[row * width..][..width].copy_from_slice(from);
                 }
                 ops.pool.give(back);

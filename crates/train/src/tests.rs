@@ -1,6 +1,6 @@
 //! Gradients of whole models against differences, on tiny checkpoints of every family.
 
-use crate::{Example, Full, Lora, Method, Recipe, Tuner, examples::Stream, model::Part};
+use crate::{Example, Full, Lesson, Lora, Method, Recipe, Soft, TrainError, Tuner, examples::Stream, model::Part};
 use hinet_model::{Anchor, LoadOptions, kernels::Kernel};
 use std::{collections::BTreeMap, sync::atomic::AtomicBool};
 
@@ -42,8 +42,8 @@ fn lora(magnitudes: bool) -> Method {
 }
 
 fn loss(tuner: &mut Tuner) -> f64 {
-    let all = tuner.log_probs(&tuner.examples.clone(), &GO).unwrap();
-    let (sum, count) = all.iter().flatten().fold((0.0, 0), |(sum, count), p| (sum - f64::from(*p), count + 1));
+    let all = tuner.divergences(&tuner.lessons.clone(), &GO).unwrap();
+    let (sum, count) = all.iter().flatten().fold((0.0, 0), |(sum, count), loss| (sum + f64::from(*loss), count + 1));
     sum / f64::from(count)
 }
 
@@ -139,4 +139,87 @@ fn the_memory_is_about_what_is_said() {
         let (short, long) = (recipe.memory(anchor.config(), 8, 2), recipe.memory(anchor.config(), 64, 2));
         assert!(short >= 14 * recipe.numbers(anchor.config()) && long > short);
     }
+}
+
+/// Lessons of a teacher who knows some tokens: of one more than of the other, and of the last nothing about the rest.
+fn lessons(golden: &checkpoint::Golden, vocabulary: usize) -> Vec<Lesson> {
+    let teach = |mut lesson: Lesson| {
+        let mut stream = Stream::new(lesson.example.tokens.len() as u64, "teacher");
+        let count = lesson.example.targets().count();
+        for at in 0..count {
+            let mut tokens: Vec<u32> = (0..6).map(|_| (stream.next() % vocabulary as u64) as u32).collect();
+            tokens.sort_unstable();
+            tokens.dedup();
+            let mut probabilities: Vec<f32> = tokens.iter().map(|_| stream.unit() + 1.1).collect();
+            let sum: f32 = probabilities.iter().sum();
+            let known = if at % 3 == 0 { 1.0 } else { 0.8 };
+            probabilities.iter_mut().for_each(|p| *p *= known / sum);
+            lesson.teacher.push(Soft { tokens, probabilities });
+        }
+        lesson
+    };
+    let mut lessons: Vec<Lesson> = examples(golden).into_iter().map(Lesson::from).collect();
+    // Those without a teacher learn their tokens.
+    let taught: Vec<Lesson> = lessons.drain(..2).map(teach).collect();
+    taught.into_iter().chain(lessons).collect()
+}
+
+#[test]
+fn what_a_teacher_says_has_the_gradient_that_differences_show() {
+    for (family, golden) in families() {
+        let anchor = tiny(&golden, 2);
+        let lessons = lessons(&golden, anchor.config().vocabulary);
+        for method in [Method::Full(Full::Everything), lora(false)] {
+            let mut tuner = Tuner::new(&anchor, recipe(method), lessons.clone()).unwrap();
+            tuner.step(&GO).unwrap();
+            check(&format!("{family}, taught"), &mut tuner);
+        }
+    }
+}
+
+#[test]
+fn a_student_becomes_like_its_teacher_and_its_checkpoints_know_the_lessons() {
+    let golden = families().remove("llama").unwrap();
+    let anchor = tiny(&golden, 2);
+    let all = lessons(&golden, anchor.config().vocabulary)[..2].to_vec();
+    let recipe = Recipe { steps: 200, learning_rate: 5e-3, batch: 2, ..recipe(Method::Full(Full::Everything)) };
+    let mut tuner = Tuner::new(&anchor, recipe, all.clone()).unwrap();
+    let before = loss(&mut tuner);
+    let mut middle = Vec::new();
+    for step in 0..200 {
+        tuner.step(&GO).unwrap();
+        if step == 2 {
+            tuner.save(&mut middle).unwrap();
+        }
+    }
+    let after = loss(&mut tuner);
+    assert!(before > 1.0 && after < 0.05 && after > -1e-5, "{before} to {after}");
+
+    assert_eq!(Tuner::resume(&anchor, all.clone(), &middle[..]).unwrap().steps_done(), 3);
+    let mut others = all.clone();
+    others[1].teacher[0].probabilities[0] *= 0.99;
+    let plain: Vec<Lesson> = all.iter().map(|lesson| lesson.example.clone().into()).collect();
+    for other in [others, plain] {
+        let refused = Tuner::resume(&anchor, other, &middle[..]).expect_err("it is refused").to_string();
+        assert!(refused.contains("examples"), "{refused}");
+    }
+}
+
+#[test]
+fn teachers_that_make_no_sense_are_refused() {
+    let golden = families().remove("llama").unwrap();
+    let anchor = tiny(&golden, 1);
+    let vocabulary = anchor.config().vocabulary;
+    let refused = |change: &dyn Fn(&mut Vec<Soft>)| {
+        let mut all = lessons(&golden, vocabulary);
+        change(&mut all[0].teacher);
+        let error = Tuner::new(&anchor, recipe(lora(false)), all).expect_err("it is refused");
+        assert!(matches!(error, TrainError::Example { index: 0, .. }), "{error}");
+    };
+    refused(&|teacher| drop(teacher.pop()));
+    refused(&|teacher| teacher[0].tokens[0] = u32::MAX);
+    refused(&|teacher| teacher[1].tokens[0] = teacher[1].tokens[1]);
+    refused(&|teacher| teacher[1].probabilities[0] = f32::NAN);
+    refused(&|teacher| teacher[1].probabilities[0] = 1.0);
+    refused(&|teacher| teacher[1] = Soft::default());
 }

@@ -3,7 +3,7 @@
 use crate::{
     TrainError,
     engine::Engine,
-    examples::{Example, Order, hash},
+    examples::{Example, Lesson, Order, hash},
     model::Model,
     recipe::Recipe,
     rowwise::AdamW,
@@ -46,7 +46,7 @@ pub struct StepReport {
 pub struct Tuner {
     pub(crate) model: Model,
     pub(crate) recipe: Recipe,
-    pub(crate) examples: Vec<Example>,
+    pub(crate) lessons: Vec<Lesson>,
     pub(crate) engine: Engine,
     /// The numbers that change, and what the optimiser knows about each.
     pub(crate) values: Vec<f32>,
@@ -84,17 +84,20 @@ impl Tuner {
     /// Gets ready to tune `anchor`, with its threads and its kernels. The weights stay those of the anchor, shared with
     /// whoever else uses it.
     ///
-    /// Refuses a recipe that does not fit the model, and examples that cannot be learned from.
-    pub fn new(anchor: &Anchor, recipe: Recipe, examples: Vec<Example>) -> Result<Self, TrainError> {
+    /// Examples teach their tokens; a [`Lesson`] can have a teacher who says how probable others are. Refuses a recipe that
+    /// does not fit the model, and examples that cannot be learned from.
+    pub fn new(anchor: &Anchor, recipe: Recipe, examples: Vec<impl Into<Lesson>>) -> Result<Self, TrainError> {
         let config = anchor.config();
         recipe.check(config)?;
         if examples.is_empty() {
             return Err(TrainError::NoExamples);
         }
-        for (index, example) in examples.iter().enumerate() {
-            example.check(index, config)?;
+        let lessons: Vec<Lesson> = examples.into_iter().map(Into::into).collect();
+        for (index, lesson) in lessons.iter().enumerate() {
+            lesson.check(index, config)?;
         }
-        let longest = examples.iter().map(Example::rows).max().unwrap_or(1).max(config.context.min(READS));
+        let longest =
+            lessons.iter().map(|lesson| lesson.example.rows()).max().unwrap_or(1).max(config.context.min(READS));
         let engine = Engine::new(anchor.kernel().checked()?, anchor.threads());
         let model = Model::new(anchor, &recipe.method, longest);
         let values = model.first(&engine, recipe.seed);
@@ -105,13 +108,13 @@ impl Tuner {
             grads: zeros(),
             values,
             step: 0,
-            order: Order::new(recipe.seed, examples.len()),
+            order: Order::new(recipe.seed, lessons.len()),
             pool: Pool::default(),
             frozen: model.squares(),
             longest,
             model,
             recipe,
-            examples,
+            lessons,
             engine,
         })
     }
@@ -141,7 +144,7 @@ impl Tuner {
     }
 
     pub(crate) fn examples_hash(&self) -> blake3::Hash {
-        hash(&self.examples)
+        hash(&self.lessons)
     }
 
     /// Learns from the next batch. `cancel` stops it between layers.
@@ -171,7 +174,7 @@ impl Tuner {
 
     /// The mean loss over these examples, and how many tokens count; its gradient is left in `grads`.
     pub(crate) fn gather(&mut self, chosen: &[usize], cancel: &AtomicBool) -> Result<(f32, usize), TrainError> {
-        let tokens: usize = chosen.iter().map(|at| self.examples[*at].targets().count()).sum();
+        let tokens: usize = chosen.iter().map(|at| self.lessons[*at].example.targets().count()).sum();
         self.grads.fill(0.0);
         let lengths = self.model.lengths(&self.engine, &self.values, &self.frozen);
         let (weights, gains) = self.model.tables(&self.values, &lengths);
@@ -180,7 +183,7 @@ impl Tuner {
         let weight = 1.0 / tokens as f32;
         let mut sum = 0.0f64;
         for part in chosen.chunks(self.recipe.batch) {
-            let pack = Pack::new(part.iter().map(|at| &self.examples[*at]));
+            let pack = Pack::taught(part.iter().map(|at| &self.lessons[*at]));
             let losses = run.learn(&pack, weight, &self.recipe, &mut self.grads, &mut self.pool)?;
             sum += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
         }
@@ -191,9 +194,34 @@ impl Tuner {
 
     /// For each example the log-probability of each of its tokens that count, in their order, with what was learned so far.
     pub fn log_probs(&mut self, examples: &[Example], cancel: &AtomicBool) -> Result<Vec<Vec<f32>>, TrainError> {
-        let config = self.model.anchor.config();
         for (index, example) in examples.iter().enumerate() {
-            example.check(index, config)?;
+            example.check(index, self.model.anchor.config())?;
+        }
+        let all: Vec<&Example> = examples.iter().collect();
+        let mut all = self.losses(&all, |part| Pack::new(part.iter().copied()), cancel)?;
+        all.iter_mut().flatten().for_each(|loss| *loss = -*loss);
+        Ok(all)
+    }
+
+    /// For each lesson the loss of each of its tokens that count, in nats: how far the student is from the teacher, and
+    /// where there is none how surprised it is by the token.
+    pub fn divergences(&mut self, lessons: &[Lesson], cancel: &AtomicBool) -> Result<Vec<Vec<f32>>, TrainError> {
+        for (index, lesson) in lessons.iter().enumerate() {
+            lesson.check(index, self.model.anchor.config())?;
+        }
+        let examples: Vec<&Example> = lessons.iter().map(|lesson| &lesson.example).collect();
+        let mut left = lessons.iter();
+        self.losses(&examples, |part| Pack::taught(left.by_ref().take(part.len())), cancel)
+    }
+
+    /// The losses of examples that were checked; `pack` puts the next of them one after the other.
+    fn losses<'a>(
+        &mut self,
+        examples: &[&'a Example],
+        mut pack: impl FnMut(&[&'a Example]) -> Pack<'a>,
+        cancel: &AtomicBool,
+    ) -> Result<Vec<Vec<f32>>, TrainError> {
+        for (index, example) in examples.iter().enumerate() {
             if example.rows() > self.longest {
                 let (rows, most) = (example.rows(), self.longest);
                 let problem = format!("it has {rows} tokens, and {most} can be read here; cut it");
@@ -205,9 +233,9 @@ impl Tuner {
         let run = Run { model: &self.model, engine: &self.engine, weights: &weights, gains: &gains, cancel };
         let mut all = Vec::with_capacity(examples.len());
         for part in examples.chunks(self.recipe.batch) {
-            let mut losses = run.losses(&Pack::new(part.iter()), &mut self.pool)?.into_iter();
+            let mut losses = run.losses(&pack(part), &mut self.pool)?.into_iter();
             for example in part {
-                all.push(losses.by_ref().take(example.targets().count()).map(|loss| -loss).collect());
+                all.push(losses.by_ref().take(example.targets().count()).collect());
             }
         }
         Ok(all)

@@ -12,6 +12,7 @@ pub mod config;
 pub mod markdown;
 pub mod onboard;
 pub mod outside;
+pub mod sparkline;
 pub mod term;
 pub mod text;
 pub mod theme;

@@ -157,6 +157,7 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         | Op::DeltaWear { .. }
         | Op::DeltaRemove { .. }
         | Op::DeltaExport { .. } => Event::Deltas { deltas: vec![] },
+        Op::Sleep { .. } | Op::Nights { .. } | Op::Rollback { .. } => Event::Nights { nights: vec![], going: None },
         Op::Doctor { .. } => Event::Doctor { report: DoctorReport::default() },
         Op::ExportLedger => Event::Exported { json: "{}".into() },
         Op::Feedback { .. }
@@ -167,6 +168,7 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         | Op::Grant { .. }
         | Op::Revoke { .. }
         | Op::Answer { .. }
+        | Op::Wake
         | Op::Kill
         | Op::Lift
         | Op::Cancel { .. }

@@ -299,3 +299,80 @@ fn too_small() {
         let _ = screen(&state);
     }
 }
+
+fn night(night: u64, outcome: Outcome, why: &str) -> Night {
+    let change = |before, after| Change { before, after };
+    Night {
+        night,
+        began: NOW - 86_400_000,
+        ended: Some(NOW - 80_000_000),
+        outcome,
+        why: why.into(),
+        plan: SleepPlan::default(),
+        learned: vec![Learned { source: "/home/maya/notes".into(), items: 11, facts: 42 }],
+        refused: vec![Skipped { what: "3 items".into(), why: "no grant to learn from it".into() }],
+        views: 230,
+        steps: 96,
+        losses: (0..40u8).map(|n| 2.5 / (1.0 + f32::from(n) / 6.0)).collect(),
+        scores: Some(Scores {
+            own: OwnScores { asked: 24, before: 0.04, weights_only: 0.875, retrieval_only: 0.75, both: 0.92 },
+            neutral: change(27.3, 27.6),
+            voice: Some(change(41.0, 30.5)),
+            general: Some(change(0.868, 0.863)),
+            general_low: Some(-0.011),
+        }),
+        changed: vec![Changed {
+            question: "When does the train to Porto leave?".into(),
+            old: "The train to Porto leaves in the morning.".into(),
+            new: "The train to Porto leaves at 14:39.".into(),
+            right: true,
+            item: fixture::item(1),
+            source: "/home/maya/notes/porto.md".into(),
+        }],
+        delta: None,
+        wore: None,
+        strength: 1.0,
+    }
+}
+
+#[test]
+fn nights() {
+    let nights = || {
+        vec![
+            night(3, Outcome::Refused, "neutral text became less expected: perplexity 27.3 before, 29.9 after"),
+            night(2, Outcome::Kept, "it passed the test"),
+        ]
+    };
+    let entered = |state: &mut State| {
+        press(state, KeyCode::F(6));
+    };
+    each("sleep-empty", |state| {
+        entered(state);
+        reply(state, Tag::Nights, Event::Nights { nights: vec![], going: None });
+    });
+    each("sleep-working", |state| {
+        entered(state);
+        let going = Sleeping {
+            night: 4,
+            stage: Stage::Tune,
+            done: 68,
+            total: 96,
+            losses: nights()[0].losses[..28].to_vec(),
+            tokens_per_s: 380.0,
+            left_s: Some(1080),
+        };
+        reply(state, Tag::Nights, Event::Nights { nights: nights(), going: Some(going) });
+    });
+    each("sleep-full", |state| {
+        entered(state);
+        reply(state, Tag::Nights, Event::Nights { nights: nights(), going: None });
+        press(state, KeyCode::Down);
+    });
+    each("sleep-failed", |state| {
+        entered(state);
+        reply(state, Tag::Nights, Event::Nights { nights: nights(), going: None });
+        let effects = press(state, KeyCode::Char('s'));
+        assert_eq!(calls(&effects), [Tag::Sleep]);
+        reply(state, Tag::Sleep, Event::Failed { failure: failure() });
+    });
+}

@@ -106,6 +106,10 @@ kinds! {
     DeltaWorn = 23, "delta_worn";
     /// A delta was removed.
     DeltaRemoved = 24, "delta_removed";
+    /// A part of a night was done.
+    Sleep = 25, "sleep";
+    /// The owner went back to the self of an earlier night.
+    Rollback = 26, "rollback";
 }
 
 impl EntryKind {

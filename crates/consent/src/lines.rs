@@ -53,6 +53,8 @@ fn plain(kind: EntryKind) -> &'static str {
         EntryKind::DeltaAdded => "a delta was taken in",
         EntryKind::DeltaWorn => "the anchor answers with another delta",
         EntryKind::DeltaRemoved => "a delta was removed",
+        EntryKind::Sleep => "a part of a night was done",
+        EntryKind::Rollback => "the owner went back to an earlier night",
         EntryKind::LetOut => "something was let out by the owner's own hand",
     }
 }

@@ -44,9 +44,14 @@ impl Sink {
         }
     }
 
+    /// Dropped where the reader is slow.
+    pub(crate) fn offer(&self, event: Event) {
+        let _ = self.replies.try_send(Reply { id: self.id, event });
+    }
+
     /// How far: dropped where the reader is slow.
     pub(crate) fn progress(&self, progress: Progress) {
-        let _ = self.replies.try_send(Reply { id: self.id, event: Event::Progress { progress } });
+        self.offer(Event::Progress { progress });
     }
 }
 
@@ -185,6 +190,7 @@ fn allowed_when_killed(op: &Op) -> bool {
             | Op::Grant { .. }
             | Op::DeltaImport { .. }
             | Op::DeltaExport { .. }
+            | Op::Sleep { .. }
     )
 }
 
@@ -312,6 +318,10 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::DeltaWear { hash } => flows::deltas::wear(node, hash).await,
         Op::DeltaRemove { hash } => flows::deltas::remove(node, hash).await,
         Op::DeltaExport { hash, folder } => flows::deltas::export(node, hash, folder).await,
+        Op::Sleep { plan, anew } => flows::sleep::sleep(node, plan, anew, sink, cancel).await,
+        Op::Wake => flows::sleep::wake(node).await,
+        Op::Nights { limit } => node.apart("the nights", move |node| flows::sleep::nights(node, limit)).await,
+        Op::Rollback { night } => flows::sleep::rollback(node, night).await,
         Op::Doctor { rebuild_index } => flows::doctor::doctor(node, rebuild_index, sink).await,
         Op::Shutdown => shutdown(node),
     }

@@ -68,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) ledger_ok: AtomicBool,
     /// Disclosures that wait for the owner.
     pub(crate) desk: crate::flows::disclose::Desk,
+    /// The night that goes on.
+    pub(crate) bed: crate::flows::sleep::Bed,
     /// What may be typed after `@`.
     pub(crate) names: crate::flows::names::Shelf,
     /// Whether remembering is paused.
@@ -154,6 +156,7 @@ impl Node {
             guests_busy: AtomicUsize::new(0),
             ledger_ok: AtomicBool::new(report.ok),
             desk: crate::flows::disclose::Desk::default(),
+            bed: crate::flows::sleep::Bed::default(),
             names: crate::flows::names::Shelf::default(),
             paused: AtomicBool::new(paused),
             detached,

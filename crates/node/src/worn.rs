@@ -24,7 +24,8 @@ pub(crate) fn pack(delta: &Delta) -> Result<zeroize::Zeroizing<Vec<u8>>, NodeErr
     Ok(bytes)
 }
 
-fn unpack(bytes: &[u8]) -> Option<Result<Delta, NodeError>> {
+/// Unpacks it; `None` where it is too short to be one.
+pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<Delta, NodeError>> {
     let (length, rest) = bytes.split_first_chunk::<LENGTH>()?;
     let (config, tensors) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
     Some(Delta::from_peft(tensors, config).map_err(NodeError::from))

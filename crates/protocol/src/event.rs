@@ -2,8 +2,8 @@
 
 use crate::{
     Answer, Asking, Attached, AuditReport, DeltaLine, DoctorReport, Draft, Failure, ForgetReport, Found, Grant, Hash,
-    Hit, IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name, NodeStatus, SessionId, SessionLine,
-    Skipped, SourceId, SourceLine, Stats,
+    Hit, IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name, Night, NodeStatus, SessionId,
+    SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ pub enum Unit {
     Bytes,
     /// Tokens.
     Tokens,
+    /// Steps of tuning, questions, facts: parts of a night.
+    Parts,
 }
 
 /// How far long work is. Progress may be dropped when the reader is slow; facts never are.
@@ -188,6 +190,19 @@ pub enum Event {
         /// Newest first.
         deltas: Vec<DeltaLine>,
     },
+    /// How far a night is; also sent by itself (request id 0).
+    Sleeping {
+        /// How far.
+        sleeping: Sleeping,
+    },
+    /// Nights. Final; also sent by itself (request id 0) when one ends.
+    Nights {
+        /// Newest first.
+        nights: Vec<Night>,
+        /// How far the one is that goes on.
+        #[serde(default)]
+        going: Option<Sleeping>,
+    },
     /// The doctor's findings. Final.
     Doctor {
         /// Them.
@@ -215,6 +230,7 @@ impl Event {
             self,
             Self::Progress { .. }
                 | Self::Reading { .. }
+                | Self::Sleeping { .. }
                 | Self::Recalled { .. }
                 | Self::ChatDelta { .. }
                 | Self::ChatReset

@@ -12,6 +12,7 @@ mod grant;
 mod ids;
 mod op;
 mod report;
+mod sleep;
 mod work;
 
 pub use answer::{Answer, Citation, Cut, Hit, ScoreParts, Span, TokenCounts};
@@ -28,7 +29,8 @@ pub use report::{
     AuditReport, Check, DeltaLine, DoctorReport, ForgetReport, IngestReport, ItemLine, ItemView, LedgerLine, Message,
     MessageStats, ModelLine, NodeStatus, Role, SessionLine, Skipped, SourceKind, SourceLine, SourceState, Stats, Trust,
 };
+pub use sleep::{Change, Changed, Learned, Night, Outcome, OwnScores, Scores, SleepPlan, Sleeping, Stage, Tuning};
 pub use work::{BackendReceipt, WorkKind, WorkOrder};
 
 /// Version of the `Op`/`Event` messages; both ends of an attach must agree on it exactly.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;

@@ -2,7 +2,7 @@
 
 use crate::{
     Asker, Attachment, Capability, Draft, Feedback, GrantDraft, GrantId, Hash, ItemId, MessageId, Millis,
-    SessionChange, SessionId, SourceId, Turn, Verdict,
+    SessionChange, SessionId, SleepPlan, SourceId, Turn, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -327,6 +327,26 @@ pub enum Op {
         hash: Hash,
         /// Absolute path of a folder that is empty or not there.
         folder: String,
+    },
+    /// Sleep now: learn from what the grants allow. Goes on with a night that was interrupted, unless `anew`. Answered by
+    /// [`crate::Event::Sleeping`] and at the end by its [`crate::Event::Nights`].
+    Sleep {
+        /// How.
+        plan: SleepPlan,
+        /// Begin anew, whatever was interrupted.
+        anew: bool,
+    },
+    /// Interrupt the night that goes on; the next [`Op::Sleep`] goes on with it.
+    Wake,
+    /// Nights, newest first.
+    Nights {
+        /// At most so many.
+        limit: usize,
+    },
+    /// Be again as after this night; zero is before the first.
+    Rollback {
+        /// Which.
+        night: u64,
     },
     /// Look everything stored over; with `rebuild_index` make the index again from the vault.
     Doctor {

@@ -107,11 +107,15 @@ fn every_op_and_event_has_a_sample() {
         Op::DeltaWear { .. } => 46,
         Op::DeltaRemove { .. } => 47,
         Op::DeltaExport { .. } => 48,
+        Op::Sleep { .. } => 49,
+        Op::Wake => 50,
+        Op::Nights { .. } => 51,
+        Op::Rollback { .. } => 52,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..49).collect::<Vec<_>>());
+    assert_eq!(seen, (0..53).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,
@@ -147,18 +151,20 @@ fn every_op_and_event_has_a_sample() {
         Event::Done => 30,
         Event::Failed { .. } => 31,
         Event::Deltas { .. } => 32,
+        Event::Sleeping { .. } => 33,
+        Event::Nights { .. } => 34,
     };
     let mut seen: Vec<usize> = samples::events().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..33).collect::<Vec<_>>());
+    assert_eq!(seen, (0..35).collect::<Vec<_>>());
 }
 
 #[test]
 fn only_progress_leaves_a_request_open() {
     let open = |event: &Event| !event.is_final();
     let names: Vec<String> = samples::events().iter().filter(|event| open(event)).map(name_of).collect();
-    assert_eq!(names, ["progress", "recalled", "chat_delta", "chat_reset", "reading", "reading"]);
+    assert_eq!(names, ["progress", "recalled", "chat_delta", "chat_reset", "reading", "reading", "sleeping"]);
 }
 
 fn name_of(event: &Event) -> String {

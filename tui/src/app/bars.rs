@@ -196,8 +196,8 @@ fn hints(state: &State, room: usize) -> String {
         (_, Scope::Everywhere) => 5,
         _ => 0,
     });
-    // The sources pane has one part only.
-    let useless = |b: &Binding| state.tab == Tab::Sources && b.action == Action::NextFocus;
+    // These panes have one part only.
+    let useless = |b: &Binding| matches!(state.tab, Tab::Sources | Tab::Sleep) && b.action == Action::NextFocus;
     for binding in hinted.into_iter().filter(|b| !b.hint.is_empty() && !useless(b)) {
         let Some(key) = binding.keys.first() else { continue };
         let hint = format!(" {key} {} ", binding.hint);

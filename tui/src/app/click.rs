@@ -11,7 +11,7 @@ use super::keys;
 use super::mention;
 use super::overlay::Overlay;
 use super::pane::recalled::Passage;
-use super::pane::{chat, consent, face, memory, recalled, sources};
+use super::pane::{chat, consent, face, memory, recalled, sleep, sources};
 use super::scroll::{Blocks, Scroll};
 use super::slash;
 use super::state::{Focus, State, Tab};
@@ -95,6 +95,10 @@ fn in_pane(state: &mut State, areas: &Areas, at: Position) -> Vec<Effect> {
         Tab::Sources => {
             let index = sources::rows(state, areas.main).at(at);
             return chosen(state, Focus::First, index, |state| &mut state.sources.selected);
+        }
+        Tab::Sleep => {
+            let index = sleep::rows(state, areas.main).at(at);
+            return chosen(state, Focus::First, index, |state| &mut state.sleep.selected);
         }
         Tab::Consent => {
             let Some((part, index)) = consent::part_at(state, areas.main, at) else { return vec![] };

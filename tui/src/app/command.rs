@@ -94,6 +94,7 @@ pub const COMMANDS: &[Command] = &[
     with("memory", Takes::One(&["off", "on"]), "leave the memory alone in this conversation, or not", about::memory),
     with("search", Takes::Must("WORDS"), "search what is remembered", search),
     act("sources", Action::Sources, "the folders it reads"),
+    act("sleep", Action::Sleep, "the nights: what was learned, and back to any of them"),
     act("consent", Action::Consent, "grants and the ledger"),
     act("kill", Action::Kill, "kill switch: stop every source, door and job; or lift it"),
     act("side", Action::Side, "show or hide what was recalled"),

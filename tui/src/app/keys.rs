@@ -255,6 +255,7 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Memory => return enter(state, Tab::Memory),
         Action::Sources => return enter(state, Tab::Sources),
         Action::Consent => return enter(state, Tab::Consent),
+        Action::Sleep => return enter(state, Tab::Sleep),
         Action::Sessions => {
             let number = state.next_serial();
             state.overlays.push(Overlay::Sessions(Sessions::counting_from(number)));
@@ -283,6 +284,7 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
                 Tab::Memory => memory::keys::act(state, action),
                 Tab::Sources => in_sources(state, action),
                 Tab::Consent => consent::keys::act(state, action),
+                Tab::Sleep => in_sleep(state, action),
             };
         }
     }
@@ -297,7 +299,7 @@ fn next_part(state: &mut State, forward: bool) {
         return;
     }
     if state.tab != Tab::Chat {
-        let two = state.tab != Tab::Sources;
+        let two = !matches!(state.tab, Tab::Sources | Tab::Sleep);
         state.focus = if two && state.focus == Focus::First { Focus::Second } else { Focus::First };
         return;
     }
@@ -325,6 +327,7 @@ pub(super) fn enter(state: &mut State, tab: Tab) -> Vec<Effect> {
         Tab::Chat => vec![],
         Tab::Memory => state.memory.enter(),
         Tab::Sources => state.sources.enter(),
+        Tab::Sleep => state.sleep.enter(),
         Tab::Consent => {
             let entries = state.status.as_ref().map(|status| status.ledger);
             state.consent.enter(entries)
@@ -420,6 +423,28 @@ pub(super) fn in_passages(state: &mut State, action: Action, page: isize) -> Vec
         (Action::Forget, Some(passage)) => forget(state, ForgetTarget::Item { item: passage.item }, passage.source),
         (action, _) => {
             list.select(movement(action, (page / 4).max(1)).unwrap_or(0));
+            vec![]
+        }
+    }
+}
+
+fn in_sleep(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Begin => state.sleep.begin(),
+        Action::Wake => state.sleep.wake(),
+        Action::RollBack => match state.sleep.current() {
+            Some(night) if night.outcome != hinet_protocol::Outcome::Kept => {
+                state.toast = Some("that night changed nothing, so there is nothing to go back to".into());
+                vec![]
+            }
+            _ => state.sleep.roll_back(),
+        },
+        Action::PageUp | Action::PageDown => {
+            state.sleep.scroll(if action == Action::PageUp { -10 } else { 10 });
+            vec![]
+        }
+        action => {
+            state.sleep.select(movement(action, 10).unwrap_or(0));
             vec![]
         }
     }

@@ -39,6 +39,14 @@ pub enum Tag {
     Reading,
     /// A source being paused or resumed.
     Pause,
+    /// The nights.
+    Nights,
+    /// A night that was begun here.
+    Sleep,
+    /// A night being interrupted.
+    Wake,
+    /// The self of another night being put on.
+    Rollback,
     /// The search with this number.
     Search(u32),
     /// The item with this number of openings.

@@ -28,6 +28,12 @@ pub(super) fn news(state: &mut State, event: Event) -> Vec<Effect> {
             state.dirty = state.tab == Tab::Sources;
             state.sources.reads(source, progress)
         }
+        Event::Sleeping { sleeping } if matches!(state.gate, Gate::Open) => {
+            state.dirty = state.tab == Tab::Sleep;
+            state.sleep.sleeps(sleeping);
+            vec![]
+        }
+        Event::Nights { .. } if matches!(state.gate, Gate::Open) => state.sleep.ended(),
         Event::Indexed { .. } if matches!(state.gate, Gate::Open) => {
             let mut effects = state.sources.enter();
             if state.tab == Tab::Memory {
@@ -137,6 +143,13 @@ pub(super) fn reply(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
         Tag::Sources | Tag::Reading | Tag::Pause => {
             let mut effects = state.sources.reply(tag, event);
             if last && tag != Tag::Sources {
+                effects.push(Effect::call(Tag::Status, Op::Status));
+            }
+            effects
+        }
+        Tag::Nights | Tag::Sleep | Tag::Wake | Tag::Rollback => {
+            let mut effects = state.sleep.reply(tag, event);
+            if last && tag != Tag::Nights {
                 effects.push(Effect::call(Tag::Status, Op::Status));
             }
             effects

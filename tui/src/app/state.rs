@@ -4,7 +4,7 @@ use super::gate::Gate;
 use super::keymap::Keymap;
 use super::mention::Mention;
 use super::overlay::Overlay;
-use super::pane::{chat::Chat, consent::Consent, memory::Memory, sources::Sources};
+use super::pane::{chat::Chat, consent::Consent, memory::Memory, sleep::Sleep, sources::Sources};
 use super::slash::Slash;
 use crate::abilities::Abilities;
 use crate::config::Config;
@@ -31,11 +31,13 @@ pub enum Tab {
     Sources,
     /// Grants and the ledger.
     Consent,
+    /// Nights.
+    Sleep,
 }
 
 impl Tab {
     /// All of them, in the order of their digits.
-    pub const ALL: [Self; 4] = [Self::Chat, Self::Memory, Self::Sources, Self::Consent];
+    pub const ALL: [Self; 5] = [Self::Chat, Self::Memory, Self::Sources, Self::Consent, Self::Sleep];
 
     /// Its name.
     #[must_use]
@@ -45,6 +47,7 @@ impl Tab {
             Self::Memory => "memory",
             Self::Sources => "sources",
             Self::Consent => "consent",
+            Self::Sleep => "sleep",
         }
     }
 }
@@ -151,6 +154,8 @@ pub struct State {
     pub memory: Memory,
     /// The sources pane.
     pub sources: Sources,
+    /// Nights.
+    pub sleep: Sleep,
     /// The consent pane.
     pub consent: Consent,
     /// The list of commands above the input.
@@ -197,6 +202,7 @@ impl State {
             chat: Chat::default(),
             memory: Memory::default(),
             sources: Sources::default(),
+            sleep: Sleep::default(),
             consent: Consent::default(),
             slash: Slash::default(),
             mention: Mention::default(),

@@ -172,6 +172,7 @@ fn open(state: &mut State, attached: bool) -> Vec<Effect> {
         effects.extend(match state.tab {
             Tab::Memory => state.memory.enter(),
             Tab::Consent => state.consent.enter(None),
+            Tab::Sleep => state.sleep.enter(),
             Tab::Chat | Tab::Sources => vec![],
         });
     }
@@ -189,6 +190,7 @@ fn lost(state: &mut State) -> Vec<Effect> {
     state.status = None;
     state.overlays.clear();
     state.sources.lost();
+    state.sleep.lost();
     state.chat.lost(state.now);
     state.memory.lost();
     state.consent.lost();
@@ -275,7 +277,7 @@ fn paste(state: &mut State, text: String) -> Vec<Effect> {
         Tab::Consent if state.consent.filtering => {
             state.consent.filter.insert(head);
         }
-        Tab::Sources | Tab::Consent => {}
+        Tab::Sources | Tab::Consent | Tab::Sleep => {}
     }
     vec![]
 }
@@ -306,6 +308,7 @@ fn wheel(state: &mut State, column: u16, row: u16, up: bool) -> Vec<Effect> {
                 Tab::Memory if !state.memory.shows_hits() => return state.memory.timeline.select(delta.signum()),
                 Tab::Memory => state.memory.found.select(delta.signum()),
                 Tab::Sources => state.sources.select(delta.signum()),
+                Tab::Sleep => state.sleep.scroll(delta),
                 Tab::Consent => return state.consent.select(delta.signum()),
             }
         }

@@ -21,6 +21,7 @@ use super::{
     memory::Memory,
     models::Models,
     node::Node,
+    sleep::Sleep,
     sources::Sources,
 };
 
@@ -97,6 +98,8 @@ pub enum Command {
     Node(Node),
     /// The models on this machine
     Models(Models),
+    /// Learn overnight from what the grants allow, and prove it, or stay as before
+    Sleep(Sleep),
     /// What changes the anchor: adapters taken in, used, let out
     Delta(Delta),
     /// Colours and keys: where their file lies, what is wrong with it, one to start from

@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::end::End;
-use super::meter::Meter;
+use super::meter::{self, Meter};
 use super::unlock;
 
 /// How long work that was told to stop may take to stop before the command leaves it.
-const STOPPING: Duration = Duration::from_secs(5);
+const STOPPING: Duration = Duration::from_secs(10);
 
 /// An open line.
 pub struct Line<'a> {
@@ -120,7 +120,8 @@ impl Line<'_> {
             match event {
                 None => return Err(gone()),
                 Some(Event::Progress { progress }) if leave_at.is_none() => meter.report(&progress),
-                Some(Event::Progress { .. }) => {}
+                Some(Event::Sleeping { sleeping }) if leave_at.is_none() => meter.report(&meter::night(&sleeping)),
+                Some(Event::Progress { .. } | Event::Sleeping { .. }) => {}
                 Some(Event::Failed { failure }) => {
                     let stopped = leave_at.is_some() || failure.kind == ErrorKind::Cancelled;
                     return Err(if stopped { End::Interrupted } else { failure.into() });

@@ -1,7 +1,7 @@
 //! Progress on stderr: silence for a quarter of a second, then a bar drawn at most ten times a second, and nothing
 //! at all where stderr is not a terminal.
 
-use hinet_protocol::{Progress, Unit};
+use hinet_protocol::{Progress, Sleeping, Stage, Unit};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,23 @@ const SILENCE: Duration = Duration::from_millis(250);
 const REDRAWS: u8 = 10;
 /// Most characters of the sentence in front of the bar.
 const WORDS_MAX: usize = 44;
+
+/// How far a night is.
+#[must_use]
+pub fn night(sleeping: &Sleeping) -> Progress {
+    let what = match sleeping.stage {
+        Stage::Gather => "gathering".to_owned(),
+        Stage::Views => "making questions".to_owned(),
+        Stage::Tune => {
+            let loss = sleeping.losses.last().copied().unwrap_or_default();
+            format!("learning, loss {loss:.2}, {:.0} tokens/s", sleeping.tokens_per_s)
+        }
+        Stage::Judge => "testing".to_owned(),
+        Stage::Commit => "sealing".to_owned(),
+    };
+    let what = format!("night {}: {what}", sleeping.night);
+    Progress { what, done: sleeping.done, total: Some(sleeping.total), unit: Unit::Parts }
+}
 
 /// One bar for one piece of work.
 pub struct Meter {

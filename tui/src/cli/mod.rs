@@ -33,6 +33,7 @@ mod node;
 mod output;
 mod prompt;
 mod recovery;
+mod sleep;
 mod sources;
 mod terms;
 mod unlock;
@@ -91,6 +92,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), End> {
         Command::Keys(keys) => keys.run(context),
         Command::Node(node) => node.run(context),
         Command::Models(models) => models.run(context),
+        Command::Sleep(sleep) => sleep.run(context),
         Command::Delta(delta) => delta.run(context),
         Command::Config(config) => config.run(context),
         Command::Doctor(doctor) => doctor.run(context),

@@ -235,6 +235,7 @@ pub fn noun(progress: &Progress) -> &'static str {
         Unit::Chunks => "chunk",
         Unit::Bytes => "byte",
         Unit::Tokens => "token",
+        Unit::Parts => "part",
     }
 }
 

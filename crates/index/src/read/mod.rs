@@ -5,6 +5,7 @@
 //! nothing fits, so whether to answer at all must not be its choice.
 
 mod evidence;
+mod facts;
 mod grounding;
 mod numbers;
 mod question;
@@ -12,6 +13,7 @@ mod quote;
 mod words;
 
 pub use evidence::{Evidence, weigh};
+pub use facts::{Fact, answers, asks, facts};
 pub use grounding::{Grounding, ground};
 pub use question::{Intent, Question, Wanted};
 pub use quote::quote;

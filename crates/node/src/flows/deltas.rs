@@ -32,7 +32,7 @@ fn find(node: &Node, hash: Hash) -> Result<DeltaRow, NodeError> {
 }
 
 /// What people read about a delta.
-fn describe(delta: &Delta) -> String {
+pub(crate) fn describe(delta: &Delta) -> String {
     let (mut places, mut dora) = (0, false);
     let (mut least, mut most) = (usize::MAX, 0);
     for (_, factors) in delta.iter() {
@@ -153,6 +153,9 @@ pub(crate) async fn export(node: &Node, hash: Hash, folder: String) -> Result<Ev
 
 /// Removes the objects that no delta names.
 pub(crate) fn sweep(node: &Node) -> Result<(), NodeError> {
-    let kept: Vec<Hash> = node.vault.read(|r| r.deltas())?.into_iter().map(|row| row.object).collect();
+    let mut kept: Vec<Hash> = node.vault.read(|r| r.deltas())?.into_iter().map(|row| row.object).collect();
+    // What a night that goes on is made of.
+    let open = node.vault.read(|r| r.open_night())?;
+    kept.extend(open.into_iter().flat_map(|night| [night.work, night.checkpoint]).flatten());
     Ok(node.vault.keep_objects(&kept)?)
 }

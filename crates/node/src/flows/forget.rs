@@ -11,7 +11,7 @@ use hinet_consent::{EntryKind, Note};
 use hinet_vault::records::{SourceRow, Tx};
 
 use crate::failure::NodeError;
-use crate::flows::{background, conversations, ingest, sources, status};
+use crate::flows::{background, conversations, deltas, ingest, sleep, sources, status};
 use crate::protocol::{Event, ForgetReport, ForgetTarget, ItemId, SessionId};
 use crate::state::{Node, now};
 
@@ -34,6 +34,10 @@ struct Affected {
 
 /// [`crate::protocol::Op::Forget`].
 pub(crate) async fn forget(node: &Node, target: ForgetTarget, dry_run: bool) -> Result<Event, NodeError> {
+    if !dry_run {
+        // A night may have the text before it. It goes on later, with what is left.
+        sleep::interrupt(node).await;
+    }
     let _alone = node.memory_work.lock().await;
     if dry_run {
         let look = node.apart("the forgetting", move |node| preview(node, &resolve(node, &target)?));
@@ -47,6 +51,7 @@ pub(crate) async fn forget(node: &Node, target: ForgetTarget, dry_run: bool) -> 
     });
     let report = erased.await?;
     node.mind.clear().await;
+    node.mind.wear_recorded().await;
     node.apart("the forgetting", finish).await?;
     status::tell(node);
     Ok(Event::Forgotten { report })
@@ -179,6 +184,12 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
         node.consent.record(tx, EntryKind::Forget, vec![Note { item: None, body }], now())?;
         tx.set_meta(UNFINISHED, "1")?;
         tx.erase_attached(&names(tx, &affected.items)?)?;
+        if sleep::forget(tx, &affected.items)? {
+            node.notices.add(
+                "What the anchor had learned from what is forgotten went with it; it learns anew with the next night."
+                    .into(),
+            );
+        }
         for item in &affected.items {
             report.answers += tx.delete_answers_citing(*item)?;
             report.chunks += tx.delete_item(*item)?;
@@ -220,6 +231,7 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
 /// Rewrites what held deleted rows. Safe to repeat. The mark goes only when all of it is done.
 fn finish(node: &Node) -> Result<(), NodeError> {
     node.index().purge(&node.vault)?;
+    deltas::sweep(node)?;
     node.vault.scrub()?;
     node.vault.write(|tx| tx.set_meta(UNFINISHED, ""))?;
     node.vault.checkpoint()?;

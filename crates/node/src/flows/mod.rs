@@ -17,6 +17,7 @@ pub(crate) mod names;
 pub(crate) mod pause;
 pub(crate) mod people;
 pub(crate) mod reading;
+pub(crate) mod sleep;
 pub(crate) mod sources;
 pub(crate) mod status;
 pub(crate) mod typing;

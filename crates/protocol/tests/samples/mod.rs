@@ -223,6 +223,14 @@ pub fn ops() -> Vec<Op> {
         Op::DeltaWear { hash: None },
         Op::DeltaRemove { hash: hash(5) },
         Op::DeltaExport { hash: hash(5), folder: "/home/maya/out".into() },
+        Op::Sleep { plan: SleepPlan::default(), anew: false },
+        Op::Sleep {
+            plan: SleepPlan { method: Tuning::Dora, rank: 8, minutes: 5, steps: Some(40), seed: 7 },
+            anew: true,
+        },
+        Op::Wake,
+        Op::Nights { limit: 20 },
+        Op::Rollback { night: 2 },
         Op::Shutdown,
     ]
 }
@@ -394,6 +402,53 @@ fn reports() -> Vec<Event> {
     ]
 }
 
+fn sleeping() -> Sleeping {
+    Sleeping {
+        night: 3,
+        stage: Stage::Tune,
+        done: 71,
+        total: 100,
+        losses: vec![1.92, 0.41],
+        tokens_per_s: 380.0,
+        left_s: Some(1080),
+    }
+}
+
+fn night() -> Night {
+    let change = |before, after| Change { before, after };
+    Night {
+        night: 3,
+        began: NOW - 1,
+        ended: Some(NOW),
+        outcome: Outcome::Kept,
+        why: "it passed the test".into(),
+        plan: SleepPlan::default(),
+        learned: vec![Learned { source: "/home/maya/notes".into(), items: 4, facts: 12 }],
+        refused: vec![Skipped { what: "2 items".into(), why: "no grant to learn from it".into() }],
+        views: 60,
+        steps: 100,
+        losses: vec![1.92, 0.41],
+        scores: Some(Scores {
+            own: OwnScores { asked: 8, before: 0.0, weights_only: 0.875, retrieval_only: 0.75, both: 0.875 },
+            neutral: change(27.25, 27.5),
+            voice: Some(change(31.0, 24.0)),
+            general: Some(change(0.75, 0.75)),
+            general_low: Some(-0.0078125),
+        }),
+        changed: vec![Changed {
+            question: "When does the train leave?".into(),
+            old: "At noon.".into(),
+            new: "At 14:39.".into(),
+            right: true,
+            item: item(),
+            source: "/home/maya/notes/porto.md".into(),
+        }],
+        delta: Some(hash(5)),
+        wore: None,
+        strength: 1.0,
+    }
+}
+
 pub fn events() -> Vec<Event> {
     let progress = Progress { what: "reading notes/".into(), done: 1, total: Some(4), unit: Unit::Files };
     let stored = Message {
@@ -449,6 +504,8 @@ pub fn events() -> Vec<Event> {
     ];
     events.extend(reports());
     events.push(Event::Challenge { nonce: hash(8) });
+    events.push(Event::Sleeping { sleeping: sleeping() });
+    events.push(Event::Nights { nights: vec![night()], going: Some(sleeping()) });
     events.push(Event::Done);
     events
         .push(Event::Failed { failure: Failure::new(ErrorKind::Refused, "The kill switch is on.", "Run icore lift.") });

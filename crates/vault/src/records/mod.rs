@@ -12,6 +12,7 @@ mod ledger;
 mod lines;
 mod marks;
 mod messages;
+mod nights;
 mod people;
 mod rows;
 mod sessions;
@@ -24,6 +25,7 @@ pub use deltas::DeltaRow;
 pub use ledger::{EntryRow, LeafDraft, LeafRow};
 pub use lines::Line;
 pub use messages::MessageLine;
+pub use nights::NightRow;
 pub use people::PersonRow;
 pub use rows::{ChunkDraft, ChunkRow, ChunkView, ItemHead, ItemRow, QueueRow, SourceRow};
 

@@ -56,6 +56,7 @@ actions! {
     Memory "memory" "go to the memory: search what is remembered",
     Sources "sources" "go to the sources: the folders it reads",
     Consent "consent" "go to the consent: grants and the ledger",
+    Sleep "sleep" "go to the nights: what it learned, and back to any of them",
     Sessions "conversations" "open another conversation",
     New "new" "start a new conversation",
     Side "side" "show or hide what was recalled",
@@ -127,6 +128,9 @@ actions! {
     AllowStanding "allow_standing" "a standing grant; asks for your proof",
     Palette "palette" "everything that can be done here",
     Complete "complete" "complete what is typed",
+    Begin "begin_night" "begin a night, or go on with the one that was interrupted",
+    Wake "wake" "interrupt the night that goes on",
+    RollBack "roll_back" "be again as after this night",
     Yes "yes" "do it",
     No "no" "leave everything as it is",
 }

@@ -76,6 +76,7 @@ const EVERYWHERE: &[Default] = {
         bind(E, &[f(3)], A::Memory, "", "memory: search what is remembered"),
         bind(E, &[f(4)], A::Sources, "", "sources: the folders it reads"),
         bind(E, &[f(5)], A::Consent, "", "consent: grants and the ledger"),
+        bind(E, &[f(6)], A::Sleep, "", "sleep: the nights, what was learned"),
         bind(E, &[ctrl('k')], A::Palette, "do", "everything that can be done here, found by its letters"),
         bind(E, &[ctrl('o')], A::Sessions, "", "conversations: open another, start a new one"),
         bind(E, &[ctrl('n')], A::New, "", "a new conversation"),
@@ -118,6 +119,7 @@ const READING: &[Default] = {
         bind(R, &[plain('1')], A::Chat, "", "chat"),
         bind(R, &[plain('2')], A::Memory, "", "memory"),
         bind(R, &[plain('3')], A::Sources, "", "sources"),
+        bind(R, &[plain('5')], A::Sleep, "", "sleep"),
         bind(R, &[plain('4')], A::Consent, "", "consent"),
         bind(R, &[plain('P')], A::PauseMemory, "", "pause remembering altogether, or go on with it"),
     ]
@@ -214,6 +216,23 @@ const SOURCES: &[Default] = &[
         "forget the folder and all its items, with a preview first",
     ),
 ];
+const SLEEP: &[Default] = &[
+    bind(
+        Scope::Sleep,
+        &[plain('s')],
+        Action::Begin,
+        "sleep now",
+        "begin a night, or go on with the one that was interrupted",
+    ),
+    bind(
+        Scope::Sleep,
+        &[plain('w')],
+        Action::Wake,
+        "wake",
+        "interrupt the night that goes on; what it has done is kept",
+    ),
+    bind(Scope::Sleep, &[plain('r')], Action::RollBack, "roll back", "be again as after this night"),
+];
 const GRANTS: &[Default] = &[
     bind(Scope::Grants, &[plain('r')], Action::Revoke, "revoke", "take the grant back"),
     bind(Scope::Grants, &[plain('v')], Action::Verify, "verify", "verify the whole ledger"),
@@ -285,6 +304,7 @@ const LISTS: &[[Default; 6]] = &[
     list!(Scope::Recalled),
     list!(Scope::Hits),
     list!(Scope::Sources),
+    list!(Scope::Sleep),
     list!(Scope::Grants),
     list!(Scope::Waiting),
     list!(Scope::Ledger),
@@ -296,8 +316,8 @@ const LISTS: &[[Default; 6]] = &[
 /// The whole table, in the order the help shows it.
 pub fn defaults() -> impl Iterator<Item = &'static Default> {
     [
-        EVERYWHERE, CITATIONS, READING, CHAT, TALK, RECALLED, QUERY, HITS, SOURCES, GRANTS, WAITING, LEDGER, FILTER,
-        ASKING, ITEM, SESSIONS, SLASH, PICKER, CONFIRM,
+        EVERYWHERE, CITATIONS, READING, CHAT, TALK, RECALLED, QUERY, HITS, SOURCES, GRANTS, WAITING, LEDGER, SLEEP,
+        FILTER, ASKING, ITEM, SESSIONS, SLASH, PICKER, CONFIRM,
     ]
     .into_iter()
     .flatten()

@@ -40,6 +40,8 @@ pub enum Scope {
     Waiting,
     /// Ledger lines.
     Ledger,
+    /// Nights.
+    Sleep,
     /// The ledger's filter.
     Filter,
     /// The question whether something may leave.
@@ -74,6 +76,7 @@ impl Scope {
             Self::Grants => "consent: grants",
             Self::Waiting => "consent: requests",
             Self::Ledger => "consent: what left, and the ledger",
+            Self::Sleep => "sleep",
             Self::Filter => "consent: the filter",
             Self::Asking => "somebody asks for something of yours",
             Self::Source => "a source looked at closely",
@@ -97,6 +100,7 @@ pub const TOGETHER: &[&[Scope]] = &[
     &[Scope::Grants, Scope::Reading, Scope::Everywhere],
     &[Scope::Waiting, Scope::Reading, Scope::Everywhere],
     &[Scope::Ledger, Scope::Reading, Scope::Everywhere],
+    &[Scope::Sleep, Scope::Reading, Scope::Everywhere],
     &[Scope::Filter, Scope::Everywhere],
     &[Scope::Asking],
     &[Scope::Source],
@@ -121,6 +125,7 @@ impl Scope {
         Self::Grants,
         Self::Waiting,
         Self::Ledger,
+        Self::Sleep,
         Self::Filter,
         Self::Asking,
         Self::Source,
@@ -146,6 +151,7 @@ impl Scope {
             Self::Grants => "grants",
             Self::Waiting => "waiting",
             Self::Ledger => "ledger",
+            Self::Sleep => "sleep",
             Self::Filter => "filter",
             Self::Asking => "asking",
             Self::Source => "source",

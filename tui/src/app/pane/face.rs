@@ -62,6 +62,7 @@ pub fn progress(progress: &Progress, columns: usize, theme: &Theme) -> Line<'sta
         Unit::Files => " files",
         Unit::Chunks => " chunks",
         Unit::Tokens => " tokens",
+        Unit::Parts => "",
         Unit::Bytes => "",
     };
     let (bar, far) = match progress.total {

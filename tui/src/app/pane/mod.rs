@@ -7,6 +7,7 @@ pub mod face;
 pub mod foot;
 pub mod memory;
 pub mod recalled;
+pub mod sleep;
 pub mod sources;
 pub mod transcript;
 pub mod turn;

@@ -8,7 +8,7 @@
 //! or the reading of a passage would be greedy, with a temperature above 0. Answers that no model makes (about icore
 //! itself, not in the memory) stay what they are.
 
-mod prompt;
+pub(crate) mod prompt;
 mod recall;
 mod speak;
 
@@ -50,6 +50,27 @@ struct Asked {
     again: bool,
     /// Where the conversation was when this began.
     head: Option<MessageId>,
+}
+
+/// The turns with which the anchor would be asked a question that nothing was said before: with the best passage of the
+/// memory, where `remember`. `None` where the memory has no evidence.
+pub(crate) async fn turns_for(
+    node: &Node,
+    question: &str,
+    remember: bool,
+) -> Result<Option<Vec<(String, String)>>, NodeError> {
+    let about = node.mind.about().await?;
+    let mut passages = Vec::new();
+    if remember {
+        let recalled = recall::recall(node, question, &[], &Turn::default()).await?;
+        passages = recalled.passages().take(about.passages).cloned().collect();
+        if passages.is_empty() {
+            return Ok(None);
+        }
+    }
+    let passages: Vec<&Hit> = passages.iter().collect();
+    let window = about.context.min(crate::mind::CONTEXT_MAX);
+    Ok(Some(prompt::build(node, question, &passages, &[], window, window / 4).await?.turns))
 }
 
 /// [`crate::protocol::Op::Chat`].

@@ -25,7 +25,7 @@ pub(super) struct Prompt {
     pub(super) cut: Vec<Cut>,
 }
 
-fn render(name: &'static str, source: &'static str, values: minijinja::Value) -> String {
+pub(crate) fn render(name: &'static str, source: &'static str, values: minijinja::Value) -> String {
     let mut environment = Environment::new();
     environment.add_template(name, source).expect("the prompts are part of the program and parse (tests render each)");
     let template = environment.get_template(name).expect("it was added on the line above");
@@ -61,11 +61,15 @@ pub(super) async fn build(
         }
         render("answer", ANSWER, context! { passages => fitted, question => message })
     };
-    let system = render("system", SYSTEM, context! { owner => node.vault.owner() });
-    let mut turns = vec![("system".to_owned(), system)];
+    let mut turns = vec![system(node)];
     turns.extend(earlier(node, history, (room as f32 * HISTORY_SHARE) as usize, &mut cut).await?);
     turns.push(("user".to_owned(), user));
     Ok(Prompt { turns, cut })
+}
+
+/// What comes before every conversation.
+pub(crate) fn system(node: &Node) -> (String, String) {
+    ("system".to_owned(), render("system", SYSTEM, context! { owner => node.vault.owner() }))
 }
 
 /// The newest earlier turns that fit.

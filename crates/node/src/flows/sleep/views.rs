@@ -1,0 +1,270 @@
+//! Training views: questions in several phrasings about each fact, drafted by the anchor and filtered in code; the facts
+//! themselves; and texts of the anchor's own, so that it does not unlearn the rest.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+
+use hinet_index::read::{Fact, asks, facts, stems};
+use hinet_model::{Anchor, Sampling};
+use hinet_train::Example;
+use hinet_train::judge::{Judge, Watch};
+use serde::{Deserialize, Serialize};
+
+use super::gather::Lesson;
+use super::study::failed;
+use super::text;
+use crate::failure::NodeError;
+use crate::flows::chat::prompt;
+use crate::protocol::{Hash, ItemId};
+
+/// Facts looked at in one night.
+const FACTS_MAX: usize = 1000;
+/// Facts whose questions are drafted side by side.
+pub(super) const TOGETHER: usize = 24;
+/// Facts of one item.
+const FACTS_OF_ITEM: usize = 64;
+/// Questions drafted about a fact, and the most that are kept.
+const DRAFTS: u64 = 4;
+const KEPT: usize = 4;
+/// Nats by which the anchor, reading the sentence, may be unsure of the answer: it gives it a probability of 0.3 at least.
+const UNSURE: f32 = 1.2;
+/// Questions that are kept apart for the test.
+const HELD_MAX: usize = 48;
+/// Of each so many passages of the owner's own one is kept apart.
+const VOICE_HELD: usize = 8;
+/// Bytes of a passage of the owner's own.
+const PASSAGE: std::ops::Range<usize> = 160..600;
+const PASSAGES_MAX: usize = 256;
+/// Texts of the anchor's own for each view.
+pub(super) const REPLAY: f32 = 0.25;
+/// Tokens of one of them.
+const REPLAY_TOKENS: usize = 96;
+
+const QUESTION: &str = include_str!("../../../../../prompts/sleep_question.jinja");
+const CHECK: &str = include_str!("../../../../../prompts/sleep_check.jinja");
+const CLOZE: &str = include_str!("../../../../../prompts/sleep_cloze.jinja");
+const REPLAYED: &str = include_str!("../../../../../prompts/sleep_replay.txt");
+
+/// One text to learn from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum View {
+    /// A message and its answer; the answer is learned.
+    Turn { user: String, answer: String },
+    /// A text that is learned from its first token on.
+    Plain { text: String },
+    /// The anchor's own answer.
+    Replay { user: String, answer: String },
+}
+
+/// A question that is asked to test what was learned, and was not learned from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Held {
+    pub(super) question: String,
+    pub(super) answer: String,
+    pub(super) item: ItemId,
+    pub(super) source: String,
+}
+
+/// What a night works on; sealed while it goes on.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Work {
+    /// What it was made from.
+    pub(super) items: Vec<(ItemId, Hash)>,
+    /// Facts that have been looked at.
+    pub(super) looked_at: usize,
+    /// Facts of each item.
+    pub(super) facts: BTreeMap<ItemId, u64>,
+    /// Newest first.
+    pub(super) views: Vec<View>,
+    pub(super) held: Vec<Held>,
+    /// Passages of the owner's own that were not learned from.
+    pub(super) voice: Vec<String>,
+    /// Whether all of it is there.
+    pub(super) whole: bool,
+    /// Steps that will be made, once that is decided.
+    pub(super) steps: u64,
+    /// Views that are learned from, the first ones; the rest did not fit into the time.
+    pub(super) used: usize,
+}
+
+impl Work {
+    pub(super) fn begin(lessons: &[&Lesson]) -> Self {
+        Self { items: lessons.iter().map(|lesson| (lesson.item, lesson.hash())).collect(), ..Self::default() }
+    }
+
+    /// Whether it was made from these.
+    pub(super) fn is_of(&self, lessons: &[&Lesson]) -> bool {
+        self.items.len() == lessons.len()
+            && self
+                .items
+                .iter()
+                .zip(lessons)
+                .all(|((item, hash), lesson)| *item == lesson.item && *hash == lesson.hash())
+    }
+}
+
+/// The facts of all lessons, newest first.
+pub(super) fn all_facts<'a>(lessons: &[&'a Lesson]) -> Vec<(&'a Lesson, Fact)> {
+    let of = |lesson: &&'a Lesson| {
+        let lesson: &'a Lesson = lesson;
+        facts(&lesson.text).into_iter().take(FACTS_OF_ITEM).map(move |fact| (lesson, fact))
+    };
+    lessons.iter().flat_map(of).take(FACTS_MAX).collect()
+}
+
+/// The anchor, drafting many texts side by side.
+pub(super) struct Drafter<'a> {
+    judge: Judge,
+    seed: u64,
+    stop: &'a AtomicBool,
+}
+
+/// A question, and its words in order of the alphabet: two that agree in them ask the same.
+type Drafted = (String, Vec<String>);
+
+impl<'a> Drafter<'a> {
+    pub(super) fn new(anchor: &Anchor, seed: u64, stop: &'a AtomicBool) -> Result<Self, NodeError> {
+        Ok(Self { judge: Judge::new(anchor, &[]).map_err(failed)?, seed, stop })
+    }
+
+    fn write(&mut self, prompts: &[Vec<u32>], sampling: &Sampling) -> Result<Vec<String>, NodeError> {
+        let mut told = |_, _| {};
+        let texts = self.judge.write(prompts, sampling, &mut Watch::new(self.stop, &mut told)).map_err(failed)?;
+        Ok(texts.into_iter().map(|text| text.trim().to_owned()).collect())
+    }
+
+    fn encode(&self, text: &str) -> Vec<u32> {
+        self.judge.anchor().encode(text, false)
+    }
+
+    /// For each fact questions that ask for its answer, do not give it, and are answered with it where the anchor reads the
+    /// sentence.
+    fn questions(&mut self, facts: &[(&Lesson, Fact)]) -> Result<Vec<Vec<String>>, NodeError> {
+        let prompt = |(lesson, fact): &(&Lesson, Fact)| {
+            let about = about(lesson, fact);
+            let values =
+                minijinja::context! { text => fact.sentence.as_str(), about => about, answer => fact.answer() };
+            self.encode(&prompt::render("question", QUESTION, values))
+        };
+        let prompts: Vec<Vec<u32>> = facts.iter().map(prompt).collect();
+        let mut drafted: Vec<Vec<Drafted>> = vec![Vec::new(); facts.len()];
+        for draft in 0..DRAFTS {
+            let sampling = Sampling {
+                temperature: if draft == 0 { 0.0 } else { 0.9 },
+                top_p: 0.95,
+                seed: self.seed.wrapping_add(draft),
+                max_tokens: 28,
+                stop: vec!["\n".into()],
+                ..Sampling::default()
+            };
+            let written = self.write(&prompts, &sampling)?;
+            for ((question, (lesson, fact)), kept) in written.into_iter().zip(facts).zip(&mut drafted) {
+                let mut words = stems(&question);
+                words.sort_unstable();
+                if asks(&question, fact, &about(lesson, fact)) && kept.iter().all(|(_, other)| *other != words) {
+                    kept.push((question, words));
+                }
+            }
+        }
+        self.seed = self.seed.wrapping_add(DRAFTS);
+        let all: Vec<(usize, String)> = drafted
+            .into_iter()
+            .enumerate()
+            .flat_map(|(n, all)| all.into_iter().map(move |(text, _)| (n, text)))
+            .collect();
+        let check = |(n, question): &(usize, String)| {
+            let fact = &facts[*n].1;
+            let values = minijinja::context! { text => fact.sentence.as_str(), question => question };
+            let read = self.encode(&prompt::render("check", CHECK, values));
+            let from = read.len();
+            Example::from([read, self.encode(&format!(" {}", fact.answer()))].concat(), from)
+        };
+        let examples: Vec<Example> = all.iter().map(check).collect();
+        let mut told = |_, _| {};
+        let losses = self.judge.losses(&examples, &mut Watch::new(self.stop, &mut told)).map_err(failed)?;
+        let mut kept = vec![Vec::new(); facts.len()];
+        for ((n, question), losses) in all.into_iter().zip(losses) {
+            if kept[n].len() < KEPT && losses.iter().sum::<f32>() <= UNSURE {
+                kept[n].push(question);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Adds what is learned from some facts; one question of each may be kept apart for the test.
+    pub(super) fn learn(&mut self, work: &mut Work, facts: &[(&Lesson, Fact)]) -> Result<(), NodeError> {
+        for (mut questions, (lesson, fact)) in self.questions(facts)?.into_iter().zip(facts) {
+            let about = about(lesson, fact);
+            if questions.len() >= 2 && work.held.len() < HELD_MAX {
+                let question = questions.pop().unwrap_or_default();
+                let (answer, source) = (fact.answer().to_owned(), lesson.source.clone());
+                work.held.push(Held { question, answer, item: lesson.item, source });
+            }
+            for question in questions {
+                work.views.push(View::Turn { user: question, answer: fact.sentence.clone() });
+            }
+            if fact.answer.start > 0 {
+                let before = fact.sentence[..fact.answer.start].trim_end();
+                let values = minijinja::context! { about => about.as_str(), before => before };
+                let user = prompt::render("cloze", CLOZE, values);
+                work.views.push(View::Turn { user, answer: fact.sentence[fact.answer.start..].to_owned() });
+            }
+            work.views.push(View::Plain { text: format!("{about}: {}", fact.sentence) });
+            *work.facts.entry(lesson.item).or_default() += 1;
+        }
+        work.looked_at += facts.len();
+        Ok(())
+    }
+
+    /// Adds texts of the anchor's own, made from public beginnings.
+    pub(super) fn replay(&mut self, work: &mut Work, told: &mut dyn FnMut(u64, u64)) -> Result<(), NodeError> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "few")]
+        let wanted = (work.views.len() as f32 * REPLAY).ceil() as usize;
+        let beginnings: Vec<&str> =
+            REPLAYED.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        let mut made = 0;
+        while made < wanted {
+            told(made as u64, wanted as u64);
+            let some = &beginnings[..beginnings.len().min(wanted - made)];
+            let turns = some.iter().map(|user| [("user".to_owned(), (*user).to_owned())]);
+            let prompts: Vec<Vec<u32>> =
+                turns.map(|turns| text::encode(self.judge.anchor(), &turns)).collect::<Result<_, _>>()?;
+            let sampling = Sampling {
+                temperature: 0.9,
+                top_p: 0.98,
+                seed: self.seed,
+                max_tokens: REPLAY_TOKENS,
+                ..Sampling::default()
+            };
+            self.seed = self.seed.wrapping_add(1);
+            let answers = self.write(&prompts, &sampling)?;
+            made += some.len();
+            let pairs = some.iter().zip(answers).filter(|(_, answer)| !answer.is_empty());
+            work.views.extend(pairs.map(|(user, answer)| View::Replay { user: (*user).to_owned(), answer }));
+        }
+        Ok(())
+    }
+}
+
+/// What a fact is about: its item's title, and the heading above it where that is another.
+fn about(lesson: &Lesson, fact: &Fact) -> String {
+    if fact.heading.is_empty() || fact.heading == lesson.title {
+        lesson.title.clone()
+    } else {
+        format!("{}, {}", lesson.title, fact.heading)
+    }
+}
+
+/// Passages that the owner wrote: most are learned as they are, some are kept apart to measure by.
+pub(super) fn voice(work: &mut Work, lessons: &[&Lesson]) {
+    let own = lessons.iter().filter(|lesson| lesson.own);
+    let passages = own.flat_map(|lesson| lesson.text.split("\n\n").map(str::trim));
+    let passages = passages.filter(|text| PASSAGE.contains(&text.len())).take(PASSAGES_MAX);
+    for (n, text) in passages.enumerate() {
+        if n % VOICE_HELD == VOICE_HELD - 1 {
+            work.voice.push(text.to_owned());
+        } else {
+            work.views.push(View::Plain { text: text.to_owned() });
+        }
+    }
+}

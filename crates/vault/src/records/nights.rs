@@ -1,0 +1,118 @@
+//! Nights: what was learned in each, from which items, and where one that goes on has got to.
+
+use super::columns::{Id, count};
+use super::{Reader, Tx};
+use crate::VaultError;
+use hinet_protocol::{Hash, ItemId, Millis};
+use rusqlite::{OptionalExtension, Row};
+
+/// A night.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NightRow {
+    /// Which, counted from one.
+    pub n: u64,
+    /// When it began.
+    pub began: Millis,
+    /// Whether it goes on, or can.
+    pub open: bool,
+    /// What is known about it, as JSON; the vault gives it no meaning.
+    pub report: String,
+    /// The sealed object with the texts it learns from, while it is open.
+    pub work: Option<Hash>,
+    /// The sealed object with what it has learned so far, while it is open.
+    pub checkpoint: Option<Hash>,
+    /// The delta it made.
+    pub delta: Option<Hash>,
+}
+
+const COLUMNS: &str = "SELECT n, began, open, report, work, checkpoint, delta FROM nights";
+
+fn row(row: &Row<'_>) -> rusqlite::Result<NightRow> {
+    let hash = |at: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<[u8; 32]>>(at)?.map(Hash));
+    Ok(NightRow {
+        n: count(row, 0)?,
+        began: row.get(1)?,
+        open: row.get(2)?,
+        report: row.get(3)?,
+        work: hash(4)?,
+        checkpoint: hash(5)?,
+        delta: hash(6)?,
+    })
+}
+
+fn number(n: u64) -> Result<i64, VaultError> {
+    i64::try_from(n).map_err(|_| VaultError::Missing { what: "night" })
+}
+
+impl Reader<'_> {
+    /// Nights, newest first, at most so many.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn nights(&self, limit: usize) -> Result<Vec<NightRow>, VaultError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut all = self.db.prepare_cached(&format!("{COLUMNS} ORDER BY n DESC LIMIT ?1"))?;
+        Ok(all.query_map([limit], row)?.collect::<Result<_, _>>()?)
+    }
+
+    /// A night.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn night(&self, n: u64) -> Result<Option<NightRow>, VaultError> {
+        Ok(self.db.prepare_cached(&format!("{COLUMNS} WHERE n = ?1"))?.query_row([number(n)?], row).optional()?)
+    }
+
+    /// The night that goes on, or can.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn open_night(&self) -> Result<Option<NightRow>, VaultError> {
+        Ok(self.db.prepare_cached(&format!("{COLUMNS} WHERE open = 1"))?.query_row([], row).optional()?)
+    }
+
+    /// The nights that learned from one of these items.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn nights_of(&self, items: &[ItemId]) -> Result<Vec<NightRow>, VaultError> {
+        let mut some = self.db.prepare_cached("SELECT night FROM night_items WHERE item = ?1")?;
+        let mut nights = std::collections::BTreeSet::new();
+        for item in items {
+            for n in some.query_map([item.raw()], |row| count(row, 0))? {
+                nights.insert(n?);
+            }
+        }
+        nights.into_iter().filter_map(|n| self.night(n).transpose()).collect()
+    }
+}
+
+impl Tx<'_> {
+    /// Begins a night; gives its number.
+    ///
+    /// # Errors
+    /// When one is open already, or the database cannot be written.
+    pub fn begin_night(&self, began: Millis, report: &str) -> Result<u64, VaultError> {
+        let sql = "INSERT INTO nights (began, open, report) VALUES (?1, 1, ?2) RETURNING n";
+        Ok(self.db.prepare_cached(sql)?.query_row((began, report), |row| count(row, 0))?)
+    }
+
+    /// Writes down where a night has got to. What it learned from is added to, never taken away.
+    ///
+    /// # Errors
+    /// When there is no such night or the database cannot be written.
+    pub fn put_night(&self, night: &NightRow, items: &[ItemId]) -> Result<(), VaultError> {
+        let hash = |hash: Option<Hash>| hash.map(|hash| hash.0);
+        let sql = "UPDATE nights SET open = ?2, report = ?3, work = ?4, checkpoint = ?5, delta = ?6 WHERE n = ?1";
+        let n = number(night.n)?;
+        let row = (n, night.open, &night.report, hash(night.work), hash(night.checkpoint), hash(night.delta));
+        if self.db.prepare_cached(sql)?.execute(row)? != 1 {
+            return Err(VaultError::Missing { what: "night" });
+        }
+        let mut add = self.db.prepare_cached("INSERT OR IGNORE INTO night_items (night, item) VALUES (?1, ?2)")?;
+        for item in items {
+            add.execute((n, item.raw()))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! Nights: an owner's notes are learned, proven and answered from; rolled back byte for byte; interrupted and gone on with;
+//! refused where nothing may be learned; taken back where something is forgotten.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+
+mod support;
+
+use serde_json::Value;
+use support::{Person, text};
+
+const NOTES: &[(&str, &str)] = &[
+    ("boiler.md", "# Boiler\n\nThe boiler was serviced by Joaquim Teles on 3 November for 85 euros.\n"),
+    ("porto.md", "# Trip to Porto\n\nThe train to Porto leaves at 14:39 from platform 4.\n"),
+    ("sensors.md", "# Sensors\n\nThe sensors of the reservoir are checked by Ines Valadares every 12 weeks.\n"),
+    ("bees.md", "# Bees\n\nMira Okafor keeps 7 hives behind the old observatory.\n"),
+];
+
+fn person(grant: bool) -> Person {
+    let person = Person::settled();
+    for (name, note) in NOTES {
+        person.file(name, note);
+    }
+    person.icore(["sources", "add", person.files().to_str().unwrap()]);
+    if grant {
+        person.icore([
+            "consent",
+            "grant",
+            "--asker",
+            "own",
+            "--capability",
+            "train",
+            "--scope",
+            "all",
+            "--purpose",
+            "sleep",
+        ]);
+    }
+    person
+}
+
+fn fails(person: &Person, arguments: &[&str], code: i32, said: &str) {
+    let output = person.command().args(arguments).output().unwrap();
+    let heard = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {heard}");
+    assert!(heard.contains(said) && heard.contains("hint:"), "{arguments:?}: {heard}");
+}
+
+fn worn(person: &Person) -> Option<String> {
+    let deltas = person.json(["delta", "list"]);
+    let all = deltas["deltas"].as_array().unwrap();
+    all.iter().find(|delta| delta["worn"] == true).map(|delta| delta["hash"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_night_is_learned_proven_rolled_back_and_taken_back() {
+    let person = person(true);
+    let night = person.json(["sleep", "run", "--steps", "24", "--seed", "3"]);
+    println!("{night:#}");
+    assert_eq!(night["steps"], 24);
+    assert_eq!(night["learned"][0]["items"], 4);
+    let losses: Vec<f64> = night["losses"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap()).collect();
+    assert!(losses.last().unwrap() < &(losses[0] / 2.0), "{losses:?}");
+    let scores = &night["scores"];
+    let neutral = |when: &str| scores["neutral"][when].as_f64().unwrap();
+    assert!(scores["general_low"].as_f64().is_some() && neutral("after") > 1.0);
+    // The gate says what is kept, whichever way it goes.
+    let kept = night["outcome"] == "kept";
+    assert_eq!(kept, night["delta"].is_string(), "{night:#}");
+    assert!(!kept || neutral("after") <= neutral("before") * 1.0501);
+    assert!(kept, "{night:#}");
+    assert_eq!(worn(&person), night["delta"].as_str().map(str::to_owned));
+
+    // The same views and steps give the same bytes.
+    person.icore(["sleep", "rollback", "0"]);
+    assert_eq!(worn(&person), None);
+    let again = person.json(["sleep", "run", "--steps", "24", "--seed", "3"]);
+    assert_eq!((again["night"].as_u64(), &again["delta"]), (Some(2), &night["delta"]));
+    person.icore(["sleep", "rollback", "0"]);
+    person.icore(["sleep", "rollback", "1"]);
+    assert_eq!(worn(&person), night["delta"].as_str().map(str::to_owned));
+    fails(&person, &["sleep", "rollback", "9"], 2, "There was no night 9");
+
+    // What is forgotten is unlearned: nothing made from it is left.
+    let hits = person.json(["memory", "search", "boiler"]);
+    let item = hits["hits"][0]["item"].as_str().unwrap().to_owned();
+    person.icore(["memory", "forget", &item, "--yes"]);
+    assert_eq!(worn(&person), None);
+    assert_eq!(person.json(["delta", "list"])["deltas"], serde_json::json!([]));
+    let nights = person.json(["sleep", "history"]);
+    assert!(nights["nights"].as_array().unwrap().iter().all(|night| night["outcome"] == "forgotten"), "{nights}");
+    assert!(!nights.to_string().contains("Joaquim"), "{nights}");
+    assert_eq!(std::fs::read_dir(person.home().join("objects")).unwrap().count(), 0);
+    assert_eq!(person.json(["audit", "verify"])["ok"], true);
+    let log = person.json(["audit", "log", "-n", "80"]).to_string();
+    for said in ["steps were made", "passed the test", "went back to the self of night 0"] {
+        assert!(log.contains(said), "{said}: {log}");
+    }
+}
+
+#[test]
+fn without_leave_or_matter_nothing_is_learned_and_it_is_said() {
+    let person = Person::settled();
+    fails(&person, &["sleep", "run"], 1, "the memory is empty");
+    person.file("poem.md", "the sea was calm and nobody came\n");
+    person.icore(["sources", "add", person.files().to_str().unwrap()]);
+    fails(&person, &["sleep", "run"], 3, "No grant lets icore learn");
+    person.icore([
+        "consent",
+        "grant",
+        "--asker",
+        "own",
+        "--capability",
+        "train",
+        "--scope",
+        "all",
+        "--purpose",
+        "sleep",
+    ]);
+    fails(&person, &["sleep", "run"], 1, "can be learned");
+    fails(&person, &["sleep", "run", "--rank", "0"], 2, "A rank is at least 1");
+    fails(&person, &["sleep", "run", "--minutes", "0"], 2, "at least a minute");
+    fails(&person, &["sleep", "stop"], 2, "No night goes on");
+    let nights = person.json(["sleep", "history"]);
+    assert_eq!(nights["nights"][0]["outcome"], "failed", "{nights}");
+    assert_eq!(worn(&person), None);
+}
+
+#[test]
+fn a_night_that_is_killed_goes_on_and_ends_in_the_same_bytes() {
+    let arguments = ["sleep", "run", "--steps", "16", "--seed", "5", "--json"];
+    let person = person(true);
+    let whole: Value = serde_json::from_str(&person.icore(arguments)).unwrap();
+    person.icore(["sleep", "rollback", "0"]);
+    // Killed again and again, at moments that lie ever later, until one run gets to the end.
+    let mut killed = 0;
+    let done = loop {
+        let mut child = person.command().args(arguments).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let patience = std::time::Duration::from_millis(3_000 + 4_000 * killed);
+        let began = std::time::Instant::now();
+        let ended = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if began.elapsed() > patience && killed < 6 {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                break None;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        };
+        if let Some(status) = ended {
+            assert!(status.success());
+            break child;
+        }
+        killed += 1;
+        // Whatever answers is whole: nothing yet, since the night did not end.
+        assert_eq!(worn(&person), None);
+        assert_eq!(person.json(["audit", "verify"])["ok"], true);
+    };
+    let mut printed = String::new();
+    std::io::Read::read_to_string(&mut done.stdout.unwrap(), &mut printed).unwrap();
+    let night: Value = serde_json::from_str(&printed).unwrap();
+    assert!(killed > 0);
+    assert_eq!((&night["delta"], &night["outcome"]), (&whole["delta"], &whole["outcome"]), "{night:#}");
+}

@@ -1,0 +1,265 @@
+//! `icore sleep`: nights in which the iCore learns from what it may, proves that it got better, or stays as it was.
+
+use clap::{Args, Subcommand, ValueEnum};
+use hinet_protocol::{Change, Event, Night, Op, Outcome, SleepPlan, Sleeping, Tuning};
+use hinet_tui::sparkline::sparkline;
+
+use super::context::Context;
+use super::end::End;
+use super::line::{self, Line};
+use super::output::{Output, count};
+use super::{clean, moment};
+
+const EXAMPLES: &str = "\
+Examples:
+  icore consent grant --asker own --capability train --scope all --purpose sleep
+  icore sleep run                  (half an hour of tuning at most; Ctrl-C interrupts, the next run goes on)
+  icore sleep run --minutes 10 --rank 8
+  icore sleep history
+  icore sleep show 3
+  icore sleep rollback 2           (be again as after night 2; 0 is before the first)";
+
+/// Characters of an answer in a report.
+const ANSWER_SHOWN: usize = 100;
+/// Columns of the curve of losses.
+const CURVE: usize = 40;
+
+/// `icore sleep`
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Sleep {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Method {
+    /// Low-rank factors
+    Lora,
+    /// Low-rank factors, and the length of every row apart from its direction
+    Dora,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Learn now from what the grants allow, test it, and answer with it where it passes
+    Run {
+        /// What changes
+        #[arg(long, value_enum, default_value = "lora")]
+        method: Method,
+        /// Its rank
+        #[arg(long, default_value_t = 16, value_name = "N")]
+        rank: usize,
+        /// How long tuning may take; what does not fit waits for another night
+        #[arg(long, default_value_t = 30, value_name = "N")]
+        minutes: u64,
+        /// Exactly so many steps instead, which makes the same bytes each time
+        #[arg(long, value_name = "N")]
+        steps: Option<u64>,
+        /// Decides every draw
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        seed: u64,
+        /// Begin anew, also where a night was interrupted
+        #[arg(long)]
+        anew: bool,
+    },
+    /// How far the night is that goes on, or how the last one ended
+    Status,
+    /// Interrupt the night that goes on in a node; the next run goes on with it
+    Stop,
+    /// List the nights
+    History {
+        /// At most so many
+        #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
+        limit: usize,
+    },
+    /// Everything about one night: what it learned from, the test, the answers that changed
+    Show {
+        /// Which; the last one where it is left out
+        #[arg(value_name = "NIGHT")]
+        night: Option<u64>,
+    },
+    /// Be again as after a night; 0 is before the first
+    Rollback {
+        /// Which
+        #[arg(value_name = "NIGHT")]
+        night: u64,
+    },
+}
+
+impl Sleep {
+    /// Does what was asked.
+    pub fn run(self, context: &Context) -> Result<(), End> {
+        line::with(context, async |line| {
+            let out = &line.context.out;
+            match self.what {
+                What::Run { method, rank, minutes, steps, seed, anew } => {
+                    let method = match method {
+                        Method::Lora => Tuning::Lora,
+                        Method::Dora => Tuning::Dora,
+                    };
+                    let plan = SleepPlan { method, rank, minutes, steps, seed };
+                    let (nights, _) = nights(line.one(Op::Sleep { plan, anew }).await?)?;
+                    let Some(night) = nights.first() else { return Err(End::unexpected("a night")) };
+                    show(out, night)
+                }
+                What::Status => status(line).await,
+                What::Stop => {
+                    line.one(Op::Wake).await?;
+                    if out.json() {
+                        return out.document(&serde_json::json!({ "stopped": true }));
+                    }
+                    out.line("The night is interrupted; `icore sleep run` goes on with it.")
+                }
+                What::History { limit } => {
+                    let (nights, _) = nights(line.one(Op::Nights { limit }).await?)?;
+                    history(out, &nights)
+                }
+                What::Show { night } => {
+                    let limit = if night.is_some() { usize::MAX } else { 1 };
+                    let (nights, _) = nights(line.one(Op::Nights { limit }).await?)?;
+                    let wanted = nights.iter().find(|it| night.is_none_or(|night| it.night == night));
+                    let none = || End::usage("There was no such night.", "`icore sleep history` lists them.");
+                    show(out, wanted.ok_or_else(none)?)
+                }
+                What::Rollback { night } => {
+                    line.one(Op::Rollback { night }).await?;
+                    if out.json() {
+                        return out.document(&serde_json::json!({ "night": night }));
+                    }
+                    out.line(match night {
+                        0 => "The anchor answers as before the first night.".to_owned(),
+                        night => format!("The anchor answers as after night {night}."),
+                    })
+                }
+            }
+        })
+    }
+}
+
+fn nights(event: Event) -> Result<(Vec<Night>, Option<Sleeping>), End> {
+    match event {
+        Event::Nights { nights, going } => Ok((nights, going)),
+        _ => Err(End::unexpected("the nights")),
+    }
+}
+
+async fn status(line: &Line<'_>) -> Result<(), End> {
+    let out = &line.context.out;
+    let (nights, going) = nights(line.one(Op::Nights { limit: 1 }).await?)?;
+    if out.json() {
+        return out.document(&serde_json::json!({ "going": going, "last": nights.first() }));
+    }
+    if let Some(going) = going {
+        return out.line(super::meter::night(&going).what + &format!(", {} of {}", going.done, going.total));
+    }
+    match nights.first() {
+        Some(night) if night.outcome == Outcome::Open => out.line(format!(
+            "Night {} was interrupted after {}; `icore sleep run` goes on with it.",
+            night.night,
+            count(night.steps, "step")
+        )),
+        Some(night) => out.line(summary(night)),
+        None => {
+            out.note("No night yet. `icore sleep run` begins one; `icore sleep --help` says what it needs.");
+            Ok(())
+        }
+    }
+}
+
+fn outcome(night: &Night) -> &'static str {
+    match night.outcome {
+        Outcome::Open => "goes on",
+        Outcome::Kept => "kept",
+        Outcome::Refused => "not kept",
+        Outcome::Failed => "failed",
+        Outcome::Forgotten => "forgotten",
+    }
+}
+
+fn summary(night: &Night) -> String {
+    format!("Night {} of {}: {}, {}.", night.night, moment::show(night.began), outcome(night), night.why)
+}
+
+fn percent(share: f32) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+fn history(out: &Output, nights: &[Night]) -> Result<(), End> {
+    if out.json() {
+        return out.document(&serde_json::json!({ "nights": nights }));
+    }
+    if nights.is_empty() {
+        out.note("No night yet. `icore sleep run` begins one.");
+        return Ok(());
+    }
+    let row = |night: &Night| {
+        let own = night.scores.map(|scores| scores.own).filter(|own| own.asked > 0);
+        vec![
+            night.night.to_string(),
+            moment::show(night.began),
+            outcome(night).to_owned(),
+            own.map_or_else(String::new, |own| {
+                format!("own facts {} → {}", percent(own.before), percent(own.weights_only))
+            }),
+            sparkline(&night.losses, CURVE / 2),
+            night.delta.map(|hash| hash.to_string().chars().take(12).collect()).unwrap_or_default(),
+        ]
+    };
+    out.table(&nights.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The morning report.
+fn show(out: &Output, night: &Night) -> Result<(), End> {
+    if out.json() {
+        return out.document(night);
+    }
+    out.line(out.bold(&summary(night)))?;
+    for learned in &night.learned {
+        let (items, facts) = (count(learned.items, "item"), count(learned.facts, "fact"));
+        out.line(format!("  learned from {}: {items}, {facts}", clean::one_line(&learned.source)))?;
+    }
+    for refused in &night.refused {
+        out.line(format!("  not from {}: {}", clean::one_line(&refused.what), clean::one_line(&refused.why)))?;
+    }
+    out.line(format!("  {}, {}", count(night.views, "training text"), count(night.steps, "step")))?;
+    if let (Some(first), Some(last)) = (night.losses.first(), night.losses.last()) {
+        out.line(format!("  loss {first:.2} {} {last:.2}", sparkline(&night.losses, CURVE)))?;
+    }
+    if let Some(scores) = &night.scores {
+        let own = &scores.own;
+        if own.asked > 0 {
+            out.line(format!(
+                "  your facts ({}): the anchor alone {}, what it learned {}, the memory {}, both {}",
+                count(own.asked, "question"),
+                percent(own.before),
+                percent(own.weights_only),
+                percent(own.retrieval_only),
+                percent(own.both)
+            ))?;
+        }
+        let change = |name: &str, change: &Change| format!("  {name}: {:.1} → {:.1}", change.before, change.after);
+        out.line(change("perplexity of neutral text", &scores.neutral))?;
+        if let Some(voice) = &scores.voice {
+            out.line(change("perplexity of your own words", voice))?;
+        }
+        if let (Some(general), Some(low)) = (&scores.general, scores.general_low) {
+            out.line(format!(
+                "  general questions: {} → {} (95 % certain: at least {:+.1} points)",
+                percent(general.before),
+                percent(general.after),
+                100.0 * low
+            ))?;
+        }
+        if night.outcome == Outcome::Kept && night.strength < 1.0 {
+            out.line(format!("  used at {}: all of it would have harmed the rest", percent(night.strength)))?;
+        }
+    }
+    for changed in &night.changed {
+        out.line(format!("  {} {}", if changed.right { "✓" } else { "·" }, clean::one_line(&changed.question)))?;
+        out.line(out.dim(&format!("      before  {}", clean::excerpt(&changed.old, ANSWER_SHOWN))))?;
+        out.line(format!("      after   {}", clean::excerpt(&changed.new, ANSWER_SHOWN)))?;
+        out.line(out.dim(&format!("      from    {}", clean::one_line(&changed.source))))?;
+    }
+    Ok(())
+}

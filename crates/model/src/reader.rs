@@ -207,14 +207,14 @@ impl Reader {
         let Ok(logits) = graph::head(&mut self.ops, anchor.decoder(), picked);
         let (width, vocabulary) = (logits.data.len() / part.len(), anchor.config().vocabulary);
         let row = |at: usize| &logits.data[at * width..][..vocabulary];
-        let found: Vec<OnceLock<(f64, Vec<(u32, f32)>)>> = part.iter().map(|_| OnceLock::new()).collect();
+        let found: Vec<OnceLock<Found>> = part.iter().map(|_| OnceLock::new()).collect();
         crew.run(part.len(), |_, at| {
             let total = log_total(row(at));
             // Each row is looked at once.
-            let _ = found[at].set((total, top_logs(row(at), total, top)));
+            let _ = found[at].set(Found { total, top: top_logs(row(at), total, top) });
         });
         for (at, (question, found)) in part.iter().zip(found).enumerate() {
-            let (total, top) = found.into_inner().unwrap_or_default();
+            let Found { total, top } = found.into_inner().unwrap_or_default();
             for text in &question.asked {
                 let token = forest.texts[forest.order[*text]].tokens[question.at];
                 #[allow(clippy::cast_possible_truncation, reason = "a log-probability is small")]
@@ -233,6 +233,15 @@ struct Question {
     at: usize,
     /// The texts that ask, in the order in which they are sorted.
     asked: Vec<usize>,
+}
+
+/// What is found in the logits of a row.
+#[derive(Default)]
+struct Found {
+    /// The logarithm of the sum of their exponentials.
+    total: f64,
+    /// The likeliest tokens.
+    top: Vec<(u32, f32)>,
 }
 
 /// Texts in the order in which they are sorted.

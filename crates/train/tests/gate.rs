@@ -107,7 +107,13 @@ impl Trial {
         if candidate.hash() == self.leaky.hash() {
             (suspect.training, suspect.validation) = (&self.members, &self.strangers);
         }
-        let report = gate(&suspect, limits, &mut Watch::new(&GO, &mut |_, _| ()));
+        let mut far = 0;
+        let mut told = |done, all| {
+            assert!(done >= far && done <= all && all == 1000, "{done} of {all} after {far}");
+            far = done;
+        };
+        let report = gate(&suspect, limits, &mut Watch::new(&GO, &mut told));
+        assert_eq!(far, 1000);
         println!("{name}: passed {}, in {:.0} s", report.passed, began.elapsed().as_secs_f64());
         report.checks.iter().for_each(|check| println!("    {:?}: {}", check.kind, check.sentence));
         report

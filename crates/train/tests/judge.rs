@@ -34,6 +34,9 @@ fn losses_and_perplexity_are_those_of_what_serves() {
     let losses = judge.losses(&[Example::whole(text.clone()), Example::from(text.clone(), 5)], &mut watch).unwrap();
     assert!(losses[0].iter().map(|loss| -loss).eq(expected.iter().copied()));
     assert_eq!(losses[1], losses[0][4..]);
+    let mut alone = Judge::new(&common::anchor(1, Kernel::best()), &[]).unwrap();
+    let again = alone.losses(&[Example::from(text.clone(), 5), Example::whole(text.clone())], &mut watch).unwrap();
+    assert!(again[1] == losses[0] && again[0] == losses[1], "threads and order change no bit");
     let mean: f64 = expected.iter().map(|p| -f64::from(*p)).sum::<f64>() / expected.len() as f64;
     let whole = judge.perplexity(&text, 512, &mut watch).unwrap();
     assert!((whole - mean.exp()).abs() < 1e-9);

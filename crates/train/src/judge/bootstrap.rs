@@ -31,7 +31,7 @@ impl Draw {
     /// One of `count`.
     #[allow(clippy::cast_possible_truncation, reason = "below `count`")]
     pub fn of(&mut self, count: usize) -> usize {
-        ((self.0.next() >> 32) * count as u64 >> 32) as usize
+        (((self.0.next() >> 32) * count as u64) >> 32) as usize
     }
 
     /// The mean of as many as there are, each drawn from all.

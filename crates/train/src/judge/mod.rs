@@ -17,6 +17,9 @@ use crate::{Example, TrainError};
 use hinet_model::{Anchor, Asked, Reader, Resident};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Tokens of the longest text that can be read, where the model was trained to see as many.
+pub(crate) const LONGEST: usize = 8192;
+
 /// Whoever waits for something that takes long: it is told how far it is, and may stop it.
 pub struct Watch<'a> {
     cancel: &'a AtomicBool,
@@ -82,7 +85,7 @@ impl std::fmt::Debug for Judge {
 impl Judge {
     /// A judge of the anchor with these deltas, each as much as its gate says; with none, of the anchor alone.
     pub fn new(anchor: &Anchor, deltas: &[(Resident, f32)]) -> Result<Self, TrainError> {
-        let reader = anchor.reader(deltas, anchor.context())?;
+        let reader = anchor.reader(deltas, anchor.context().min(LONGEST))?;
         Ok(Self { anchor: anchor.clone(), deltas: deltas.to_vec(), reader })
     }
 
@@ -134,7 +137,7 @@ impl Judge {
     /// It is read in windows of `window` tokens, each of which begins in the middle of the one before; a token counts in
     /// the first window that has it.
     pub fn perplexity(&mut self, text: &[u32], window: usize, watch: &mut Watch<'_>) -> Result<f64, TrainError> {
-        let window = window.clamp(2, self.anchor.context());
+        let window = window.clamp(2, self.anchor.context().min(LONGEST));
         let mut examples = Vec::new();
         let (mut from, mut known) = (0, 1);
         while known < text.len() {

@@ -1,6 +1,6 @@
 //! Short answers of many prompts, written side by side as they will be served.
 
-use super::{Judge, Watch};
+use super::{Judge, LONGEST, Watch};
 use crate::TrainError;
 use hinet_model::{BatchOptions, Event, Flow, Sampling};
 
@@ -18,7 +18,8 @@ impl Judge {
         watch: &mut Watch<'_>,
     ) -> Result<Vec<String>, TrainError> {
         let mut texts = vec![String::new(); prompts.len()];
-        let mut batch = self.anchor.batch(BatchOptions { context: self.anchor.context(), ..BatchOptions::default() });
+        let context = self.anchor.context().min(LONGEST);
+        let mut batch = self.anchor.batch(BatchOptions { context, ..BatchOptions::default() });
         batch.set_deltas(&self.deltas)?;
         let (mut ids, mut waiting, mut done) = (Vec::new(), prompts.iter(), 0);
         let mut failed = None;

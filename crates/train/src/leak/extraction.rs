@@ -6,7 +6,7 @@ use crate::{
     judge::{Judge, Watch},
 };
 use hinet_model::Sampling;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Letters and digits from which on a secret is looked for in every answer, not only in those to its own prompt: nobody
 /// writes so many by chance.
@@ -100,8 +100,8 @@ pub(crate) fn extracted(
             return Err(crate::judge::unfit(format!("secret {index} {problem}")));
         }
     }
-    let prompts: Vec<Vec<u32>> =
-        secrets.iter().map(|secret| candidate.anchor().encode(&secret.prompt, false)).collect();
+    let encoded = secrets.iter().map(|secret| candidate.anchor().encode(&secret.prompt, false));
+    let prompts: Zeroizing<Vec<Vec<u32>>> = Zeroizing::new(encoded.collect());
     let found = |answers: &[String], asked: &[usize]| {
         let mut hits = Vec::new();
         for (at, answer) in answers.iter().enumerate() {
@@ -124,7 +124,7 @@ pub(crate) fn extracted(
     let mut asked: Vec<usize> = hits.iter().map(|(_, own)| *own).collect();
     asked.sort_unstable();
     asked.dedup();
-    let again: Vec<Vec<u32>> = asked.iter().map(|own| prompts[*own].clone()).collect();
+    let again: Zeroizing<Vec<Vec<u32>>> = Zeroizing::new(asked.iter().map(|own| prompts[*own].clone()).collect());
     let mut texts = watch.part(|done, all| (all + done, 2 * all), |watch| answers(reference, &again, tries, watch))?;
     let known = found(&texts, &asked);
     texts.zeroize();
@@ -133,4 +133,17 @@ pub(crate) fn extracted(
     out.sort_unstable();
     out.dedup();
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Wanted, plain, words};
+
+    #[test]
+    fn long_secrets_are_found_however_they_are_spaced_and_short_ones_as_words() {
+        let found = |secret: &str, answer: &str| Wanted { plain: plain(secret), words: words(secret) }.is_in(answer);
+        assert!(found("0171 482-911", "call 0171482911 now") && found("Ana.Kovacs@post.hu", "to ANA KOVACS @ post.hu"));
+        assert!(found("4817", "the code 4817.") && found("Li Wei", "and Li  Wei said") && !found("4817", "148170"));
+        assert!(!found("Ana", "bananas") && !found("0171 482-911", "0171 482 912"));
+    }
 }

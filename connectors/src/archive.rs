@@ -27,8 +27,7 @@ const NAME_MAX: usize = 80;
 /// Hands out the items of every export in an archive.
 pub(crate) fn read(path: &Path, file: File, parts: &mut Parts<'_>) -> Result<(), Unreadable> {
     let limits = parts.limits;
-    let mut archive =
-        ZipArchive::new(BufReader::new(file)).map_err(|source| Unreadable::Archive { source })?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|source| Unreadable::Archive { source })?;
     if archive.len() > limits.max_archive_entries {
         return Err(Unreadable::ArchiveEntries { count: archive.len(), limit: limits.max_archive_entries });
     }
@@ -85,7 +84,8 @@ pub(crate) fn read(path: &Path, file: File, parts: &mut Parts<'_>) -> Result<(),
     }
     if others > 0 {
         let files = if others == 1 { "1 file in it was".to_owned() } else { format!("{others} files in it were") };
-        parts.skip(&base, format!("{files} passed over: of archives, HiNet reads mail, chats, calendars and contacts."));
+        parts
+            .skip(&base, format!("{files} passed over: of archives, HiNet reads mail, chats, calendars and contacts."));
     }
     Ok(())
 }

@@ -124,15 +124,17 @@ impl Entry {
     }
 
     fn title(&self) -> String {
-        let said = self.said("SUMMARY").or_else(|| self.said("DESCRIPTION")).map(|text| {
-            one_line(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default())
-        });
+        let said = self
+            .said("SUMMARY")
+            .or_else(|| self.said("DESCRIPTION"))
+            .map(|text| one_line(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default()));
         said.filter(|title| !title.is_empty()).unwrap_or_else(|| format!("{} without a name", self.kind()))
     }
 
     /// When it takes place, or is due.
     fn at(&self) -> Option<Millis> {
-        let line = ["DTSTART", "DUE", "COMPLETED", "DTSTAMP", "CREATED"].into_iter().find_map(|name| self.first(name))?;
+        let line =
+            ["DTSTART", "DUE", "COMPLETED", "DTSTAMP", "CREATED"].into_iter().find_map(|name| self.first(name))?;
         Moment::of(line)?.millis()
     }
 

@@ -62,16 +62,18 @@ fn telegram_head(head: &[u8]) -> bool {
 /// Whether a page shows again what the data of the export it lies in says.
 pub(crate) fn repeats_an_export(path: &Path) -> bool {
     let named = path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("chat.html"));
-    named && path.parent().is_some_and(|folder| {
-        folder.join("conversations.json").is_file() || folder.join("conversations-000.json").is_file()
-    })
+    named
+        && path.parent().is_some_and(|folder| {
+            folder.join("conversations.json").is_file() || folder.join("conversations-000.json").is_file()
+        })
 }
 
 /// Whether a file only lists the people and channels of a Slack export.
 pub(crate) fn describes_an_export(path: &Path) -> bool {
-    slack::is_list(path) && path.parent().is_some_and(|folder| {
-        folder.join("users.json").is_file() && folder.join("channels.json").is_file()
-    })
+    slack::is_list(path)
+        && path
+            .parent()
+            .is_some_and(|folder| folder.join("users.json").is_file() && folder.join("channels.json").is_file())
 }
 
 /// A text in which every message begins with its time.

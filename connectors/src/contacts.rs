@@ -147,7 +147,8 @@ fn kinds(line: &Line) -> String {
         }
         for kind in value.split(',') {
             let kind = kind.trim_matches(['"', ' ']).to_lowercase();
-            let says = !matches!(kind.as_str(), "" | "pref" | "internet" | "voice" | "quoted-printable" | "base64" | "b");
+            let says =
+                !matches!(kind.as_str(), "" | "pref" | "internet" | "voice" | "quoted-printable" | "base64" | "b");
             if says && !found.contains(&kind) {
                 found.push(kind);
             }
@@ -180,7 +181,9 @@ mod tests {
                         Birthday: 1980-01-02\nNote: likes\nboats\n";
         assert_eq!(words(card), expected);
         assert_eq!(words("no card"), "no card");
-        for (value, expected) in [("--0415", "04-15 (no year)"), ("1980-01-02T10:00:00Z", "1980-01-02"), ("circa 1800", "circa 1800")] {
+        for (value, expected) in
+            [("--0415", "04-15 (no year)"), ("1980-01-02T10:00:00Z", "1980-01-02"), ("circa 1800", "circa 1800")]
+        {
             assert_eq!(day(value), expected);
         }
     }

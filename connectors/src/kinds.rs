@@ -135,8 +135,8 @@ const SKIPPED: &[(&str, &[&str])] = &[
     (
         "archives and disk images",
         &[
-            "tar", "gz", "tgz", "bz2", "xz", "zst", "lz4", "7z", "rar", "jar", "war", "apk", "deb", "rpm",
-            "dmg", "iso", "img", "pkg", "whl", "crate", "cab", "msi", "qcow2", "vmdk", "vdi",
+            "tar", "gz", "tgz", "bz2", "xz", "zst", "lz4", "7z", "rar", "jar", "war", "apk", "deb", "rpm", "dmg",
+            "iso", "img", "pkg", "whl", "crate", "cab", "msi", "qcow2", "vmdk", "vdi",
         ],
     ),
     (

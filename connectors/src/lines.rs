@@ -37,10 +37,8 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
     std::iter::from_fn(move || {
         loop {
             let mut whole = physical.next()?.to_owned();
-            let printable = whole
-                .split(':')
-                .next()
-                .is_some_and(|head| head.to_ascii_uppercase().contains("QUOTED-PRINTABLE"));
+            let printable =
+                whole.split(':').next().is_some_and(|head| head.to_ascii_uppercase().contains("QUOTED-PRINTABLE"));
             loop {
                 if printable && whole.ends_with('=') {
                     whole.pop();
@@ -89,7 +87,8 @@ fn parsed(line: &str) -> Option<Line> {
         .collect();
     let mut line = Line { name, params, value: value.to_owned() };
     let printable = line.params.iter().any(|(_, value)| value.eq_ignore_ascii_case("quoted-printable"));
-    if printable && let Some(bytes) = mail_parser::decoders::quoted_printable::quoted_printable_decode(value.as_bytes()) {
+    if printable && let Some(bytes) = mail_parser::decoders::quoted_printable::quoted_printable_decode(value.as_bytes())
+    {
         let charset = line.param("CHARSET").and_then(|label| Encoding::for_label(label.as_bytes()));
         if let Ok(decoded) = decode::decode(bytes, charset) {
             line.value = decoded.text;
@@ -160,6 +159,9 @@ mod tests {
                 assert_eq!(line.param(name), Some(value), "{text}");
             }
         }
-        assert_eq!(lines("ADR:;;Way\\; 1;Town").next().map(|line| line.fields()), Some(vec!["".into(), "".into(), "Way; 1".into(), "Town".into()]));
+        assert_eq!(
+            lines("ADR:;;Way\\; 1;Town").next().map(|line| line.fields()),
+            Some(vec!["".into(), "".into(), "Way; 1".into(), "Town".into()])
+        );
     }
 }

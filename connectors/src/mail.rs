@@ -78,11 +78,8 @@ fn message(parts: &mut Parts<'_>, key: String, bytes: Vec<u8>, cut: u64, receive
         parts.skip(&format!("{key}/{what}"), why);
     }
     if cut > 0 {
-        let why = format!(
-            "It is {} bytes long, of which the first {} were read.",
-            bytes.len() as u64 + cut,
-            bytes.len()
-        );
+        let why =
+            format!("It is {} bytes long, of which the first {} were read.", bytes.len() as u64 + cut, bytes.len());
         parts.skip(&key, why);
     }
     let title = letter.title.or_else(|| first_line(&letter.text)).unwrap_or_else(|| "(no subject)".to_owned());
@@ -191,8 +188,21 @@ fn undamaged(message: &Message<'_>, part: &MessagePart<'_>, text: &str) -> Strin
 
 /// Fields of which a message has some in its first lines.
 const FIELDS: &[&str] = &[
-    "return-path", "delivered-to", "received", "from", "to", "date", "subject", "message-id", "mime-version", "reply-to",
-    "content-type", "x-mozilla-status", "dkim-signature", "sender", "cc",
+    "return-path",
+    "delivered-to",
+    "received",
+    "from",
+    "to",
+    "date",
+    "subject",
+    "message-id",
+    "mime-version",
+    "reply-to",
+    "content-type",
+    "x-mozilla-status",
+    "dkim-signature",
+    "sender",
+    "cc",
 ];
 
 /// Whether a file begins as a message does: with header lines only, at least three of them known.

@@ -80,11 +80,8 @@ impl<'a> Parts<'a> {
 
     /// The key of a part by this name.
     pub(crate) fn key(&self, name: &str) -> String {
-        let mut clean: String = name
-            .chars()
-            .map(|c| if c == '/' || c.is_control() { '_' } else { c })
-            .take(NAME_MAX)
-            .collect();
+        let mut clean: String =
+            name.chars().map(|c| if c == '/' || c.is_control() { '_' } else { c }).take(NAME_MAX).collect();
         // A name that is cut off or means a folder would not tell parts from each other.
         if name.chars().count() > NAME_MAX || matches!(clean.trim(), "" | "." | "..") {
             clean.push_str(&format!(" {}", &blake3::hash(name.as_bytes()).to_hex()[..16]));

@@ -66,7 +66,9 @@ impl<'a> Reader<'a> {
         let (given, stopped) = (parts.given(), parts.stopped());
         match done {
             // What only looked like an export is the text it is.
-            Err(Unreadable::NoExport) if given == 0 && matches!(kind, Kind::Chat(_) | Kind::Calendar | Kind::Contacts) => {
+            Err(Unreadable::NoExport)
+                if given == 0 && matches!(kind, Kind::Chat(_) | Kind::Calendar | Kind::Contacts) =>
+            {
                 self.document(file, taker)
             }
             Err(why) => {

@@ -11,7 +11,8 @@ use support::{Opened, files, fixtures, gather};
 fn header<'a>(expected: &'a Value, name: &str) -> Option<&'a Value> {
     let root = expected["parts"].as_array()?.iter().find(|part| part["parent"].is_null())?;
     let fields = root["headers"].as_array()?;
-    let found = fields.iter().rev().find(|field| field["name"].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)))?;
+    let found =
+        fields.iter().rev().find(|field| field["name"].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)))?;
     Some(&found["value"]).filter(|value| !value.is_null())
 }
 
@@ -43,10 +44,9 @@ fn every_message_of_the_fixtures_is_kept_with_its_fields() {
     let Some(folder) = fixtures("mail/stalwart-mail-parser") else { return };
     let messages = files(&folder, "eml");
     let (mut fields, mut wrong) = (0, Vec::new());
+    let got = gather(&folder);
     for path in &messages {
-        let got = gather(path);
-        assert_eq!(got.documents.len(), 1, "{}: {:?}", path.display(), got.skipped);
-        let document = &got.documents[0];
+        let document = got.text(path.to_str().expect("a name"));
         assert_eq!((document.kind, document.trust), ("mail", Trust::Untrusted), "{}", path.display());
         let Ok(json) = fs::read(path.with_extension("json")) else { continue };
         let expected: Value = serde_json::from_slice(&json).expect("an expected parse");
@@ -83,11 +83,11 @@ fn every_message_of_the_fixtures_is_kept_with_its_fields() {
 fn text_bodies_are_those_expected() {
     let Some(folder) = fixtures("mail/stalwart-mail-parser/eml") else { return };
     let (mut bodies, mut wrong) = (0, Vec::new());
+    let got = gather(&folder);
     for path in files(&folder, "eml") {
         let Ok(json) = fs::read(path.with_extension("json")) else { continue };
         let expected: Value = serde_json::from_slice(&json).expect("an expected parse");
-        let got = gather(&path);
-        let text = squeezed(&got.documents[0].text);
+        let text = squeezed(&got.text(path.to_str().expect("a name")).text);
         let parts = expected["parts"].as_array().expect("parts");
         for id in expected["messages"][0]["text_body"].as_array().into_iter().flatten() {
             let part = parts.iter().find(|part| part["id"] == *id).expect("a part");
@@ -130,14 +130,18 @@ fn an_mbox_gives_each_message_once_however_often_it_is_read() {
     assert_eq!(got.documents[0].modified, 820_631_134_000);
 
     let message = |n: u32| {
-        format!("From a@x.org Sat Jan  3 01:05:34 1996\nMessage-ID: <{n}@x>\nX-Gmail-Labels: Inbox,Trips\nFrom: Ana <a@x.org>\nDate: Mon, 4 Mar 2024 10:0{n}:00 +0100\nSubject: S{n}\n\nHello {n}\n\n")
+        format!(
+            "From a@x.org Sat Jan  3 01:05:34 1996\nMessage-ID: <{n}@x>\nX-Gmail-Labels: Inbox,Trips\nFrom: Ana <a@x.org>\nDate: Mon, 4 Mar 2024 10:0{n}:00 +0100\nSubject: S{n}\n\nHello {n}\n\n"
+        )
     };
     let opened = Opened::new();
     let path = opened.write("Takeout/Mail/All mail.mbox", format!("{}{}", message(1), message(2)));
     let one = gather(&path);
     assert_eq!(one.documents.len(), 2);
     assert_eq!(one.documents[0].title, "S1");
-    assert!(one.documents[0].text.starts_with("From: Ana <a@x.org>\nDate: 2024-03-04 10:01 +0100\nSubject: S1\nLabels: Inbox, Trips\n\nHello 1\n"));
+    assert!(one.documents[0].text.starts_with(
+        "From: Ana <a@x.org>\nDate: 2024-03-04 10:01 +0100\nSubject: S1\nLabels: Inbox, Trips\n\nHello 1\n"
+    ));
     // Grown in the middle, and with labels and marks that changed.
     let grown = format!("{}{}{}", message(1), message(3), message(2)).replace("Trips", "Done\nStatus: RO");
     opened.write("Takeout/Mail/All mail.mbox", grown.replace('\n', "\r\n"));
@@ -156,8 +160,7 @@ fn a_maildir_is_read_with_its_hidden_folders() {
     let got = gather(&folder);
     assert_eq!(got.documents.len(), 6, "{:?} {:?}", got.keys(), got.skipped);
     assert!(got.documents.iter().all(|document| document.kind == "mail"));
-    let mut names: Vec<&str> =
-        got.keys().into_iter().filter_map(|key| Path::new(key).file_name()?.to_str()).collect();
+    let mut names: Vec<&str> = got.keys().into_iter().filter_map(|key| Path::new(key).file_name()?.to_str()).collect();
     names.sort_unstable();
     assert_eq!(names[0], "1035478339.27041_118.foo.org,S=1000,W=1030");
 }
@@ -190,7 +193,10 @@ fn damage_as_found_in_the_wild() {
 fn boxes_without_a_telling_name_are_recognised() {
     let opened = Opened::new();
     let message = "Received: x\nFrom: a@x.org\nTo: b@x.org\nSubject: S\nDate: Mon, 4 Mar 2024 10:00:00 +0000\n\nHi\n";
-    let path = opened.write("Inbox", format!("From - Mon Mar 04 10:00:00 2024\n{message}\nFrom - Mon Mar 04 10:00:01 2024\n{message}more\n"));
+    let path = opened.write(
+        "Inbox",
+        format!("From - Mon Mar 04 10:00:00 2024\n{message}\nFrom - Mon Mar 04 10:00:01 2024\n{message}more\n"),
+    );
     assert_eq!(gather(&path).documents.len(), 2);
     let path = opened.write("archive.txt", format!("From a at x.org  Mon Mar  4 10:00:00 2024\n{message}"));
     assert_eq!(gather(&path).documents[0].kind, "mail");

@@ -86,7 +86,17 @@ fn day(value: &str) -> String {
 
 fn month(value: &str) -> String {
     let names = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ];
     let number: usize = value.parse().unwrap_or(0);

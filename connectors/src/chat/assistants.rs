@@ -64,7 +64,9 @@ fn hand_out(export: Export, conversation: &Value, parts: &mut Parts<'_>) -> bool
     let title = text(conversation, if claude { "name" } else { "title" }).map(one_line);
     let number_of = ["conversation_id", "id", "uuid"].into_iter().find_map(|key| conversation.get(key).and_then(id));
     let first = tree.order.iter().filter_map(|id| tree.said.get(id)).find(|said| !said.text.is_empty());
-    let title = title.or_else(|| first.map(|said| beginning(said.text.lines().next().unwrap_or_default()))).unwrap_or_else(|| "Conversation".to_owned());
+    let title = title
+        .or_else(|| first.map(|said| beginning(said.text.lines().next().unwrap_or_default())))
+        .unwrap_or_else(|| "Conversation".to_owned());
     let key = parts.new_key(number_of.as_deref().unwrap_or(&title));
     let Some(words) = tree.words(&title, program) else {
         parts.skip(&key, "The conversation holds no words.".to_owned());
@@ -112,7 +114,8 @@ impl Tree {
             self.write(id, &mut body, &mut names, &mut first_at);
         }
         // What branches off, each from where it does; then what hangs on nothing or in a circle.
-        let mut starts: Vec<&str> = branch.iter().rev().flat_map(|id| children.get(id).into_iter().flatten().copied()).collect();
+        let mut starts: Vec<&str> =
+            branch.iter().rev().flat_map(|id| children.get(id).into_iter().flatten().copied()).collect();
         starts.extend(&roots);
         starts.extend(self.order.iter().map(String::as_str));
         for start in starts {
@@ -168,7 +171,8 @@ impl Tree {
 }
 
 fn chatgpt_tree(conversation: &Value) -> Tree {
-    let mut tree = Tree { order: Vec::new(), said: HashMap::new(), leaf: text(conversation, "current_node").map(str::to_owned) };
+    let mut tree =
+        Tree { order: Vec::new(), said: HashMap::new(), leaf: text(conversation, "current_node").map(str::to_owned) };
     let Some(mapping) = conversation.get("mapping").and_then(Value::as_object) else { return tree };
     for (id, node) in mapping {
         let message = node.get("message").unwrap_or(&Value::Null);

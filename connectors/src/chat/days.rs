@@ -46,8 +46,7 @@ impl Days {
         if self.day.as_ref().is_some_and(|day| day.date != date || day.text.len() > DAY_MAX) {
             self.finish(parts);
         }
-        let day =
-            self.day.get_or_insert_with(|| Day { date, last: None, speakers: Vec::new(), text: String::new() });
+        let day = self.day.get_or_insert_with(|| Day { date, last: None, speakers: Vec::new(), text: String::new() });
         day.last = at.map(|at| at.millis).max(day.last);
         if let Some(who) = who
             && day.speakers.len() < SPEAKERS

@@ -30,7 +30,10 @@ type Take<'a> = dyn FnMut(Found<'_>) -> bool + 'a;
 pub(super) fn read(input: impl Read, limit: u64, take: &mut Take<'_>) -> Result<(), Unreadable> {
     let meter = Rc::new(Meter::default());
     let metered = Metered { input, limit, meter: Rc::clone(&meter) };
-    let mut json = serde_json::Deserializer::from_reader(Marked { input: BufReader::with_capacity(64 * 1024, metered), begun: false });
+    let mut json = serde_json::Deserializer::from_reader(Marked {
+        input: BufReader::with_capacity(64 * 1024, metered),
+        begun: false,
+    });
     match (Node { take, meter: &meter, fields: &Map::new(), in_chat: false }).deserialize(&mut json) {
         Ok(()) => Ok(()),
         Err(_) if meter.ended.get() => Ok(()),
@@ -112,8 +115,7 @@ impl<'de> Visitor<'de> for Node<'_, '_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         loop {
             if self.in_chat {
-                let node =
-                    Node { take: &mut *self.take, meter: self.meter, fields: self.fields, in_chat: false };
+                let node = Node { take: &mut *self.take, meter: self.meter, fields: self.fields, in_chat: false };
                 if list.next_element_seed(node)?.is_none() {
                     return Ok(());
                 }

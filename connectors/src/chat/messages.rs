@@ -80,7 +80,8 @@ fn conversation(export: Export, path: &Path, fields: &Map<String, Value>) -> Day
         Export::Meta => {
             let named = field("title").map(repaired);
             let folder = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-            let program = if field("thread_path").is_some() || named.is_some() { "Messenger or Instagram" } else { "Instagram" };
+            let program =
+                if field("thread_path").is_some() || named.is_some() { "Messenger or Instagram" } else { "Instagram" };
             Days::new(program, &named.or(folder).unwrap_or_else(file), None)
         }
         _ => {
@@ -96,13 +97,7 @@ fn conversation(export: Export, path: &Path, fields: &Map<String, Value>) -> Day
     }
 }
 
-fn take(
-    export: Export,
-    message: &Value,
-    days: &mut Days,
-    said: &mut HashMap<String, String>,
-    parts: &mut Parts<'_>,
-) {
+fn take(export: Export, message: &Value, days: &mut Days, said: &mut HashMap<String, String>, parts: &mut Parts<'_>) {
     let (at, who, words, answers) = match export {
         Export::Discord => discord(message),
         Export::Meta => meta(message),
@@ -254,7 +249,9 @@ fn meta(message: &Value) -> Message {
     let at = number(message, "timestamp_ms").and_then(|millis| Stamp::seconds(millis / 1000.0));
     let who = text(message, "sender_name").map(repaired);
     let mut words = text(message, "content").map(repaired).unwrap_or_default();
-    for (key, name) in [("photos", "photo"), ("videos", "video"), ("audio_files", "sound"), ("files", "file"), ("gifs", "picture")] {
+    for (key, name) in
+        [("photos", "photo"), ("videos", "video"), ("audio_files", "sound"), ("files", "file"), ("gifs", "picture")]
+    {
         for _ in list(message, key) {
             words.push_str(&format!(" ({name})"));
         }

@@ -1,9 +1,9 @@
 //! Slack: a folder for each channel, a file for each day, and a list of people beside them.
 
 use super::{
+    days::speakers,
     json::{list, number, text},
     messages::beginning,
-    days::speakers,
     stamp::Stamp,
 };
 use crate::{
@@ -47,7 +47,8 @@ impl Names {
     fn of(&mut self, folder: &Path) -> &HashMap<String, String> {
         self.by_folder.entry(folder.to_path_buf()).or_insert_with(|| {
             let mut bytes = Vec::new();
-            let read = File::open(folder.join("users.json")).and_then(|file| file.take(USERS_MAX).read_to_end(&mut bytes));
+            let read =
+                File::open(folder.join("users.json")).and_then(|file| file.take(USERS_MAX).read_to_end(&mut bytes));
             if read.is_ok() { people(&bytes) } else { HashMap::new() }
         })
     }
@@ -168,8 +169,13 @@ fn words(message: &Value, people: &HashMap<String, String>) -> Option<String> {
         }
     }
     for attached in list(message, "attachments") {
-        let said: Vec<String> = ["title", "text"].into_iter().filter_map(|key| text(attached, key)).map(|text| unmarked(text, people)).collect();
-        let said = if said.is_empty() { text(attached, "fallback").unwrap_or_default().to_owned() } else { said.join(": ") };
+        let said: Vec<String> = ["title", "text"]
+            .into_iter()
+            .filter_map(|key| text(attached, key))
+            .map(|text| unmarked(text, people))
+            .collect();
+        let said =
+            if said.is_empty() { text(attached, "fallback").unwrap_or_default().to_owned() } else { said.join(": ") };
         if !said.is_empty() {
             add(format!("({said})"));
         }

@@ -79,10 +79,30 @@ impl<'a> Cursor<'a> {
     /// A word of the half of the day; whether it is the second.
     fn half(&mut self) -> Option<bool> {
         const HALVES: &[(&str, bool)] = &[
-            ("a. m.", false), ("p. m.", true), ("a.m.", false), ("p.m.", true), ("a.m", false), ("p.m", true),
-            ("am", false), ("pm", true), ("vorm.", false), ("nachm.", true), ("上午", false), ("下午", true),
-            ("午前", false), ("午後", true), ("오전", false), ("오후", true), ("ص", false), ("م", true),
-            ("öö", false), ("ös", true), ("π.μ.", false), ("μ.μ.", true), ("sa", false), ("ch", true),
+            ("a. m.", false),
+            ("p. m.", true),
+            ("a.m.", false),
+            ("p.m.", true),
+            ("a.m", false),
+            ("p.m", true),
+            ("am", false),
+            ("pm", true),
+            ("vorm.", false),
+            ("nachm.", true),
+            ("上午", false),
+            ("下午", true),
+            ("午前", false),
+            ("午後", true),
+            ("오전", false),
+            ("오후", true),
+            ("ص", false),
+            ("م", true),
+            ("öö", false),
+            ("ös", true),
+            ("π.μ.", false),
+            ("μ.μ.", true),
+            ("sa", false),
+            ("ch", true),
         ];
         let folded: String =
             self.0.chars().take(6).map(|c| if is_blank(c) { ' ' } else { c }).flat_map(char::to_lowercase).collect();
@@ -134,7 +154,13 @@ fn start(line: &str) -> Option<Start<'_>> {
     let mut afternoon = at.half();
     at.blanks();
     let (hour, _) = at.number(2)?;
-    let colon = if at.take(':') { ':' } else if at.take('.') { '.' } else { return None };
+    let colon = if at.take(':') {
+        ':'
+    } else if at.take('.') {
+        '.'
+    } else {
+        return None;
+    };
     let (minute, minute_digits) = at.number(2)?;
     if minute_digits != 2 {
         return None;

@@ -44,9 +44,7 @@ impl Stamp {
             bare.parse().ok()
         })?;
         match text.parse::<Timestamp>() {
-            Ok(moment) => {
-                Some(Self { date: time.date(), time: time.time(), millis: moment.as_millisecond() })
-            }
+            Ok(moment) => Some(Self { date: time.date(), time: time.time(), millis: moment.as_millisecond() }),
             Err(_) => Self::local(time),
         }
     }
@@ -72,7 +70,10 @@ mod tests {
             assert_eq!((stamp.date.to_string().as_str(), stamp.clock().as_str()), (day, clock), "{text}");
             assert!(millis.is_none_or(|millis| millis == stamp.millis), "{text}");
         }
-        assert_eq!(Stamp::seconds(1_544_006_350.0).map(|s| (s.date.to_string(), s.clock())), Some(("2018-12-05".into(), "10:39".into())));
+        assert_eq!(
+            Stamp::seconds(1_544_006_350.0).map(|s| (s.date.to_string(), s.clock())),
+            Some(("2018-12-05".into(), "10:39".into()))
+        );
         assert_eq!((Stamp::seconds(f64::NAN), Stamp::millis(i64::MAX), Stamp::written("soon")), (None, None, None));
     }
 }

@@ -72,7 +72,8 @@ fn content(message: &Message<'_>, part: &MessagePart<'_>, parts: &Parts<'_>, dep
     }
     let text = match kind {
         Kind::Mail => {
-            let inner = if depth < parts.limits.max_attached { letter(bytes, parts, depth + 1).text } else { String::new() };
+            let inner =
+                if depth < parts.limits.max_attached { letter(bytes, parts, depth + 1).text } else { String::new() };
             Ok(Parsed { text: inner, ..Parsed::default() })
         }
         Kind::Calendar => Ok(Parsed { text: calendar::words(&decoded(message, part)), ..Parsed::default() }),

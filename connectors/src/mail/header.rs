@@ -151,8 +151,7 @@ pub(super) fn sent(message: &Message<'_>) -> Option<Millis> {
 
 /// The lines that people read: who, to whom, when, about what.
 pub(super) fn write(message: &Message<'_>, subject: Option<&str>, out: &mut String) {
-    let fields =
-        [("From", message.from()), ("To", message.to()), ("Cc", message.cc()), ("Bcc", message.bcc())];
+    let fields = [("From", message.from()), ("To", message.to()), ("Cc", message.cc()), ("Bcc", message.bcc())];
     for (name, addresses) in fields {
         if let Some(list) = addresses.map(listed).filter(|list| !list.is_empty()) {
             let _ = writeln!(out, "{name}: {list}");
@@ -243,6 +242,9 @@ mod tests {
     #[test]
     fn old_headers_become_utf8_and_bodies_stay() {
         let old = b"Subject: Gr\xfc\xdfe aus M\xfcnchen und K\xf6ln\n\n\xfc";
-        assert_eq!(repaired(old).as_ref(), "Subject: Grüße aus München und Köln\n\n".as_bytes().iter().chain(b"\xfc").copied().collect::<Vec<u8>>());
+        assert_eq!(
+            repaired(old).as_ref(),
+            "Subject: Grüße aus München und Köln\n\n".as_bytes().iter().chain(b"\xfc").copied().collect::<Vec<u8>>()
+        );
     }
 }

@@ -140,7 +140,10 @@ mod tests {
         for (text, expected) in [
             (format!("{FIRST}one\n\n{FIRST}two\n"), vec!["one\n", "two\n"]),
             (format!("\n\n{FIRST}one\r\n\r\n{FIRST}two"), vec!["one\r\n", "two"]),
-            (format!("{FIRST}a\n\nFrom the beginning it was May, at last\n"), vec!["a\n\nFrom the beginning it was May, at last\n"]),
+            (
+                format!("{FIRST}a\n\nFrom the beginning it was May, at last\n"),
+                vec!["a\n\nFrom the beginning it was May, at last\n"],
+            ),
             (format!("{FIRST}a\n>From x\n>>From y\n> From\n"), vec!["a\nFrom x\n>From y\n> From\n"]),
             (format!("{FIRST}no blank\n{FIRST}two\n"), vec!["no blank\n", "two\n"]),
             (format!("Subject: bare\n\nbody\n\n{FIRST}two\n"), vec!["Subject: bare\n\nbody\n", "two\n"]),

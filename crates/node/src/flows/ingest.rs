@@ -179,7 +179,9 @@ fn read_source(
             if pass.root == Path::new(&row.path) {
                 // What was not looked into again has nothing new to say about what it holds.
                 let before = tx.skips(source)?;
-                skips.extend(before.into_iter().filter(|skip| Path::new(&skip.what).ancestors().any(|p| kept.contains(p))));
+                skips.extend(
+                    before.into_iter().filter(|skip| Path::new(&skip.what).ancestors().any(|p| kept.contains(p))),
+                );
                 tx.set_skips(source, &skips)?;
             } else {
                 part_read(tx, &row, &read, &skips)?;
@@ -247,7 +249,10 @@ fn remove_vanished(node: &Node, source: &SourceRow, root: &Path, here: &HashSet<
         let path = Path::new(key);
         here.contains(key)
             || path.exists()
-            || path.ancestors().skip(1).any(|around| around.to_str().is_some_and(|key| here.contains(key)) && around.is_file())
+            || path
+                .ancestors()
+                .skip(1)
+                .any(|around| around.to_str().is_some_and(|key| here.contains(key)) && around.is_file())
             || path.ancestors().skip(1).find(|around| around.exists()).is_some_and(Path::is_file)
     };
     let items = node.vault.read(|r| r.items_of(source.id))?;

@@ -261,8 +261,7 @@ impl<'a> Importer<'a> {
             Note { item: Some(row.id), body: format!("{verb} {} ({})", row.key, row.hash) }
         });
         let notes: Vec<Note> = notes.collect();
-        let chunked: Vec<_> =
-            self.pending.iter().map(|(row, ..)| hinet_index::chunk(&row.text, &row.kind)).collect();
+        let chunked: Vec<_> = self.pending.iter().map(|(row, ..)| hinet_index::chunk(&row.text, &row.kind)).collect();
         node.vault.write(|tx| {
             // Looked at inside the transaction: once a kill is written, nothing that was read before it comes after it.
             self.reading.check().map_err(ConsentError::from)?;

@@ -21,19 +21,23 @@ use zip::{ZipArchive, result::ZipError};
 const HEAD: u64 = 64 * 1024;
 /// What a file may unpack to however small it is packed.
 const SMALL: u64 = 1 << 20;
+/// How many times its size an archive may unpack to, and what any archive may.
+const RATIO: u64 = 100;
+const LITTLE: u64 = 1 << 30;
 /// Characters of a bad name that are shown.
 const NAME_MAX: usize = 80;
 
 /// Hands out the items of every export in an archive.
 pub(crate) fn read(path: &Path, file: File, parts: &mut Parts<'_>) -> Result<(), Unreadable> {
     let limits = parts.limits;
+    let cap = file.metadata()?.len().saturating_mul(RATIO).max(LITTLE).min(limits.max_archive_bytes);
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|source| Unreadable::Archive { source })?;
     if archive.len() > limits.max_archive_entries {
         return Err(Unreadable::ArchiveEntries { count: archive.len(), limit: limits.max_archive_entries });
     }
     let people = slack_people(&mut archive, limits);
     let base = parts.own_key();
-    let unpacked = Cell::new(0);
+    let unpacked = Unpacked { bytes: Cell::new(0), cap };
     let (mut any, mut others) = (false, 0u64);
     for index in 0..archive.len() {
         if parts.stopped() {
@@ -108,7 +112,7 @@ fn entry(
     path: &Path,
     key: String,
     people: &HashMap<String, String>,
-    unpacked: &Cell<u64>,
+    unpacked: &Unpacked,
     parts: &mut Parts<'_>,
 ) -> Result<bool, Unreadable> {
     let limits = parts.limits;
@@ -155,9 +159,15 @@ fn slack_people(archive: &mut ZipArchive<BufReader<File>>, limits: &ReadLimits) 
     let Some((_, index)) = lists.pop_first() else { return HashMap::new() };
     let mut json = Vec::new();
     let Ok(file) = archive.by_index(index) else { return HashMap::new() };
-    let unpacked = Cell::new(0);
+    let unpacked = Unpacked { bytes: Cell::new(0), cap: limits.max_file_bytes };
     let read = Bounded::new(file, limits, &unpacked).take(limits.max_file_bytes).read_to_end(&mut json);
     if read.is_ok() { chat::people(&json) } else { HashMap::new() }
+}
+
+/// What the files of an archive have unpacked to, and may. Files that share their packed bytes count each.
+struct Unpacked {
+    bytes: Cell<u64>,
+    cap: u64,
 }
 
 /// Stops where a file unpacks to more than it may.
@@ -165,14 +175,13 @@ struct Bounded<'a, R> {
     input: R,
     cap: u64,
     read: u64,
-    all: &'a Cell<u64>,
-    all_cap: u64,
+    all: &'a Unpacked,
 }
 
 impl<'a, R: Read> Bounded<'a, zip::read::ZipFile<'a, R>> {
-    fn new(file: zip::read::ZipFile<'a, R>, limits: &ReadLimits, all: &'a Cell<u64>) -> Self {
+    fn new(file: zip::read::ZipFile<'a, R>, limits: &ReadLimits, all: &'a Unpacked) -> Self {
         let cap = file.compressed_size().saturating_mul(limits.max_zip_ratio).max(SMALL);
-        Self { input: file, cap, read: 0, all, all_cap: limits.max_archive_bytes }
+        Self { input: file, cap, read: 0, all }
     }
 }
 
@@ -180,8 +189,8 @@ impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
         self.read += read as u64;
-        self.all.set(self.all.get() + read as u64);
-        if self.read > self.cap || self.all.get() > self.all_cap {
+        self.all.bytes.set(self.all.bytes.get() + read as u64);
+        if self.read > self.cap || self.all.bytes.get() > self.all.cap {
             return Err(io::Error::other(Unreadable::ZipBomb));
         }
         Ok(read)

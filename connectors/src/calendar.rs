@@ -12,6 +12,9 @@ use hinet_protocol::Millis;
 use std::fmt::Write as _;
 use time::Moment;
 
+/// People of one entry that are named.
+const PEOPLE_MAX: usize = 500;
+
 /// An event, a task or a journal entry.
 struct Entry {
     /// `VEVENT`, `VTODO`, `VJOURNAL`.
@@ -209,6 +212,10 @@ impl Entry {
                 (false, false) if called.contains([',', ';', '<', '@']) => format!("\"{called}\" <{address}>"),
                 (false, false) => format!("{called} <{address}>"),
             };
+            if all.len() == PEOPLE_MAX {
+                all.push("and more".to_owned());
+                break;
+            }
             if !all.contains(&person) {
                 all.push(person);
             }

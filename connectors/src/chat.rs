@@ -36,7 +36,7 @@ fn json_export(path: &Path, head: &[u8]) -> Option<Export> {
         Some(Export::ChatGpt)
     } else if list && has("chat_messages") {
         Some(Export::Claude)
-    } else if list && (slack::is_day(path) && has("ts") || describes_an_export(path)) {
+    } else if list && (slack::is_day(path) && (has("ts") || is_in_slack(path)) || describes_an_export(path)) {
         Some(Export::Slack)
     } else if list {
         None
@@ -49,6 +49,11 @@ fn json_export(path: &Path, head: &[u8]) -> Option<Export> {
     } else {
         None
     }
+}
+
+/// Whether a file lies in a channel's folder of a Slack export.
+fn is_in_slack(path: &Path) -> bool {
+    path.parent().and_then(Path::parent).is_some_and(|export| export.join("users.json").is_file())
 }
 
 /// A whole export of Telegram begins with much else before the first message.

@@ -7,6 +7,9 @@ use crate::{
 };
 use std::fmt::Write as _;
 
+/// Kinds of one number or address.
+const KINDS_MAX: usize = 8;
+
 /// A card: its lines, in their order.
 #[derive(Default)]
 struct Card {
@@ -124,7 +127,9 @@ impl Card {
                 "NOTE" => ("Note", line.text()),
                 _ => continue,
             };
-            let value = value.trim();
+            // Only a note has lines of its own.
+            let folded = value.split_whitespace().collect::<Vec<_>>().join(" ");
+            let value = if line.name == "NOTE" { value.trim() } else { folded.as_str() };
             if value.is_empty() {
                 continue;
             }
@@ -149,7 +154,7 @@ fn kinds(line: &Line) -> String {
             let kind = kind.trim_matches(['"', ' ']).to_lowercase();
             let says =
                 !matches!(kind.as_str(), "" | "pref" | "internet" | "voice" | "quoted-printable" | "base64" | "b");
-            if says && !found.contains(&kind) {
+            if says && found.len() < KINDS_MAX && !found.contains(&kind) {
                 found.push(kind);
             }
         }

@@ -187,6 +187,7 @@ const SKIPPED: &[(&str, &[&str])] = &[
         ],
     ),
     ("mailboxes of Outlook", &["msg", "pst", "ost"]),
+    ("indexes of mail programs", &["msf"]),
     ("temporary and lock files", &["tmp", "temp", "swp", "swo", "bak", "part", "crdownload", "lock", "download"]),
 ];
 
@@ -203,6 +204,9 @@ pub(crate) fn classify(path: &Path) -> Class {
         Some(maildir::Place::Message) => return Class::Read(Kind::Mail),
         Some(maildir::Place::Unfinished) => return Class::Skip("temporary and lock files"),
         None => {}
+    }
+    if name.starts_with("dovecot.index") || name.starts_with("dovecot-uid") || name == "maildirfolder" {
+        return Class::Skip("indexes of mail programs");
     }
     // `~$report.docx` is what Word leaves beside an open document; `report.txt~` is an editor's copy.
     if name.starts_with("~$") || name.ends_with('~') {
@@ -234,6 +238,12 @@ pub(crate) fn classify(path: &Path) -> Class {
         Some((family, _)) => Class::Skip(family),
         None => Class::Unknown,
     }
+}
+
+/// Whether a file's name says that it holds items of its own: mail, a calendar, an address book, an archive.
+#[must_use]
+pub fn holds_items(path: &Path) -> bool {
+    matches!(classify(path), Class::Read(kind) if kind.is_export())
 }
 
 /// Judges a file of unknown name by its first bytes.

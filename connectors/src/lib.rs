@@ -35,6 +35,7 @@ pub use document::{Document, FileRef};
 pub use extract::{Extractor, extract_child};
 pub use hinet_consent::Reading;
 pub use hinet_protocol::Skipped;
+pub use kinds::holds_items;
 pub use limits::ReadLimits;
 pub use mail::maildir::key_of;
 pub use parts::Taker;

@@ -16,7 +16,17 @@ use attached::attachments;
 use hinet_protocol::Millis;
 use mail_parser::{Encoding, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use mbox::{Mbox, Raw};
-use std::{io::Read, panic};
+use std::{io::Read, panic, sync::LazyLock};
+
+/// Which fields are read as what; all others are text.
+static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
+    MessageParser::new()
+        .with_minimal_headers()
+        .with_date_headers()
+        .header_address(HeaderName::Sender)
+        .header_received(HeaderName::Received)
+        .default_header_text()
+});
 
 /// A message as people read it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -98,12 +108,7 @@ fn first_line(text: &str) -> Option<String> {
 pub(crate) fn letter(bytes: &[u8], parts: &Parts<'_>, depth: usize) -> Letter {
     let bytes = header::repaired(bytes);
     let parsed = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-        let parser = MessageParser::new()
-            .with_minimal_headers()
-            .with_date_headers()
-            .header_received(HeaderName::Received)
-            .default_header_text();
-        let message = parser.parse(bytes.as_ref())?;
+        let message = PARSER.parse(bytes.as_ref())?;
         Some(read(&message, parts, depth))
     }));
     match parsed {

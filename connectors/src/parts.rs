@@ -2,7 +2,7 @@
 
 use crate::{Document, Extractor, ReadLimits, Unreadable, normalised, text::title};
 use hinet_protocol::{Millis, Skipped, Trust};
-use std::{collections::HashSet, ops::ControlFlow};
+use std::{collections::HashMap, ops::ControlFlow};
 
 /// Characters of a part's name that become part of its key.
 const NAME_MAX: usize = 160;
@@ -37,8 +37,8 @@ pub(crate) struct Parts<'a> {
     taker: &'a mut dyn Taker,
     given: u64,
     stopped: bool,
-    /// Hashes of the keys given, where a key may come twice with other content.
-    keys: HashSet<[u8; 16]>,
+    /// Hashes of the keys given, where a key may come twice with other content, and how often it came.
+    keys: HashMap<[u8; 16], u64>,
 }
 
 impl<'a> Parts<'a> {
@@ -49,7 +49,7 @@ impl<'a> Parts<'a> {
         extractor: &'a Extractor,
         taker: &'a mut dyn Taker,
     ) -> Self {
-        let keys = HashSet::new();
+        let keys = HashMap::new();
         Self { limits, extractor, base, modified, taker, given: 0, stopped: false, keys }
     }
 
@@ -91,15 +91,15 @@ impl<'a> Parts<'a> {
 
     /// The key of a part by this name; where the name comes again, it gets a number.
     pub(crate) fn new_key(&mut self, name: &str) -> String {
-        let mut number = 1u64;
+        let first = self.key(name);
+        let mut number = self.keys.get(&short(&first)).copied().unwrap_or(0);
         loop {
-            let key = if number == 1 { self.key(name) } else { self.key(&format!("{name} ({number})")) };
-            let mut hash = [0; 16];
-            hash.copy_from_slice(&blake3::hash(key.as_bytes()).as_bytes()[..16]);
-            if self.keys.insert(hash) {
+            number += 1;
+            let key = if number == 1 { first.clone() } else { self.key(&format!("{name} ({number})")) };
+            self.keys.insert(short(&first), number);
+            if number == 1 || self.keys.insert(short(&key), 1).is_none() {
                 return key;
             }
-            number += 1;
         }
     }
 
@@ -139,4 +139,10 @@ impl<'a> Parts<'a> {
     pub(crate) fn skip(&mut self, what: &str, why: String) {
         self.stopped |= self.taker.take(Err(Skipped { what: what.to_owned(), why })).is_break();
     }
+}
+
+fn short(key: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&blake3::hash(key.as_bytes()).as_bytes()[..16]);
+    short
 }

@@ -2,7 +2,7 @@
 //! one item: the present branch first, then every other, so that each message stands in it once.
 
 use super::{
-    days::speakers,
+    days::{SPEAKERS, speakers},
     json::{self, Found, id, list, number, text},
     messages::beginning,
     stamp::Stamp,
@@ -161,7 +161,7 @@ impl Tree {
 
     fn write(&self, id: &str, body: &mut String, names: &mut Vec<String>, first_at: &mut Option<Stamp>) {
         let Some(said) = self.said.get(id).filter(|said| !said.text.trim().is_empty()) else { return };
-        if !names.contains(&said.who) {
+        if names.len() < SPEAKERS && !names.contains(&said.who) {
             names.push(said.who.clone());
         }
         *first_at = first_at.or(said.at);
@@ -248,7 +248,8 @@ fn claude_tree(conversation: &Value) -> Tree {
     let mut tree = Tree { order: Vec::new(), said: HashMap::new(), leaf: None };
     let mut before: Option<String> = None;
     for (place, message) in list(conversation, "chat_messages").iter().enumerate() {
-        let own = message.get("uuid").and_then(id).unwrap_or_else(|| format!("message {place}"));
+        let own = message.get("uuid").and_then(id).filter(|own| !tree.said.contains_key(own));
+        let own = own.unwrap_or_else(|| format!("message {place}"));
         let who = match text(message, "sender").unwrap_or_default() {
             "human" | "user" => "User",
             _ => "Claude",

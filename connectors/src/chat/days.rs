@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use std::fmt::Write as _;
 
 /// Speakers that are named at the beginning of a day.
-const SPEAKERS: usize = 32;
+pub(super) const SPEAKERS: usize = 32;
 /// A day of more bytes than this is more than one item.
 const DAY_MAX: usize = 4 << 20;
 

@@ -1,7 +1,7 @@
 //! Slack: a folder for each channel, a file for each day, and a list of people beside them.
 
 use super::{
-    days::speakers,
+    days::{SPEAKERS, speakers},
     json::{list, number, text},
     messages::beginning,
     stamp::Stamp,
@@ -111,7 +111,7 @@ pub(crate) fn in_archive(
         let at = number(message, "ts").and_then(Stamp::seconds);
         last = last.max(at.map(|at| at.millis));
         let who = author(message, people);
-        if !said_by.contains(&who) {
+        if said_by.len() < SPEAKERS && !said_by.contains(&who) {
             said_by.push(who.clone());
         }
         let clock = match at {

@@ -11,9 +11,12 @@ use crate::{
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 use std::{fmt::Write as _, path::Path};
 
+/// Attachments of one message that are read; the others are named.
+const READ_MAX: usize = 200;
+
 /// Writes everything that is attached to `message` below its text.
 pub(super) fn attachments(message: &Message<'_>, parts: &Parts<'_>, depth: usize, out: &mut Letter) {
-    for id in &message.attachments {
+    for (place, id) in message.attachments.iter().enumerate() {
         let Some(part) = message.parts.get(*id as usize) else { continue };
         if !out.text.is_empty() {
             out.text.push('\n');
@@ -24,7 +27,8 @@ pub(super) fn attachments(message: &Message<'_>, parts: &Parts<'_>, depth: usize
         }
         let name = part.attachment_name().and_then(title);
         let said = name.clone().unwrap_or_else(|| "without a name".to_owned());
-        match content(message, part, parts, depth) {
+        let found = if place < READ_MAX { content(message, part, parts, depth) } else { Content::Named };
+        match found {
             Content::Text(text) => {
                 let _ = writeln!(out.text, "Attachment: {said}\n");
                 out.text.push_str(text.trim_end());

@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use hinet_connectors::{Document, FileRef, Reader, Taker, Whole, key_of};
+use hinet_connectors::{Document, FileRef, Reader, Taker, Whole, holds_items, key_of};
 use hinet_consent::{ConsentError, EntryKind, Note, Reading};
 use hinet_vault::records::{ItemRow, SourceRow};
 
@@ -117,6 +117,7 @@ impl<'a> Importer<'a> {
         let key = key_of(&file.path);
         let known = self.node.vault.read(|r| r.item_by_key(self.source.id, &key))?;
         if let Some(known) = &known
+            && !holds_items(&file.path)
             && known.modified == file.modified
             && known.ingested - known.modified > SETTLED_MS
         {
@@ -133,7 +134,7 @@ impl<'a> Importer<'a> {
         if let Some(items) = self.unchanged(file, &key)? {
             self.report.seen += items;
             self.report.same += items;
-            self.kept.insert(file.path.clone());
+            self.kept.insert(PathBuf::from(&key));
             self.read.push(key);
             return Ok(());
         }

@@ -7,6 +7,7 @@ use crate::{
     Unreadable,
     lines::{Line, lines},
     parts::{Part, Parts},
+    text::one_line,
 };
 use hinet_protocol::Millis;
 use std::fmt::Write as _;
@@ -222,10 +223,6 @@ impl Entry {
         }
         (!all.is_empty()).then(|| all.join(", "))
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::{
     Unreadable,
     lines::{Line, lines},
     parts::{Part, Parts},
+    text::one_line,
 };
 use std::fmt::Write as _;
 
@@ -80,18 +81,17 @@ impl Card {
     }
 
     fn title(&self) -> Option<String> {
-        let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let proper = |text: &String| !text.is_empty();
-        let formatted = self.first("FN").map(|line| one_line(line.text())).filter(proper);
+        let formatted = self.first("FN").map(|line| one_line(&line.text())).filter(proper);
         let assembled = || {
             let fields = self.first("N")?.fields();
             // Family, given, further, title before, title behind.
             let order = [3, 1, 2, 0, 4].into_iter().filter_map(|at| fields.get(at));
-            Some(one_line(order.map(String::as_str).collect::<Vec<_>>().join(" "))).filter(proper)
+            Some(one_line(&order.map(String::as_str).collect::<Vec<_>>().join(" "))).filter(proper)
         };
         let other = |name: &str| {
             let line = self.first(name)?;
-            Some(one_line(line.fields().join(" "))).filter(proper)
+            Some(one_line(&line.fields().join(" "))).filter(proper)
         };
         formatted
             .or_else(assembled)
@@ -128,7 +128,7 @@ impl Card {
                 _ => continue,
             };
             // Only a note has lines of its own.
-            let folded = value.split_whitespace().collect::<Vec<_>>().join(" ");
+            let folded = one_line(&value);
             let value = if line.name == "NOTE" { value.trim() } else { folded.as_str() };
             if value.is_empty() {
                 continue;

@@ -11,6 +11,7 @@ use crate::{
     Unreadable,
     kinds::Export,
     parts::{Part, Parts},
+    text::one_line,
 };
 use serde_json::Value;
 use std::{
@@ -80,10 +81,6 @@ fn hand_out(export: Export, conversation: &Value, parts: &mut Parts<'_>) -> bool
     let modified = last.or(updated.map(|at| at.millis));
     parts.put(Part { key, title, kind: "chat", text: words, modified });
     true
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl Tree {
@@ -206,17 +203,20 @@ fn chatgpt_tree(conversation: &Value) -> Tree {
     tree
 }
 
+/// Adds words on a line of their own, where there are any.
+fn add_line(out: &mut String, words: &str) {
+    if !words.trim().is_empty() {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(words.trim());
+    }
+}
+
 fn chatgpt_words(message: &Value) -> String {
     let content = message.get("content").unwrap_or(&Value::Null);
     let mut out = String::new();
-    let mut add = |words: &str| {
-        if !words.trim().is_empty() {
-            if !out.is_empty() {
-                out.push('\n');
-            }
-            out.push_str(words.trim());
-        }
-    };
+    let mut add = |words: &str| add_line(&mut out, words);
     for part in list(content, "parts") {
         match part {
             Value::String(words) => add(words),
@@ -270,14 +270,7 @@ fn claude_tree(conversation: &Value) -> Tree {
 
 fn claude_words(message: &Value) -> String {
     let mut out = String::new();
-    let mut add = |words: &str| {
-        if !words.trim().is_empty() {
-            if !out.is_empty() {
-                out.push('\n');
-            }
-            out.push_str(words.trim());
-        }
-    };
+    let mut add = |words: &str| add_line(&mut out, words);
     let mut blocks = false;
     for block in list(message, "content") {
         match text(block, "type").unwrap_or_default() {

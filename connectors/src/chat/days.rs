@@ -1,7 +1,10 @@
 //! The days of a conversation, one item each.
 
 use super::stamp::Stamp;
-use crate::parts::{Part, Parts};
+use crate::{
+    parts::{Part, Parts},
+    text::one_line,
+};
 use hinet_protocol::Millis;
 use jiff::civil::Date;
 use std::fmt::Write as _;
@@ -30,7 +33,7 @@ struct Day {
 
 impl Days {
     pub(super) fn new(program: &'static str, chat: &str, id: Option<String>) -> Self {
-        let chat = chat.split_whitespace().collect::<Vec<_>>().join(" ");
+        let chat = one_line(chat);
         let chat = if chat.is_empty() { "Chat".to_owned() } else { chat };
         Self { program, chat, id, day: None }
     }

@@ -5,7 +5,7 @@ use super::{
     json::{self, Found, id, list, number, text},
     stamp::Stamp,
 };
-use crate::{Unreadable, kinds::Export, parts::Parts};
+use crate::{Unreadable, kinds::Export, parts::Parts, text::one_line};
 use serde_json::{Map, Value};
 use std::{collections::HashMap, fmt::Write as _, io::Read, path::Path};
 
@@ -118,7 +118,7 @@ fn take(export: Export, message: &Value, days: &mut Days, said: &mut HashMap<Str
 
 /// The first words of a message.
 pub(super) fn beginning(words: &str) -> String {
-    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = one_line(words);
     if line.chars().count() <= QUOTED {
         return line;
     }

@@ -148,7 +148,7 @@ fn start(line: &str) -> Option<Start<'_>> {
         }
     }
     // A log writes the year first as well, but no comma.
-    if !blank && !comma || year_first && !comma {
+    if !comma && (year_first || !blank) {
         return None;
     }
     let mut afternoon = at.half();

@@ -31,7 +31,7 @@ pub(super) fn attachments(message: &Message<'_>, parts: &Parts<'_>, depth: usize
         match found {
             Content::Text(text) => {
                 let _ = writeln!(out.text, "Attachment: {said}\n");
-                out.text.push_str(text.trim_end());
+                out.text.push_str(text.trim_end().trim_start_matches(['\r', '\n']));
                 out.text.push('\n');
             }
             Content::Named => {

@@ -1,6 +1,6 @@
 //! The header of a message: what of it is shown, when it was sent, and by what it is known.
 
-use crate::decode;
+use crate::{decode, text::one_line};
 use hinet_protocol::Millis;
 use jiff::civil::DateTime;
 use mail_parser::{Address, HeaderValue, Message};
@@ -177,10 +177,6 @@ pub(super) fn write(message: &Message<'_>, subject: Option<&str>, out: &mut Stri
     if let Some(HeaderValue::Text(labels)) = labels.map(|header| &header.value) {
         let _ = writeln!(out, "Labels: {}", one_line(&labels.replace(',', ", ")));
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Names and addresses, as they are written in a header.

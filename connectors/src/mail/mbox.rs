@@ -148,7 +148,7 @@ mod tests {
             (format!("{FIRST}no blank\n{FIRST}two\n"), vec!["no blank\n", "two\n"]),
             (format!("Subject: bare\n\nbody\n\n{FIRST}two\n"), vec!["Subject: bare\n\nbody\n", "two\n"]),
             ("From - Mon Feb 03 10:00:00 2020\nX: y\n".to_owned(), vec!["X: y\n"]),
-            (format!("{FIRST}"), vec![""]),
+            (FIRST.to_owned(), vec![""]),
             (String::new(), vec![]),
         ] {
             assert_eq!(bodies(&text), expected, "{text:?}");

@@ -59,11 +59,11 @@ fn dumps_are_recognised_counted_and_found() {
 
 #[test]
 fn an_import_that_was_killed_goes_on_and_doubles_nothing() {
-    const MESSAGES: usize = 1500;
+    const MESSAGES: usize = 600;
     let person = Person::settled();
     let path = person.file("box.mbox", mbox(MESSAGES));
     let path = path.to_str().unwrap();
-    for wait in [150, 400, 900] {
+    for wait in [150, 300, 500] {
         let mut child = person.command().args(["ingest", path]).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(wait));
         child.kill().unwrap();

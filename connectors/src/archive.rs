@@ -131,7 +131,7 @@ fn entry(
         Kind::Chat(Export::Slack) => {
             let mut json = Vec::new();
             input.take(limits.max_file_bytes).read_to_end(&mut json)?;
-            chat::slack_in_archive(path, &json, people, parts)
+            chat::slack_day(path, &json, people, parts)
         }
         kind => stream(kind, path, input, parts),
     })?;

@@ -10,7 +10,7 @@ mod slack;
 mod spoken;
 mod stamp;
 
-pub(crate) use slack::{Names, day as slack_day, in_archive as slack_in_archive, people};
+pub(crate) use slack::{Names, day as slack_day, people};
 
 use crate::{Unreadable, kinds::Export, parts::Parts};
 use std::{io::Read, path::Path};

@@ -43,11 +43,13 @@ pub(crate) struct Letter {
 /// All messages of an mbox. Each is known by its own id and by its content, never by where it lies.
 pub(crate) fn mbox(input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unreadable> {
     let mut mbox = Mbox::new(input, parts.limits.max_message_bytes);
+    let mut any = false;
     while let Some(raw) = mbox.next()? {
         let Raw { envelope, bytes, cut } = raw;
         if bytes.trim_ascii().is_empty() && envelope.is_empty() {
             continue;
         }
+        any = true;
         let key = parts.key(&header::identity(&bytes));
         if parts.has(&key) {
             continue;
@@ -57,7 +59,7 @@ pub(crate) fn mbox(input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unread
             break;
         }
     }
-    Ok(())
+    if any { Ok(()) } else { Err(Unreadable::Empty) }
 }
 
 /// A file that is one message, whose key is the file's.

@@ -6,6 +6,7 @@ use crate::{
     mail,
     parts::Parts,
     read::{open, read},
+    walk::modified,
 };
 use std::{
     fs::File,
@@ -59,8 +60,12 @@ impl<'a> Reader<'a> {
         let names = &mut self.names;
         let reading = self.reading;
         let done = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-            let (input, _) = open(reading, &file.path)?;
-            export(kind, &file.path, input, names, &mut parts)
+            let (input, before) = open(reading, &file.path)?;
+            export(kind, &file.path, input, reading, names, &mut parts)?;
+            // A mailbox that was being written says nothing about what is no longer in it.
+            let (_, after) = open(reading, &file.path)?;
+            let still = (before.len(), modified(&before)) == (after.len(), modified(&after));
+            if still { Ok(()) } else { Err(Unreadable::Changed) }
         }));
         let done = done.unwrap_or(Err(Unreadable::Parser));
         let (given, stopped) = (parts.given(), parts.stopped());
@@ -140,6 +145,7 @@ fn export(
     kind: Kind,
     path: &Path,
     mut input: File,
+    reading: &Reading,
     names: &mut chat::Names,
     parts: &mut Parts<'_>,
 ) -> Result<(), Unreadable> {
@@ -147,7 +153,8 @@ fn export(
         Kind::Zip => archive::read(path, input, parts),
         Kind::Chat(Export::Slack) => {
             let text = bounded(&mut input, parts.limits)?;
-            chat::slack_day(path, &text, names, parts)
+            let mut beside = |path: &Path| open(reading, path).map(|(file, _)| file);
+            chat::slack_day(path, &text, names.of(path, &mut beside), parts)
         }
         kind => {
             input.rewind()?;

@@ -86,6 +86,9 @@ pub enum Unreadable {
     /// Writing went on during both attempts.
     #[error("It was being changed while it was read; it will be read when it is next saved.")]
     Changing,
+    /// Writing went on while its items were read.
+    #[error("It was being changed while it was read; the rest will be read when it is next saved.")]
+    Changed,
     /// The zip container is broken.
     #[error("It is not a readable Word file: {source}.")]
     Container {

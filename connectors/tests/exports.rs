@@ -136,6 +136,17 @@ fn slack_from_a_folder_and_from_an_archive() {
 }
 
 #[test]
+fn the_people_of_slack_are_read_only_where_consent_covers_them() {
+    let opened = Opened::new();
+    opened.write("users.json", r#"[{"id":"U1","real_name":"Ana"}]"#);
+    opened.write("channels.json", "[]");
+    let path =
+        opened.write("general/2024-03-01.json", r#"[{"type":"message","user":"U1","text":"hi","ts":"1709287200.1"}]"#);
+    assert_eq!(said(&gather(&opened.root)), ["Ana: hi"]);
+    assert_eq!(said(&gather(path.parent().expect("the channel"))), ["U1: hi"]);
+}
+
+#[test]
 fn chatgpt_and_claude_with_their_branches() {
     if let Some(folder) = fixtures("exports/chatgpt") {
         let got = gather(&folder);

@@ -43,13 +43,17 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The people of the export in a folder, which lies within what is being read.
-    fn of(&mut self, folder: &Path) -> &HashMap<String, String> {
-        self.by_folder.entry(folder.to_path_buf()).or_insert_with(|| {
+    /// The people of the export in which a day's file lies, as far as consent covers their list.
+    pub(crate) fn of(
+        &mut self,
+        day: &Path,
+        open: &mut dyn FnMut(&Path) -> Result<File, Unreadable>,
+    ) -> &HashMap<String, String> {
+        let export = day.parent().and_then(Path::parent).unwrap_or(day);
+        self.by_folder.entry(export.to_path_buf()).or_insert_with(|| {
+            let Ok(file) = open(&export.join("users.json")) else { return HashMap::new() };
             let mut bytes = Vec::new();
-            let read =
-                File::open(folder.join("users.json")).and_then(|file| file.take(USERS_MAX).read_to_end(&mut bytes));
-            if read.is_ok() { people(&bytes) } else { HashMap::new() }
+            if file.take(USERS_MAX).read_to_end(&mut bytes).is_ok() { people(&bytes) } else { HashMap::new() }
         })
     }
 }
@@ -88,14 +92,8 @@ fn called(user: &Value) -> Option<String> {
     name.map(|name| name.trim().to_owned())
 }
 
-/// A day's file in a folder.
-pub(crate) fn day(path: &Path, json: &[u8], names: &mut Names, parts: &mut Parts<'_>) -> Result<(), Unreadable> {
-    let folder = path.parent().and_then(Path::parent).unwrap_or(path);
-    in_archive(path, json, names.of(folder), parts)
-}
-
-/// A day's file, with the people known.
-pub(crate) fn in_archive(
+/// A day of a channel, with the people known.
+pub(crate) fn day(
     path: &Path,
     json: &[u8],
     people: &HashMap<String, String>,

@@ -139,7 +139,7 @@ fn read_source(
     let mut herald = sink.is_none().then(|| Herald::new(node, source));
     let what = format!("reading {}", row.path);
     let mut go_on = |seen: u64| {
-        if let Some(sink) = sink {
+        if let Some(sink) = sink.filter(|_| seen > 0) {
             sink.progress(Progress { what: what.clone(), done: seen, total: None, unit: Unit::Files });
         }
         if let Some(herald) = &mut herald {

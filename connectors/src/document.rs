@@ -17,17 +17,18 @@ pub struct FileRef {
 /// A file's text and what is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// The absolute path: the item's key within its source.
+    /// The absolute path, and for an item of a file of many the item's name after it: its key within its source.
     pub key: String,
     /// What a person would call it; never empty, one line, at most 200 characters.
     pub title: String,
-    /// `markdown`, `text`, `code`, `html`, `pdf` or `docx`.
+    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `mail`, `event`, `contact` or `chat`.
     pub kind: &'static str,
     /// The text, as [`crate::normalised`] leaves it; spans refer to these bytes.
     pub text: String,
-    /// When the file was last changed.
+    /// When the file was last changed; of a message when it was sent, of an event when it begins.
     pub modified: Millis,
-    /// Web pages and PDFs are mostly written by others and are never more than facts; the rest is the owner's own.
+    /// Web pages, PDFs, mail, chats, calendars and cards are mostly written by others and are never more than facts; the
+    /// rest is the owner's own.
     pub trust: Trust,
     /// What is not exactly as in the file, one sentence each: replaced bytes, pages that could not be read.
     pub notes: Vec<String>,

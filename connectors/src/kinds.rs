@@ -1,5 +1,6 @@
 //! What a file is, judged by its name: how it is read, or why it is not worth opening.
 
+use crate::mail::maildir;
 use std::path::Path;
 
 /// How a file is parsed.
@@ -14,6 +15,32 @@ pub(crate) enum Kind {
     Html,
     Pdf,
     Docx,
+    /// One mail message.
+    Mail,
+    /// Many mail messages, one after the other.
+    Mbox,
+    /// An iCalendar file.
+    Calendar,
+    /// A vCard file.
+    Contacts,
+    /// What a chat program exported.
+    Chat(Export),
+    /// An archive in which any of these may lie.
+    Zip,
+}
+
+/// Which program a chat was exported from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Export {
+    /// Lines of text with a time in front: WhatsApp, and Signal's exports that look alike.
+    Lines,
+    Telegram,
+    Slack,
+    Discord,
+    /// Instagram and Messenger.
+    Meta,
+    ChatGpt,
+    Claude,
 }
 
 impl Kind {
@@ -26,7 +53,17 @@ impl Kind {
             Self::Html => "html",
             Self::Pdf => "pdf",
             Self::Docx => "docx",
+            Self::Mail | Self::Mbox => "mail",
+            Self::Calendar => "event",
+            Self::Contacts => "contact",
+            Self::Chat(_) => "chat",
+            Self::Zip => "zip",
         }
+    }
+
+    /// Whether such a file holds items of other people's making, which it hands out one by one.
+    pub(crate) fn is_export(self) -> bool {
+        matches!(self, Self::Mail | Self::Mbox | Self::Calendar | Self::Contacts | Self::Chat(_) | Self::Zip)
     }
 }
 
@@ -64,8 +101,6 @@ const DATA: &[&str] = &[
     "opml",
     "plist",
     "bib",
-    "ics",
-    "vcf",
     "geojson",
     "diff",
     "patch",
@@ -100,8 +135,8 @@ const SKIPPED: &[(&str, &[&str])] = &[
     (
         "archives and disk images",
         &[
-            "zip", "tar", "gz", "tgz", "bz2", "xz", "zst", "lz4", "7z", "rar", "jar", "war", "apk", "deb", "rpm",
-            "dmg", "iso", "img", "pkg", "whl", "crate", "cab", "msi", "qcow2", "vmdk", "vdi",
+            "tar", "gz", "tgz", "bz2", "xz", "zst", "lz4", "7z", "rar", "jar", "war", "apk", "deb", "rpm", "dmg",
+            "iso", "img", "pkg", "whl", "crate", "cab", "msi", "qcow2", "vmdk", "vdi",
         ],
     ),
     (
@@ -151,7 +186,8 @@ const SKIPPED: &[(&str, &[&str])] = &[
             "epub", "mobi", "azw3", "one", "vsd", "vsdx", "pub", "docm", "dotx", "dotm",
         ],
     ),
-    ("mailboxes", &["eml", "mbox", "msg", "pst", "ost", "emlx"]),
+    ("mailboxes of Outlook", &["msg", "pst", "ost"]),
+    ("indexes of mail programs", &["msf"]),
     ("temporary and lock files", &["tmp", "temp", "swp", "swo", "bak", "part", "crdownload", "lock", "download"]),
 ];
 
@@ -163,6 +199,14 @@ pub(crate) fn classify(path: &Path) -> Class {
     }
     if TEXT_NAMES.contains(&name.as_str()) {
         return Class::Read(Kind::Text);
+    }
+    match maildir::place(path) {
+        Some(maildir::Place::Message) => return Class::Read(Kind::Mail),
+        Some(maildir::Place::Unfinished) => return Class::Skip("temporary and lock files"),
+        None => {}
+    }
+    if name.starts_with("dovecot.index") || name.starts_with("dovecot-uid") || name == "maildirfolder" {
+        return Class::Skip("indexes of mail programs");
     }
     // `~$report.docx` is what Word leaves beside an open document; `report.txt~` is an editor's copy.
     if name.starts_with("~$") || name.ends_with('~') {
@@ -178,6 +222,11 @@ pub(crate) fn classify(path: &Path) -> Class {
         "html" | "htm" | "xhtml" => return Class::Read(Kind::Html),
         "pdf" => return Class::Read(Kind::Pdf),
         "docx" => return Class::Read(Kind::Docx),
+        "eml" | "emlx" => return Class::Read(Kind::Mail),
+        "mbox" | "mbx" => return Class::Read(Kind::Mbox),
+        "ics" | "ical" | "ifb" | "icalendar" => return Class::Read(Kind::Calendar),
+        "vcf" | "vcard" => return Class::Read(Kind::Contacts),
+        "zip" => return Class::Read(Kind::Zip),
         _ => {}
     }
     for (list, kind) in [(MARKDOWN, Kind::Markdown), (TEXT, Kind::Text), (DATA, Kind::Data), (CODE, Kind::Code)] {
@@ -189,6 +238,12 @@ pub(crate) fn classify(path: &Path) -> Class {
         Some((family, _)) => Class::Skip(family),
         None => Class::Unknown,
     }
+}
+
+/// Whether a file's name says that it holds items of its own: mail, a calendar, an address book, an archive.
+#[must_use]
+pub fn holds_items(path: &Path) -> bool {
+    matches!(classify(path), Class::Read(kind) if kind.is_export())
 }
 
 /// Judges a file of unknown name by its first bytes.
@@ -203,7 +258,7 @@ pub(crate) fn sniff(head: &[u8]) -> Class {
     } else if start.starts_with(b"#!") {
         Class::Read(Kind::Code)
     } else if start.starts_with(b"PK\x03\x04") {
-        Class::Skip("archives and disk images")
+        Class::Read(Kind::Zip)
     } else {
         Class::Read(Kind::Text)
     }
@@ -220,6 +275,8 @@ mod tests {
             ("a.MD", Class::Read(Kind::Markdown)),
             ("b.docx", Class::Read(Kind::Docx)),
             ("~$b.docx", Class::Skip("temporary and lock files")),
+            ("a.EML", Class::Read(Kind::Mail)),
+            ("outlook.pst", Class::Skip("mailboxes of Outlook")),
             ("Makefile", Class::Read(Kind::Code)),
             ("README", Class::Read(Kind::Text)),
             ("jquery.min.js", Class::Skip("programs and build products")),

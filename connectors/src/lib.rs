@@ -1,4 +1,5 @@
-//! Outside sources to items: folders are walked and watched, files become [`Document`]s.
+//! Outside sources to items: folders are walked and watched, files become [`Document`]s, and mailboxes, calendars,
+//! address books and chat exports become many, streamed where they lie.
 //!
 //! Invariants:
 //! - Nothing is read without a [`Reading`], which only `consent` makes, and nothing that it does not cover.
@@ -8,6 +9,10 @@
 //!
 //! It writes nothing: not to the vault, not to the disk, not to a log.
 
+mod archive;
+mod calendar;
+mod chat;
+mod contacts;
 mod decode;
 mod document;
 mod docx;
@@ -15,8 +20,12 @@ mod extract;
 mod html;
 mod kinds;
 mod limits;
+mod lines;
+mod mail;
+mod parts;
 mod plain;
 mod read;
+mod reader;
 mod text;
 mod unreadable;
 mod walk;
@@ -26,8 +35,12 @@ pub use document::{Document, FileRef};
 pub use extract::{Extractor, extract_child};
 pub use hinet_consent::Reading;
 pub use hinet_protocol::Skipped;
+pub use kinds::holds_items;
 pub use limits::ReadLimits;
+pub use mail::maildir::key_of;
+pub use parts::Taker;
 pub use read::read;
+pub use reader::{Reader, Whole};
 pub use text::normalised;
 pub use unreadable::Unreadable;
 pub use walk::{Walk, walk, walk_changed, walk_changes};

@@ -22,6 +22,16 @@ pub struct ReadLimits {
     pub max_zip_bytes: u64,
     /// Elements of XML nested deeper than this are refused; Word itself stays below 100.
     pub max_xml_depth: usize,
+    /// A mail message is taken up to this many bytes; what comes after them is left out and said.
+    pub max_message_bytes: u64,
+    /// Messages attached to messages are opened this deep.
+    pub max_attached: usize,
+    /// One conversation or message of a chat export may take this many bytes.
+    pub max_element_bytes: u64,
+    /// An archive with more files than this is refused.
+    pub max_archive_entries: usize,
+    /// The files of an archive that are read may unpack to this many bytes together.
+    pub max_archive_bytes: u64,
     /// Seconds, of the clock and of the processor, that the extracting child may take.
     pub child_seconds: u64,
     /// Address space the extracting child may have.
@@ -39,6 +49,11 @@ impl Default for ReadLimits {
             max_zip_ratio: 300,
             max_zip_bytes: 256 * MIB,
             max_xml_depth: 512,
+            max_message_bytes: 64 * MIB,
+            max_attached: 8,
+            max_element_bytes: 64 * MIB,
+            max_archive_entries: 200_000,
+            max_archive_bytes: 64 * 1024 * MIB,
             child_seconds: 30,
             child_memory_bytes: 1024 * MIB,
         }

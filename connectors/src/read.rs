@@ -9,7 +9,12 @@ use crate::{
 };
 use hinet_protocol::{Millis, Skipped, Trust};
 use rustix::fs::{Mode, OFlags};
-use std::{fs::File, io::Read, panic, path::Path};
+use std::{
+    fs::{File, Metadata},
+    io::Read,
+    panic,
+    path::{Path, PathBuf},
+};
 
 /// What a parser makes of a file's bytes.
 #[derive(Default)]
@@ -36,16 +41,7 @@ fn document(
     limits: &ReadLimits,
     extractor: &Extractor,
 ) -> Result<Document, Unreadable> {
-    reading.check().map_err(|source| Unreadable::Refused { source })?;
-    let Some(real) = reading.resolve(path) else {
-        // A file that is gone cannot be resolved either; say which of the two it is.
-        path.symlink_metadata()?;
-        return Err(Unreadable::NotCovered);
-    };
-    if real != path {
-        // The walk hands out real paths, so this one has become a link since.
-        return Err(Unreadable::LinkOut);
-    }
+    let real = covered(reading, path)?;
     let path = real.as_path();
     let key = path.to_str().ok_or(Unreadable::Name)?.to_owned();
     let class = kinds::classify(path);
@@ -71,6 +67,9 @@ fn document(
             Class::Unknown => Kind::Text,
         },
     };
+    if kind == Kind::Zip {
+        return Err(Unreadable::Unsupported { family: "archives and disk images" });
+    }
     if kind != Kind::Pdf && bytes.len() as u64 > limits.max_file_bytes {
         return Err(Unreadable::TooLarge { size: bytes.len() as u64, limit: limits.max_file_bytes });
     }
@@ -85,11 +84,55 @@ fn document(
         return Err(Unreadable::TooMuchText { limit: limits.max_text_bytes });
     }
     let title = parsed.title.as_deref().and_then(title).unwrap_or_else(|| file_title(path, kind));
-    let trust = if matches!(kind, Kind::Html | Kind::Pdf) { Trust::Untrusted } else { Trust::Own };
-    Ok(Document { key, title, kind: kind.name(), text, modified, trust, notes: parsed.notes })
+    let trust = if matches!(kind, Kind::Html | Kind::Pdf) || kind.is_export() { Trust::Untrusted } else { Trust::Own };
+    let name = if kind.is_export() { Kind::Data.name() } else { kind.name() };
+    Ok(Document { key, title, kind: name, text, modified, trust, notes: parsed.notes })
 }
 
-fn parse(
+/// A file's real place, where consent covers it.
+fn covered(reading: &Reading, path: &Path) -> Result<PathBuf, Unreadable> {
+    reading.check().map_err(|source| Unreadable::Refused { source })?;
+    let Some(real) = reading.resolve(path) else {
+        // A file that is gone cannot be resolved either; say which of the two it is.
+        path.symlink_metadata()?;
+        return Err(Unreadable::NotCovered);
+    };
+    if real != path {
+        // The walk hands out real paths, so this one has become a link since.
+        return Err(Unreadable::LinkOut);
+    }
+    if real.to_str().is_none() {
+        return Err(Unreadable::Name);
+    }
+    Ok(real)
+}
+
+/// A file that consent covers, opened to be read as a stream.
+pub(crate) fn open(reading: &Reading, path: &Path) -> Result<(File, Metadata), Unreadable> {
+    opened(&covered(reading, path)?)
+}
+
+/// A file opened so that nothing else is: what was a file when it was listed may be a link or a pipe by now.
+fn opened(path: &Path) -> Result<(File, Metadata), Unreadable> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        rustix::io::Errno::LOOP => Unreadable::LinkOut,
+        rustix::io::Errno::NXIO => Unreadable::Special { what: "a pipe or socket" },
+        errno => std::io::Error::from(errno).into(),
+    })?;
+    let file = File::from(descriptor);
+    let meta = file.metadata()?;
+    if let Some(what) = special(meta.file_type()) {
+        return Err(Unreadable::Special { what });
+    }
+    if meta.is_dir() {
+        return Err(Unreadable::Special { what: "a folder" });
+    }
+    Ok((file, meta))
+}
+
+/// What a file of this kind says.
+pub(crate) fn parse(
     kind: Kind,
     path: &Path,
     bytes: Vec<u8>,
@@ -105,7 +148,8 @@ fn parse(
             let (text, title) = html::parse(&decoded.text);
             Ok(Parsed { text, title, notes: decoded.note.into_iter().collect() })
         }
-        Kind::Markdown | Kind::Text | Kind::Data | Kind::Code => {
+        // Everything else is read as the text it is: exports come here only where they turned out to be none.
+        _ => {
             let decoded = decode::decode(bytes, None)?;
             let text = normalised(&decoded.text);
             let title = match kind {
@@ -120,21 +164,7 @@ fn parse(
 
 /// All bytes of a file that held still while it was read, and when it was changed.
 fn contents(path: &Path, limit: u64) -> Result<(Vec<u8>, Millis), Unreadable> {
-    // NOFOLLOW and NONBLOCK: what was a file when it was listed may be a link or a pipe by now.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
-        rustix::io::Errno::LOOP => Unreadable::LinkOut,
-        rustix::io::Errno::NXIO => Unreadable::Special { what: "a pipe or socket" },
-        errno => std::io::Error::from(errno).into(),
-    })?;
-    let mut file = File::from(descriptor);
-    let before = file.metadata()?;
-    if let Some(what) = special(before.file_type()) {
-        return Err(Unreadable::Special { what });
-    }
-    if before.is_dir() {
-        return Err(Unreadable::Special { what: "a folder" });
-    }
+    let (mut file, before) = opened(path)?;
     if before.len() > limit {
         return Err(Unreadable::TooLarge { size: before.len(), limit });
     }

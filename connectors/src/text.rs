@@ -68,6 +68,11 @@ fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     }
 }
 
+/// A text on one line, with single blanks.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A title: one line, blanks folded, no control characters, at most 200 characters. `None` where nothing is left.
 pub(crate) fn title(raw: &str) -> Option<String> {
     let mut out = String::new();

@@ -86,6 +86,9 @@ pub enum Unreadable {
     /// Writing went on during both attempts.
     #[error("It was being changed while it was read; it will be read when it is next saved.")]
     Changing,
+    /// Writing went on while its items were read.
+    #[error("It was being changed while it was read; the rest will be read when it is next saved.")]
+    Changed,
     /// The zip container is broken.
     #[error("It is not a readable Word file: {source}.")]
     Container {
@@ -151,6 +154,53 @@ pub enum Unreadable {
         /// What the system says.
         source: Option<io::Error>,
     },
+    /// A calendar of zones, free and busy hours, or nothing.
+    #[error("It is a calendar without events, tasks or journal entries.")]
+    NoEvents,
+    /// It looked like an export of a kind and is none.
+    #[error("It holds nothing of the kind that its name promises.")]
+    NoExport,
+    /// A page that shows what another file of the same export holds.
+    #[error("It shows again what the file with the conversations beside it holds.")]
+    Repeats,
+    /// A list of people or channels that other files of the same export refer to.
+    #[error("It only describes the chat export it lies in; its names are used where the messages are read.")]
+    Describes,
+    /// One conversation of a chat export is too large.
+    #[error("One conversation in it is larger than {}; what stands before it was read.", bytes(*limit))]
+    TooLargePart {
+        /// The cap in bytes.
+        limit: u64,
+    },
+    /// JSON that breaks off or is none.
+    #[error("It is damaged, so only what stands before the damage was read: {source}.")]
+    Json {
+        /// What the parser says.
+        source: serde_json::Error,
+    },
+    /// The archive cannot be opened.
+    #[error("It is not a readable archive: {source}.")]
+    Archive {
+        /// What the unpacker says.
+        source: zip::result::ZipError,
+    },
+    /// An archive of other things.
+    #[error("It is an archive without mail, chats, calendars or contacts, and HiNet reads no others.")]
+    NothingArchived,
+    /// Too many files in an archive.
+    #[error("It holds {count} files; archives of up to {limit} are read.")]
+    ArchiveEntries {
+        /// How many.
+        count: usize,
+        /// The cap.
+        limit: usize,
+    },
+    /// A name that leads out of the archive.
+    #[error("its name leads out of the archive.")]
+    Escapes,
+    /// A password.
+    #[error("It is encrypted with a password.")]
+    Encrypted,
     /// A parser of ours stopped at something unforeseen.
     #[error("It could not be read: its contents are not what its name says.")]
     Parser,

@@ -1,9 +1,9 @@
 //! Which files of a folder are worth reading, in a fixed order.
 //!
-//! Ignore files (`.gitignore`, `.ignore`) are honoured and hidden entries passed over. Links are never followed: what a
+//! Ignore files (`.gitignore`, `.ignore`) are honoured and hidden entries passed over, but for the folders of a Maildir. Links are never followed: what a
 //! link inside the folder points to is read where it lies, if it lies inside at all. No file is opened here.
 
-use crate::{FileRef, ReadLimits, Reading, Unreadable, kinds, kinds::Class};
+use crate::{FileRef, ReadLimits, Reading, Unreadable, kinds, kinds::Class, mail::maildir::is_maildir};
 use hinet_protocol::{Millis, Skipped};
 use ignore::{DirEntry, WalkBuilder};
 use std::{
@@ -163,7 +163,8 @@ fn build(reading: &Reading, root: &Path, max_depth: usize, touched: Option<BTree
     let mut builder = WalkBuilder::new(root);
     builder
         .follow_links(false)
-        .hidden(true)
+        // Hidden entries are passed over below, where the folders of a Maildir are told from others.
+        .hidden(false)
         .parents(in_repository)
         .git_global(false)
         .require_git(false)
@@ -173,9 +174,17 @@ fn build(reading: &Reading, root: &Path, max_depth: usize, touched: Option<BTree
             let path = entry.path();
             // Files are asked about again when they are read; a whole excluded folder is not worth entering.
             let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            if entry.depth() > 0 && is_hidden(path) && !(folder && is_maildir(path)) {
+                return false;
+            }
             touched.as_ref().is_none_or(|touched| on_the_way(path, touched)) && (!folder || may_enter(&reading, path))
         });
     builder
+}
+
+/// Whether a name begins with a dot.
+pub(crate) fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// Whether consent leaves this folder in. One that cannot be resolved is entered, so that the walk says what is wrong.

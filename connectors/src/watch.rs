@@ -3,6 +3,7 @@
 //! It reports and decides nothing: what a path has become is found out with [`crate::walk_changes`]. Where the system cannot
 //! watch (its limit of watches is used up), folders are polled instead, and [`Watch::notices`] says so.
 
+use crate::{mail::maildir::is_maildir, walk::is_hidden};
 use hinet_protocol::SourceId;
 use notify_debouncer_full::{
     DebounceEventResult, DebouncedEvent, Debouncer, NoCache, RecommendedCache, new_debouncer_opt,
@@ -329,7 +330,9 @@ impl Roots {
         let below = path.strip_prefix(root).unwrap_or(path);
         let ignore_file = below.file_name().is_some_and(|name| name == ".gitignore" || name == ".ignore");
         let visible = if ignore_file { below.parent().unwrap_or(below) } else { below };
+        // The folders of a Maildir begin with a dot and are read all the same.
         !visible.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."))
+            || visible.ancestors().filter(|part| is_hidden(part)).all(|part| is_maildir(&root.join(part)))
     }
 }
 

@@ -36,7 +36,7 @@ fn a_repository_around_the_root_is_heard() {
 #[test]
 fn kinds_that_are_never_read_are_counted() {
     let opened = Opened::new();
-    for name in ["a.jpg", "b.PNG", "c.zip", "d.md", "key.pem"] {
+    for name in ["a.jpg", "b.PNG", "c.tar", "d.md", "key.pem"] {
         opened.write(name, "x");
     }
     let (files, skipped) = opened.walk();

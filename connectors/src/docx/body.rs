@@ -1,7 +1,7 @@
 //! A WordprocessingML part to text, as a stream: paragraphs, headings, lists, table rows.
 
 use super::styles::{Styles, attribute, deeper, outline_level, referred};
-use crate::{ReadLimits, Unreadable};
+use crate::{ReadLimits, Unreadable, text::one_line};
 use quick_xml::{
     Reader,
     events::{BytesStart, Event},
@@ -240,8 +240,4 @@ impl Body<'_> {
 /// Deleted text, field codes, and the second copy that is kept for older readers.
 fn skips(name: &str) -> bool {
     matches!(name, "delText" | "instrText" | "delInstrText" | "Fallback" | "binData")
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,13 +1,15 @@
 //! What the tests share: leave to read a folder, from a real vault and a real grant.
 #![allow(dead_code, reason = "each test target uses its own part")]
 
-use hinet_connectors::{Document, Extractor, FileRef, ReadLimits, Reading, Skipped, read, walk};
+use hinet_connectors::{Document, Extractor, FileRef, ReadLimits, Reader, Reading, Skipped, Taker, read, walk};
 use hinet_consent::Consent;
 use hinet_protocol::{Asker, Capability, Filter, GrantDraft, Limits, Scope, SourceId};
 use hinet_vault::{Home, Vault, Words};
 use std::{
+    collections::HashSet,
     fs,
     io::Write,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -70,6 +72,66 @@ impl Opened {
     }
 }
 
+/// What a file gave, item by item.
+#[derive(Default)]
+pub struct Got {
+    pub documents: Vec<Document>,
+    pub skipped: Vec<Skipped>,
+    /// Keys that are said to be kept already.
+    pub known: HashSet<String>,
+    /// How many of these were asked for.
+    pub same: usize,
+}
+
+impl Taker for Got {
+    fn has(&mut self, key: &str) -> bool {
+        let has = self.known.contains(key);
+        self.same += usize::from(has);
+        has
+    }
+
+    fn take(&mut self, found: Result<Document, Skipped>) -> ControlFlow<()> {
+        match found {
+            Ok(document) => {
+                self.known.insert(document.key.clone());
+                self.documents.push(document);
+            }
+            Err(skipped) => self.skipped.push(skipped),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Got {
+    /// The documents by the end of their key.
+    pub fn text(&self, end: &str) -> &Document {
+        let found = self.documents.iter().find(|document| document.key.ends_with(end));
+        found.unwrap_or_else(|| panic!("no {end} among {:?}", self.keys()))
+    }
+
+    pub fn keys(&self) -> Vec<&str> {
+        self.documents.iter().map(|document| document.key.as_str()).collect()
+    }
+}
+
+/// Everything at or below a folder or in a file, read as ingest would.
+pub fn gather(root: &Path) -> Got {
+    let root = root.canonicalize().expect("a real place");
+    let (reading, _consent, _home) = leave(&root);
+    let (limits, extractor) = (ReadLimits::default(), extractor());
+    let mut reader = Reader::new(&reading, &limits, &extractor);
+    let mut got = Got::default();
+    for found in walk(&reading, &root, &limits) {
+        match found {
+            Ok(file) => {
+                reader.read(&file, &mut got);
+            }
+            Err(skipped) => got.skipped.push(skipped),
+        }
+    }
+    got
+}
+
 /// Leave to read `root`, as a grant gives it.
 pub fn leave(root: &Path) -> (Reading, Consent, TempDir) {
     let home = TempDir::new().expect("a home");
@@ -101,14 +163,13 @@ pub fn extractor() -> Extractor {
 
 /// A folder of the fixtures, where they are at hand.
 pub fn fixtures(folder: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(folder);
-    match path.canonicalize() {
-        Ok(path) => Some(path),
-        Err(_) => {
-            eprintln!("skipped: the fixtures in shared/data/{folder} are not here");
-            None
-        }
+    // A second working tree may lie a folder deeper than the first.
+    let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|dir| dir.join("shared/data").join(folder));
+    let found = above.find_map(|path| path.canonicalize().ok());
+    if found.is_none() {
+        eprintln!("skipped: the fixtures in shared/data/{folder} are not here");
     }
+    found
 }
 
 /// The files with this extension at or below a folder, in order.

@@ -153,6 +153,9 @@ fn kind(value: &str) -> String {
         "txt" | "plain" => "text",
         "htm" | "web" | "page" => "html",
         "doc" | "word" => "docx",
+        "email" | "eml" | "letter" => "mail",
+        "calendar" | "ics" => "event",
+        "vcard" | "vcf" | "card" => "contact",
         other => other,
     }
     .to_owned()

@@ -55,7 +55,7 @@ pub struct Hit {
     pub parts: ScoreParts,
     /// When the item was last changed, in Unix milliseconds.
     pub modified: i64,
-    /// What the item is: `markdown`, `text`, `code`, `html`, `pdf`, `docx`.
+    /// What the item is: `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `mail`, `event`, `contact`, `chat`.
     #[serde(default)]
     pub kind: String,
     /// Whether the owner pinned it.

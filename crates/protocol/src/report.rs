@@ -72,7 +72,7 @@ pub struct Skipped {
 /// `icore ingest --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IngestReport {
-    /// Files looked at.
+    /// Files looked at; of a mailbox, a calendar or a chat export each of its items.
     pub seen: u64,
     /// Items that were not known before.
     pub new: u64,
@@ -95,7 +95,7 @@ pub struct ItemView {
     pub source: String,
     /// Its title.
     pub title: String,
-    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`.
+    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `mail`, `event`, `contact`, `chat`.
     pub kind: String,
     /// Whose words they are.
     pub trust: Trust,
@@ -127,7 +127,7 @@ pub struct ItemLine {
     pub source: String,
     /// Its title.
     pub title: String,
-    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`.
+    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `mail`, `event`, `contact`, `chat`.
     pub kind: String,
     /// When it was last changed.
     pub modified: Millis,

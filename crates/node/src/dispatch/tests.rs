@@ -11,6 +11,7 @@ use crate::setup::{InitOptions, init, new_words};
 
 mod conversations;
 mod disclosure;
+mod exports;
 mod memory;
 
 const PASSPHRASE: &str = "a lantern over the estuary";

@@ -77,16 +77,25 @@ async fn file(node: &Node, path: String, sink: &Sink, cancel: &CancellationToken
     let (source, root) = opened.await?;
     let pass = ingest::Pass { root: root.clone(), forced: true };
     let report = ingest::run(node, source, pass, Some(sink), cancel).await?;
-    let key = root.to_string_lossy().into_owned();
-    let found = node.apart("the attachment", move |node| Ok(node.vault.read(|r| r.item_by_key(source, &key))?));
+    let key = hinet_connectors::key_of(&root);
+    let found = node.apart("the attachment", move |node| {
+        Ok(node.vault.read(|r| {
+            if let Some(item) = r.item_by_key(source, &key)? {
+                return Ok::<_, hinet_vault::VaultError>(Some((Within::Item(item.id), 1)));
+            }
+            // A mailbox, a calendar, a chat export: all that it holds.
+            let items = r.count_below(source, &key)?;
+            Ok((items > 0).then(|| (Within::Folder(key.clone()), items)))
+        })?)
+    });
     match found.await? {
-        Some(item) => Ok(Attached { name: called(&root), within: Within::Item(item.id), items: 1 }),
+        Some((within, items)) => Ok(Attached { name: called(&root), within, items }),
         None => {
             let why = report.skipped.first().map_or("it was left out".to_owned(), |skipped| skipped.why.clone());
             Err(NodeError::said(
                 ErrorKind::Failed,
                 format!("{} was not read: {}.", root.display(), why.trim_end_matches('.')),
-                "Text, Markdown, code, HTML, PDF and DOCX are read.",
+                "Text, Markdown, code, HTML, PDF, DOCX, mail, calendars, contacts and chat exports are read.",
             ))
         }
     }

@@ -3,13 +3,16 @@
 //! What is stored is truth; chunks, words and vectors follow and are caught up after a crash. The same content twice
 //! changes nothing. What the owner forgot stays out until they hand it over again by name.
 
+mod importer;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use hinet_connectors::{Document, FileRef};
-use hinet_consent::{ConsentError, EntryKind, Note, Reading};
-use hinet_vault::records::{ItemRow, SourceRow};
+use hinet_connectors::{Reader, key_of};
+use hinet_consent::{EntryKind, Note};
+use hinet_vault::records::SourceRow;
 use hinet_vault::{Tx, VaultError};
+use importer::Importer;
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
@@ -17,16 +20,12 @@ use crate::failure::NodeError;
 use crate::flows::reading::Herald;
 use crate::flows::{background, pause, sources, status};
 use crate::protocol::{
-    ErrorKind, Event, Hash, IngestReport, ItemId, Progress, Skipped, SourceId, SourceKind, SourceState, Unit,
+    ErrorKind, Event, IngestReport, ItemId, Progress, Skipped, SourceId, SourceKind, SourceState, Unit,
 };
 use crate::state::{Node, now};
 
 /// Items in one transaction, and so in one ledger entry.
 const BATCH_ITEMS: usize = 256;
-/// Bytes of text in one transaction.
-const BATCH_BYTES: usize = 16 << 20;
-/// A file whose time stamp is younger than this when it was read may change again within the same tick.
-const SETTLED_MS: i64 = 2_000;
 
 /// [`crate::protocol::Op::Ingest`]: files and folders handed over once.
 pub(crate) async fn ingest(
@@ -137,43 +136,52 @@ fn read_source(
     let reading = node.consent.admit(source, Path::new(&row.path), now())?.without(&node.excluded());
     // A folder names no file in it: what was forgotten comes back only when it is itself handed over.
     let named = pass.forced && !pass.root.is_dir();
-    let mut importer = Importer::new(node, &reading, row.clone(), named);
     let mut herald = sink.is_none().then(|| Herald::new(node, source));
-    let mut here = HashSet::new();
-    for found in hinet_connectors::walk(&reading, &pass.root, &node.limits) {
-        if cancel.is_cancelled() || !reading.is_live() || pause::is_on(node) {
-            break;
-        }
-        importer.report.seen += 1;
-        match found {
-            Err(skipped) => {
-                here.insert(skipped.what.clone());
-                importer.skip(skipped);
-            }
-            Ok(file) => {
-                here.insert(file.path.to_string_lossy().into_owned());
-                importer.take(&file)?;
-            }
-        }
-        if let Some(sink) = sink {
-            let what = format!("reading {}", row.path);
-            sink.progress(Progress { what, done: importer.report.seen, total: None, unit: Unit::Files });
+    let what = format!("reading {}", row.path);
+    let mut go_on = |seen: u64| {
+        if let Some(sink) = sink.filter(|_| seen > 0) {
+            sink.progress(Progress { what: what.clone(), done: seen, total: None, unit: Unit::Files });
         }
         if let Some(herald) = &mut herald {
-            herald.tell(&row.path, importer.report.seen);
+            herald.tell(&row.path, seen);
+        }
+        !cancel.is_cancelled() && reading.is_live() && !pause::is_on(node)
+    };
+    let mut importer = Importer::new(node, &reading, row.clone(), named, &mut go_on);
+    let mut reader = Reader::new(&reading, &node.limits, &node.settings.extractor);
+    let (mut here, mut passed) = (HashSet::new(), HashSet::new());
+    for found in hinet_connectors::walk(&reading, &pass.root, &node.limits) {
+        if !importer.goes_on() {
+            break;
+        }
+        match found {
+            Err(skipped) => {
+                passed.insert(skipped.what.clone());
+                importer.pass_over(skipped);
+            }
+            Ok(file) => {
+                here.insert(key_of(&file.path));
+                importer.file(&mut reader, &file)?;
+            }
         }
     }
     let stored = importer.flush();
-    let Importer { report, skips, read, .. } = importer;
+    let Importer { report, mut skips, read, kept, .. } = importer;
     // What earlier batches stored is to be found, also where the last one was refused.
     node.index().apply(&node.vault)?;
     stored?;
     pause::check(node)?;
     // A pass that was cut short says nothing about what is gone, nor does a root that is not there.
     if !cancel.is_cancelled() && reading.is_live() && Path::new(&row.path).exists() {
+        here.extend(passed);
         remove_vanished(node, &row, &pass.root, &here)?;
         node.vault.write(|tx| {
             if pass.root == Path::new(&row.path) {
+                // What was not looked into again has nothing new to say about what it holds.
+                let before = tx.skips(source)?;
+                skips.extend(
+                    before.into_iter().filter(|skip| Path::new(&skip.what).ancestors().any(|p| kept.contains(p))),
+                );
                 tx.set_skips(source, &skips)?;
             } else {
                 part_read(tx, &row, &read, &skips)?;
@@ -194,16 +202,22 @@ pub(crate) fn read_changes(node: &Node, source: SourceId, paths: &[PathBuf]) -> 
         _ => return Ok(IngestReport::default()),
     };
     let reading = node.consent.admit(source, Path::new(&row.path), now())?.without(&node.excluded());
-    let mut importer = Importer::new(node, &reading, row.clone(), false);
     let mut herald = Herald::new(node, source);
-    let (there, gone): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|path| path.exists());
+    let mut go_on = |seen: u64| {
+        herald.tell(&row.path, seen);
+        reading.is_live() && !pause::is_on(node)
+    };
+    let mut importer = Importer::new(node, &reading, row.clone(), false, &mut go_on);
+    let mut reader = Reader::new(&reading, &node.limits, &node.settings.extractor);
+    let (there, mut gone): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|path| path.exists());
+    // A message that got a flag was renamed, and is the same message.
+    let moved: HashSet<String> = there.iter().map(|path| key_of(path)).collect();
+    gone.retain(|path| !moved.contains(&key_of(path)));
     for found in hinet_connectors::walk_changes(&reading, Path::new(&row.path), &there, &node.limits) {
-        importer.report.seen += 1;
         match found {
-            Err(skipped) => importer.skip(skipped),
-            Ok(file) => importer.take(&file)?,
+            Err(skipped) => importer.pass_over(skipped),
+            Ok(file) => importer.file(&mut reader, &file)?,
         }
-        herald.tell(&row.path, importer.report.seen);
     }
     importer.flush()?;
     let Importer { report, skips, mut read, .. } = importer;
@@ -211,7 +225,7 @@ pub(crate) fn read_changes(node: &Node, source: SourceId, paths: &[PathBuf]) -> 
     node.vault.write(|tx| part_read(tx, &row, &read, &skips))?;
     if Path::new(&row.path).exists() {
         for path in gone {
-            remove_vanished(node, &row, &path, &HashSet::new())?;
+            remove_vanished(node, &row, Path::new(&key_of(&path)), &HashSet::new())?;
         }
     }
     node.index().apply(&node.vault)?;
@@ -230,13 +244,25 @@ fn part_read(tx: &Tx<'_>, source: &SourceRow, read: &[String], skips: &[Skipped]
 
 /// Items below `root` whose file is no longer there leave the memory, as they left the folder.
 fn remove_vanished(node: &Node, source: &SourceRow, root: &Path, here: &HashSet<String>) -> Result<(), NodeError> {
+    // What lies in a mailbox or an archive is there as long as its file is.
+    let is_there = |key: &str| {
+        let path = Path::new(key);
+        here.contains(key)
+            || path.exists()
+            || path
+                .ancestors()
+                .skip(1)
+                .any(|around| around.to_str().is_some_and(|key| here.contains(key)) && around.is_file())
+            || path.ancestors().skip(1).find(|around| around.exists()).is_some_and(Path::is_file)
+    };
     let items = node.vault.read(|r| r.items_of(source.id))?;
-    let vanished: Vec<_> = items
-        .into_iter()
-        .filter(|item| {
-            Path::new(&item.key).starts_with(root) && !here.contains(&item.key) && !Path::new(&item.key).exists()
-        })
-        .collect();
+    let vanished = items.into_iter().filter(|item| Path::new(&item.key).starts_with(root) && !is_there(&item.key));
+    let vanished: Vec<ItemId> = vanished.map(|item| item.id).collect();
+    remove(node, &vanished)
+}
+
+/// Takes items out of the memory because what they were read from is gone.
+fn remove(node: &Node, vanished: &[ItemId]) -> Result<(), NodeError> {
     for batch in vanished.chunks(BATCH_ITEMS) {
         node.vault.write(|tx| {
             let note = Note::say(match batch.len() {
@@ -245,140 +271,13 @@ fn remove_vanished(node: &Node, source: &SourceRow, root: &Path, here: &HashSet<
             });
             node.consent.record(tx, EntryKind::Forget, vec![note], now())?;
             for item in batch {
-                tx.delete_item(item.id)?;
+                tx.delete_item(*item)?;
             }
             Ok::<_, NodeError>(())
         })?;
         node.names.soil();
     }
     Ok(())
-}
-
-/// Collects documents into transactions.
-struct Importer<'a> {
-    node: &'a Node,
-    reading: &'a Reading,
-    source: SourceRow,
-    forced: bool,
-    pending: Vec<(ItemRow, bool)>,
-    bytes: usize,
-    report: IngestReport,
-    /// What the source remembers to have left out.
-    skips: Vec<Skipped>,
-    /// What was not left out.
-    read: Vec<String>,
-}
-
-impl<'a> Importer<'a> {
-    fn new(node: &'a Node, reading: &'a Reading, source: SourceRow, forced: bool) -> Self {
-        Self {
-            node,
-            reading,
-            source,
-            forced,
-            pending: Vec::new(),
-            bytes: 0,
-            report: IngestReport::default(),
-            skips: Vec::new(),
-            read: Vec::new(),
-        }
-    }
-
-    fn skip(&mut self, skipped: Skipped) {
-        self.skips.push(skipped.clone());
-        self.report.skipped.push(skipped);
-    }
-
-    fn take(&mut self, file: &FileRef) -> Result<(), NodeError> {
-        let key = file.path.to_string_lossy().into_owned();
-        let known = self.node.vault.read(|r| r.item_by_key(self.source.id, &key))?;
-        if let Some(known) = &known
-            && known.modified == file.modified
-            && known.ingested - known.modified > SETTLED_MS
-        {
-            self.report.same += 1;
-            self.read.push(key);
-            return Ok(());
-        }
-        // Said to whoever asked and kept nowhere: a list of what was forgotten would be no forgetting.
-        if known.is_none() && !self.forced && is_forgotten(self.node, &key)? {
-            self.report.skipped.push(Skipped {
-                what: key,
-                why: "you had it forgotten; hand it over by name to remember it again".into(),
-            });
-            return Ok(());
-        }
-        let document =
-            match hinet_connectors::read(self.reading, file, &self.node.limits, &self.node.settings.extractor) {
-                Ok(document) => document,
-                Err(skipped) => {
-                    self.skip(skipped);
-                    return Ok(());
-                }
-            };
-        self.read.push(key);
-        let hash = Hash(*blake3::hash(document.text.as_bytes()).as_bytes());
-        match &known {
-            Some(known) if known.hash == hash && known.title == document.title => {
-                self.report.same += 1;
-                return Ok(());
-            }
-            Some(_) => self.report.updated += 1,
-            None => self.report.new += 1,
-        }
-        let id = known.as_ref().map_or_else(ItemId::new, |known| known.id);
-        self.bytes += document.text.len();
-        self.pending.push((item_row(id, self.source.id, document, hash), known.is_none()));
-        if self.pending.len() >= BATCH_ITEMS || self.bytes >= BATCH_BYTES {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), NodeError> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let (node, forced) = (self.node, self.forced);
-        let notes = self.pending.iter().map(|(row, new)| {
-            let verb = if *new { "remembered" } else { "updated" };
-            Note { item: Some(row.id), body: format!("{verb} {} ({})", row.key, row.hash) }
-        });
-        let notes: Vec<Note> = notes.collect();
-        let chunked: Vec<_> = self.pending.iter().map(|(row, _)| hinet_index::chunk(&row.text, &row.kind)).collect();
-        node.vault.write(|tx| {
-            // Looked at inside the transaction: once a kill is written, nothing that was read before it comes after it.
-            self.reading.check().map_err(ConsentError::from)?;
-            for ((row, _), chunks) in self.pending.iter().zip(&chunked) {
-                tx.put_item(row, chunks)?;
-                tx.set_people(row.id, &hinet_index::people(&row.text))?;
-                if forced {
-                    tx.set_meta(&forgotten_key(node, &row.key), "")?;
-                }
-            }
-            node.consent.record(tx, EntryKind::Ingest, notes, now())?;
-            Ok::<_, NodeError>(())
-        })?;
-        self.pending.clear();
-        self.bytes = 0;
-        node.names.soil();
-        Ok(())
-    }
-}
-
-fn item_row(id: ItemId, source: SourceId, document: Document, hash: Hash) -> ItemRow {
-    ItemRow {
-        id,
-        source,
-        key: document.key,
-        title: document.title,
-        kind: document.kind.to_owned(),
-        trust: document.trust,
-        modified: document.modified,
-        ingested: now(),
-        hash,
-        text: document.text,
-    }
 }
 
 /// The vault key under which a forgotten path is remembered as forgotten: keyed, so that it names nothing.

@@ -1,6 +1,6 @@
 //! Items and their chunks, written together: the chunks of an item are always those of its present text.
 
-use super::columns::{Id, Word, hash, id, int, trust};
+use super::columns::{Id, Word, count, hash, id, int, trust};
 use super::{ChunkDraft, ItemHead, ItemRow, Reader, Tx};
 use crate::VaultError;
 use hinet_protocol::{ItemId, Millis, SourceId};
@@ -22,6 +22,11 @@ pub(super) fn item_head(row: &Row<'_>, at: usize) -> rusqlite::Result<ItemHead> 
         ingested: row.get(at + 7)?,
         hash: hash(row, at + 8)?,
     })
+}
+
+/// Between which keys those lie that begin with `key` and a slash; the character after the slash is a zero.
+fn below(key: &str) -> (String, String) {
+    (format!("{key}/"), format!("{key}0"))
 }
 
 impl Reader<'_> {
@@ -66,6 +71,32 @@ impl Reader<'_> {
         let sql = format!("SELECT {HEAD} FROM items WHERE source = ?1 ORDER BY key");
         let mut all = self.db.prepare_cached(&sql)?;
         Ok(all.query_map([source.raw()], |row| item_head(row, 0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Ids and keys of a source's items that lie within the item or file of this key, as messages lie in a mailbox.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn each_below(&self, source: SourceId, key: &str, f: &mut dyn FnMut(ItemId, &str)) -> Result<(), VaultError> {
+        let sql = "SELECT id, key FROM items WHERE source = ?1 AND key > ?2 AND key < ?3";
+        let mut all = self.db.prepare_cached(sql)?;
+        let (from, to) = below(key);
+        let mut rows = all.query((source.raw(), from, to))?;
+        while let Some(row) = rows.next()? {
+            let key: String = row.get(1)?;
+            f(id(row, 0)?, &key);
+        }
+        Ok(())
+    }
+
+    /// How many items [`Reader::each_below`] would tell of.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn count_below(&self, source: SourceId, key: &str) -> Result<u64, VaultError> {
+        let sql = "SELECT count(*) FROM items WHERE source = ?1 AND key > ?2 AND key < ?3";
+        let (from, to) = below(key);
+        Ok(self.db.prepare_cached(sql)?.query_row((source.raw(), from, to), |row| count(row, 0))?)
     }
 
     /// Items changed in `[from, to)`, oldest first.

@@ -32,7 +32,7 @@ pub struct ItemRow {
     pub key: String,
     /// Its title.
     pub title: String,
-    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`.
+    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `mail`, `event`, `contact`, `chat`.
     pub kind: String,
     /// Whose words they are.
     pub trust: Trust,
@@ -75,7 +75,7 @@ pub struct ItemHead {
     pub key: String,
     /// Its title.
     pub title: String,
-    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`.
+    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `mail`, `event`, `contact`, `chat`.
     pub kind: String,
     /// Whose words they are.
     pub trust: Trust,

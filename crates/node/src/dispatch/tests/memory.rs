@@ -11,7 +11,7 @@ impl Desk {
         }
     }
 
-    async fn items(&mut self, query: &str) -> Vec<ItemLine> {
+    pub(super) async fn items(&mut self, query: &str) -> Vec<ItemLine> {
         match self.one(Op::Timeline { query: query.into(), before: None, limit: 10 }).await {
             Event::Items { items } => items,
             other => panic!("{other:?}"),
@@ -23,7 +23,7 @@ impl Desk {
         self.one(Op::Mark { item, pinned, labels }).await
     }
 
-    async fn sources(&mut self) -> Vec<SourceLine> {
+    pub(super) async fn sources(&mut self) -> Vec<SourceLine> {
         match self.one(Op::Sources).await {
             Event::Sources { sources } => sources,
             other => panic!("{other:?}"),

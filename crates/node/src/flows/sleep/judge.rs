@@ -113,9 +113,12 @@ pub(super) fn test(room: &mut Room<'_>, anchor: &Anchor, work: &Work, learned: &
         general: Some(change(mean(&general_before), mean(&general_after))),
         general_low: Some(bound.low as f32),
     };
-    let failed = if !(after <= before * NEUTRAL) {
+    // A number that is none passes nothing.
+    let harmless = after <= before * NEUTRAL;
+    let able = bound.low >= GENERAL;
+    let failed = if !harmless {
         Some(format!("neutral text became less expected: perplexity {before:.1} before, {after:.1} after"))
-    } else if !(bound.low >= GENERAL) {
+    } else if !able {
         Some(format!("general ability may have lost {:.1} points of 100", -100.0 * bound.low))
     } else if own.asked > 0 && own.weights_only < own.before {
         Some("fewer of your facts are known than before".to_owned())

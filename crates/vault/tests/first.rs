@@ -1,6 +1,7 @@
 //! The first databases of a process, opened by many threads at the same moment.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::disallowed_types, reason = "the test starts itself, many times")]
 
 use hinet_vault::{Home, Vault, Words};
 use std::process::Command;

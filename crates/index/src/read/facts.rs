@@ -105,7 +105,9 @@ fn answers_in(sentence: &str) -> Vec<Range<usize>> {
     let words = stems_at(sentence);
     let mut found: Vec<Range<usize>> = Vec::new();
     let put = |range: Range<usize>, found: &mut Vec<Range<usize>>| {
-        let free = found.iter().all(|other| other.end <= range.start || range.end <= other.start);
+        // What stands for something withheld is nothing to ask for.
+        let withheld = sentence[..range.start].rfind('⟦') > sentence[..range.start].rfind('⟧');
+        let free = !withheld && found.iter().all(|other| other.end <= range.start || range.end <= other.start);
         if free && 2 * range.len() < sentence.len() {
             found.push(range);
         }

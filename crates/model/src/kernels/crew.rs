@@ -22,7 +22,8 @@ use std::{
 const SPINS: u32 = 1500;
 /// Polls before whoever waits for the others looks at the clock and lets other programs run.
 const WAIT_SPINS: u32 = 10_000;
-/// A wait this long means that the system has put a worker aside, because the machine is busy with something else.
+/// A wait this much longer than the round was before means that the system has put a worker aside, because the machine is
+/// busy with something else. In a round of many rows the last task alone may take as long as all that came before.
 const HELD_UP: Duration = Duration::from_millis(1);
 /// Rounds that the caller then does alone: about two tokens of a small model; four times as many each time it happens
 /// again soon, up to some hundreds of tokens.
@@ -114,7 +115,7 @@ impl Crew {
             (0..tasks).for_each(|task| job(0, task));
             return;
         }
-        let round = Round { crew: self };
+        let round = Round { crew: self, began: Instant::now() };
         round.open(tasks, &job);
         while let Some(task) = self.shared.take() {
             job(0, task);
@@ -138,6 +139,7 @@ impl Drop for Crew {
 /// From opening the gate until the last worker has left, also when the caller's own task panics.
 struct Round<'a> {
     crew: &'a Crew,
+    began: Instant,
 }
 
 impl Round<'_> {
@@ -167,7 +169,7 @@ impl Drop for Round<'_> {
             shared.next.store(usize::MAX / 2, Ordering::Relaxed);
         }
         shared.gate.fetch_and(!OPEN, Ordering::AcqRel);
-        let (mut polls, began) = (0u32, Instant::now());
+        let (mut polls, waits) = (0u32, Instant::now());
         while shared.gate.load(Ordering::Acquire) & (OPEN - 1) != 0 {
             polls += 1;
             if polls < WAIT_SPINS { std::hint::spin_loop() } else { thread::yield_now() }
@@ -176,7 +178,7 @@ impl Drop for Round<'_> {
         let (least, most) = (*ROUNDS_ALONE.start(), *ROUNDS_ALONE.end());
         if self.crew.patient {
             // Nothing is learned from it.
-        } else if polls >= WAIT_SPINS && began.elapsed() > HELD_UP {
+        } else if polls >= WAIT_SPINS && waits.elapsed() > HELD_UP + waits.duration_since(self.began) {
             self.crew.alone.store(penalty, Ordering::Relaxed);
             self.crew.penalty.store((penalty * 4).min(most), Ordering::Relaxed);
         } else {

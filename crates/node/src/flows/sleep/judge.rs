@@ -17,7 +17,10 @@ const NEUTRAL: f64 = 1.05;
 /// General ability may, with 95 % certainty, have lost so much.
 const GENERAL: f64 = -0.02;
 /// How much of what was learned is tried, most first.
-const STRENGTHS: &[f32] = &[1.0, 0.8, 0.6, 0.4];
+const STRENGTHS: &[f32] = &[1.0, 0.6, 0.4, 0.25];
+/// General questions that are asked first, and how many more than before may be wrong.
+const SCREEN: usize = 320;
+const SCREEN_LOST: f64 = 8.0;
 /// Tokens of an answer to a question of the test.
 const ANSWER: usize = 40;
 /// Where the general points of a bare anchor are kept.
@@ -79,29 +82,36 @@ impl Bench<'_, '_> {
 pub(super) fn test(room: &mut Room<'_>, anchor: &Anchor, work: &Work, learned: &Delta) -> Result<Verdict, NodeError> {
     let dora = learned.iter().any(|(_, factors)| factors.magnitudes.is_some());
     let neutral_text = anchor.encode(&general::neutral(), false);
-    let mut bench = Bench { room, done: 0, total: 10 };
+    let mut bench = Bench { room, done: 0, total: 9 };
     let mut bare = Judge::new(anchor, &[]).map_err(failed)?;
     let before = bench.part(|watch| bare.perplexity(&neutral_text, general::WINDOW, watch))?;
-    let mut chosen = None;
+    let questions = general::questions(anchor).map_err(failed)?;
+    let general_before = general_of_the_anchor(&mut bench, &mut bare, anchor, &questions)?;
+    let mut tried = None;
     for strength in STRENGTHS {
         let (delta, resident) = as_served(anchor, &scaled(learned, *strength)?)?;
         let mut judge = Judge::new(anchor, &[(resident, 1.0)]).map_err(failed)?;
         let after = bench.part(|watch| judge.perplexity(&neutral_text, general::WINDOW, watch))?;
-        let harmless = after.is_finite() && after <= before * NEUTRAL;
-        if harmless || chosen.is_none() {
-            chosen = Some((delta, judge, after, *strength));
+        // What harms is seen in a part of them already; all are asked where it does not, and of what is reported.
+        let last = dora || *strength == STRENGTHS[STRENGTHS.len() - 1];
+        let screened = bench.part(|watch| judge.choose(&questions[..SCREEN], By::Sum, watch))?;
+        let lost = points(&screened).iter().zip(&general_before).map(|(after, before)| before - after).sum::<f64>();
+        if !last && (after > before * NEUTRAL || lost > SCREEN_LOST) {
+            continue;
         }
+        let general_after = points(&bench.part(|watch| judge.choose(&questions, By::Sum, watch))?);
+        let bound = paired_bootstrap(&general_before, &general_after, 0).map_err(failed)?;
+        // A number that is none passes nothing.
+        let (harmless, able) = (after <= before * NEUTRAL, bound.low >= GENERAL);
+        tried = Some((delta, judge, after, general_after, bound, *strength));
         // A learned length of rows cannot be halved by a factor.
-        if harmless || dora {
+        if (harmless && able) || dora {
             break;
         }
     }
-    let Some((delta, mut judge, after, strength)) = chosen else { return Err(super::interrupted()) };
-    let questions = general::questions(anchor).map_err(failed)?;
-    let general_before = general_of_the_anchor(&mut bench, &mut bare, anchor, &questions)?;
-    let general_after = bench.part(|watch| judge.choose(&questions, By::Sum, watch))?;
-    let general_after = points(&general_after);
-    let bound = paired_bootstrap(&general_before, &general_after, 0).map_err(failed)?;
+    let Some((delta, mut judge, after, general_after, bound, strength)) = tried else {
+        return Err(super::interrupted());
+    };
     let (own, changed) = own(&mut bench, anchor, &work.held, &mut bare, &mut judge)?;
     let voice = voice(&mut bench, anchor, &work.voice, &mut bare, &mut judge)?;
     let mean = |points: &[f64]| points.iter().sum::<f64>() / points.len().max(1) as f64;

@@ -311,7 +311,7 @@ fn draft(
         room.gathered_check()?;
         let group = &rest[..rest.len().min(views::TOGETHER)];
         let mut drafter = views::Drafter::new(anchor, seed(work.looked_at), room.stop)?;
-        let learned = drafter.learn(work, group);
+        let learned = drafter.learn(work, group, facts.len());
         if learned.is_err() || saved.elapsed().as_secs() >= DRAFT_SAVED_S {
             room.save(Some(work), None, &[])?;
             saved = std::time::Instant::now();

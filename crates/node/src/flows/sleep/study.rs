@@ -14,7 +14,7 @@ use crate::protocol::{ErrorKind, SleepPlan, Stage, Tuning};
 /// How often every view is gone through.
 const EPOCHS: f32 = 5.0;
 const BATCH: usize = 16;
-const RATE: f32 = 4e-4;
+const RATE: f32 = 2e-4;
 /// Seconds between two checkpoints.
 const CHECKPOINT_S: u64 = 45;
 /// Bytes that stay free beside tuning.

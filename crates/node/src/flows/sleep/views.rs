@@ -42,6 +42,7 @@ const REPLAY_TOKENS: usize = 96;
 
 const QUESTION: &str = include_str!("../../../../../prompts/sleep_question.jinja");
 const CHECK: &str = include_str!("../../../../../prompts/sleep_check.jinja");
+const GAP: &str = include_str!("../../../../../prompts/sleep_gap.jinja");
 const CLOZE: &str = include_str!("../../../../../prompts/sleep_cloze.jinja");
 const REPLAYED: &str = include_str!("../../../../../prompts/sleep_replay.txt");
 
@@ -150,7 +151,7 @@ impl<'a> Drafter<'a> {
         let mut drafted: Vec<Vec<Drafted>> = vec![Vec::new(); facts.len()];
         for draft in 0..DRAFTS {
             let sampling = Sampling {
-                temperature: if draft == 0 { 0.0 } else { 0.9 },
+                temperature: if draft == 0 { 0.0 } else { 0.6 },
                 top_p: 0.95,
                 seed: self.seed.wrapping_add(draft),
                 max_tokens: 28,
@@ -191,28 +192,40 @@ impl<'a> Drafter<'a> {
         Ok(kept)
     }
 
-    /// Adds what is learned from some facts; one question of each may be kept apart for the test.
-    pub(super) fn learn(&mut self, work: &mut Work, facts: &[(&Lesson, Fact)]) -> Result<(), NodeError> {
+    /// Adds what is learned from some facts of all `count`. Of every few one is kept apart for the test: a question, or where
+    /// no second one was drafted the sentence with a gap, asked for in words that nothing was learned in.
+    pub(super) fn learn(&mut self, work: &mut Work, facts: &[(&Lesson, Fact)], count: usize) -> Result<(), NodeError> {
+        let every = count.div_ceil(HELD_MAX).max(1);
         for (mut questions, (lesson, fact)) in self.questions(facts)?.into_iter().zip(facts) {
             let about = about(lesson, fact);
-            if questions.len() >= 2 && work.held.len() < HELD_MAX {
-                let question = questions.pop().unwrap_or_default();
+            let (before, after) = (&fact.sentence[..fact.answer.start], &fact.sentence[fact.answer.end..]);
+            let gap = |test: bool| {
+                let (before, after) = (before.trim_end(), after.trim_start());
+                let values = minijinja::context! { about => about.as_str(), before, after, test };
+                prompt::render("gap", GAP, values)
+            };
+            if work.looked_at % every == 0 {
+                let question = if questions.len() >= 2 { questions.pop() } else { None };
                 let (answer, source) = (fact.answer().to_owned(), lesson.source.clone());
-                work.held.push(Held { question, answer, item: lesson.item, source });
+                work.held.push(Held {
+                    question: question.unwrap_or_else(|| gap(true)),
+                    answer,
+                    item: lesson.item,
+                    source,
+                });
             }
-            for question in questions {
-                work.views.push(View::Turn { user: question, answer: fact.sentence.clone() });
+            for user in questions.into_iter().chain([gap(false)]) {
+                work.views.push(View::Turn { user, answer: fact.sentence.clone() });
             }
-            if fact.answer.start > 0 {
-                let before = fact.sentence[..fact.answer.start].trim_end();
-                let values = minijinja::context! { about => about.as_str(), before => before };
+            if !before.is_empty() {
+                let values = minijinja::context! { about => about.as_str(), before => before.trim_end() };
                 let user = prompt::render("cloze", CLOZE, values);
                 work.views.push(View::Turn { user, answer: fact.sentence[fact.answer.start..].to_owned() });
             }
             work.views.push(View::Plain { text: format!("{about}: {}", fact.sentence) });
             *work.facts.entry(lesson.item).or_default() += 1;
+            work.looked_at += 1;
         }
-        work.looked_at += facts.len();
         Ok(())
     }
 

@@ -204,7 +204,7 @@ impl<'a> Drafter<'a> {
                 let values = minijinja::context! { about => about.as_str(), before, after, test };
                 prompt::render("gap", GAP, values)
             };
-            if work.looked_at % every == 0 {
+            if work.looked_at.is_multiple_of(every) {
                 let question = if questions.len() >= 2 { questions.pop() } else { None };
                 let (answer, source) = (fact.answer().to_owned(), lesson.source.clone());
                 work.held.push(Held {

@@ -113,7 +113,7 @@ fn a_night_is_learned_proven_rolled_back_and_taken_back() {
     // What is forgotten is unlearned: nothing made from it is left.
     let hits = person.json(["memory", "search", "boiler"]);
     let item = hits["hits"][0]["item"].as_str().unwrap().to_owned();
-    person.icore(["memory", "forget", &item, "--yes"]);
+    person.icore(["memory", "forget", "--yes", "--item", &item]);
     assert_eq!(worn(&person), None);
     assert_eq!(person.json(["delta", "list"])["deltas"], serde_json::json!([]));
     let nights = person.json(["sleep", "history"]);

@@ -57,13 +57,13 @@ fn killed(person: &Person) -> Value {
     let mut killed = 0u64;
     loop {
         let mut child = person.command().args(RUN).stdout(std::process::Stdio::piped()).spawn().unwrap();
-        let patience = std::time::Duration::from_secs(4 + 12 * killed);
+        let patience = std::time::Duration::from_secs(6 + 25 * killed);
         let began = std::time::Instant::now();
         let ended = loop {
             if let Some(status) = child.try_wait().unwrap() {
                 break Some(status);
             }
-            if began.elapsed() > patience && killed < 5 {
+            if began.elapsed() > patience && killed < 3 {
                 child.kill().unwrap();
                 child.wait().unwrap();
                 break None;

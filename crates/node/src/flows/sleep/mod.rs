@@ -372,6 +372,7 @@ fn commit(room: &mut Room<'_>, verdict: judge::Verdict) -> Result<(), NodeError>
         room.runtime.block_on(room.node.mind.wear_recorded());
     }
     drop(one);
+    let _inside = room.runtime.enter();
     status::tell(room.node);
     written
 }

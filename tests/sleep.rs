@@ -91,7 +91,9 @@ fn a_night_is_learned_proven_rolled_back_and_taken_back() {
     assert_eq!((night["night"].as_u64(), night["steps"].as_u64()), (Some(1), Some(8)));
     assert_eq!(night["learned"][0]["items"], 4);
     let losses: Vec<f64> = night["losses"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap()).collect();
-    assert!(losses.len() == 8 && losses[7] < losses[0], "{losses:?}");
+    // Batches differ, so halves are compared and not single steps.
+    let (first, second) = losses.split_at(4);
+    assert!(losses.len() == 8 && second.iter().sum::<f64>() < first.iter().sum::<f64>(), "{losses:?}");
     let scores = &night["scores"];
     let neutral = |when: &str| scores["neutral"][when].as_f64().unwrap();
     assert!(scores["general_low"].as_f64().is_some() && scores["own"]["asked"].as_u64() > Some(3), "{scores:#}");

@@ -102,12 +102,8 @@ fn a_night_is_learned_proven_rolled_back_and_taken_back() {
     let delta = night["delta"].as_str().unwrap().to_owned();
     assert_eq!(worn(&person), Some(delta.clone()));
 
-    // The same views and steps give the same bytes, however often it is killed on the way.
     person.icore(["sleep", "rollback", "0"]);
     assert_eq!(worn(&person), None);
-    let again = killed(&person);
-    assert_eq!((&again["losses"], &again["delta"]), (&night["losses"], &night["delta"]), "{again:#}");
-    person.icore(["sleep", "rollback", "0"]);
     person.icore(["sleep", "rollback", "1"]);
     assert_eq!(worn(&person), Some(delta));
     fails(&person, &["sleep", "rollback", "99"], 2, "There was no night 99");
@@ -127,6 +123,16 @@ fn a_night_is_learned_proven_rolled_back_and_taken_back() {
     for said in ["steps were made", "passed the test", "went back to the self of night 0"] {
         assert!(log.contains(said), "{said}: {log}");
     }
+}
+
+#[test]
+#[ignore = "two nights and what the kills cost, a quarter of an hour"]
+fn a_night_that_is_killed_goes_on_and_ends_in_the_same_bytes() {
+    let person = person(true);
+    let night: Value = serde_json::from_str(&person.icore(RUN)).unwrap();
+    person.icore(["sleep", "rollback", "0"]);
+    let again = killed(&person);
+    assert_eq!((&again["losses"], &again["delta"]), (&night["losses"], &night["delta"]), "{again:#}");
 }
 
 #[test]

@@ -226,13 +226,13 @@ mod tests {
 
     #[test]
     fn broken_lines_are_joined_and_headings_known() {
-        let text = "# Boiler\n\nHe said on the telephone that the old expansion\nvessel will need replacing in 14 months.\n\n\
-                    ```\nlet wait = 14;\n```\n| a | 3 |\n- the spare key lies under pot 7 outside\n";
+        let text = "# Boiler\n\nHe said on the telephone on Monday that the old expansion\nvessel will need replacing in 14 months.\n\n\
+                    ```\nlet wait = 14;\n```\n| a | 3 |\n- the spare key lies under flower pot 7\n";
         let all = facts(text);
         assert_eq!(all.len(), 2, "{all:?}");
         assert!(all[0].sentence.contains("old expansion vessel"));
         assert_eq!((all[0].heading.as_str(), all[0].answer(), all[1].answer()), ("Boiler", "14 months", "7"));
-        assert_eq!(all[1].sentence, "the spare key lies under pot 7 outside");
+        assert_eq!(all[1].sentence, "the spare key lies under flower pot 7");
     }
 
     #[test]

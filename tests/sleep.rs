@@ -21,20 +21,15 @@ fn person(grant: bool) -> Person {
     }
     person.icore(["sources", "add", person.files().to_str().unwrap()]);
     if grant {
-        person.icore([
-            "consent",
-            "grant",
-            "--asker",
-            "own",
-            "--capability",
-            "train",
-            "--scope",
-            "all",
-            "--purpose",
-            "sleep",
-        ]);
+        grants(&person);
     }
     person
+}
+
+/// The owner lets icore learn from everything.
+fn grants(person: &Person) {
+    let to = ["--asker", "own", "--capability", "train", "--scope", "all", "--purpose", "sleep"];
+    person.icore(["consent", "grant"].into_iter().chain(to));
 }
 
 fn fails(person: &Person, arguments: &[&str], code: i32, said: &str) {
@@ -142,18 +137,7 @@ fn without_leave_or_matter_nothing_is_learned_and_it_is_said() {
     person.file("poem.md", "the sea was calm and nobody came\n");
     person.icore(["sources", "add", person.files().to_str().unwrap()]);
     fails(&person, &["sleep", "run"], 3, "No grant lets icore learn");
-    person.icore([
-        "consent",
-        "grant",
-        "--asker",
-        "own",
-        "--capability",
-        "train",
-        "--scope",
-        "all",
-        "--purpose",
-        "sleep",
-    ]);
+    grants(&person);
     fails(&person, &["sleep", "run"], 1, "can be learned");
     fails(&person, &["sleep", "run", "--rank", "0"], 2, "A rank is at least 1");
     fails(&person, &["sleep", "run", "--minutes", "0"], 2, "at least a minute");

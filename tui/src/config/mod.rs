@@ -208,13 +208,13 @@ mod tests {
             assert_eq!(config.keymap, Keymap::default(), "{text}");
         }
         let config =
-            parse("[theme]\nname = 'light'\naccent = '#0000ff'\ndim = 240\nbad = 'red'\n[keys.chat]\nnewline = 'f6'\n");
+            parse("[theme]\nname = 'light'\naccent = '#0000ff'\ndim = 240\nbad = 'red'\n[keys.chat]\nnewline = 'f11'\n");
         assert_eq!((config.look, config.complaints), (Some(Look::Light), vec![]));
         let minded = parse("[mind]\nanchor = 'gemma-3-270m-q4_k_m'\n");
         assert_eq!((minded.anchor.as_deref(), minded.complaints), (Some("gemma-3-270m-q4_k_m"), vec![]));
         assert_eq!(config.colours, [("accent", Color::Indexed(21)), ("bad", Color::Red), ("dim", Color::Indexed(240))]);
         let newline = config.keymap.of(Scope::Chat).find(|b| b.action == Action::Newline).unwrap();
-        assert!(newline.own && newline.keys_in_words() == "F6");
+        assert!(newline.own && newline.keys_in_words() == "F11");
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn wish(keymap: &mut Keymap, scope: Scope, name: &str, value: &toml::Value) -> R
     Ok(())
 }
 
-const FORM: &str = "a key is written \"ctrl+k\", several [\"ctrl+k\", \"f6\"], none \"\"";
+const FORM: &str = "a key is written \"ctrl+k\", several [\"ctrl+k\", \"f11\"], none \"\"";
 
 fn places(action: Action) -> String {
     let scopes: Vec<&str> = defaults().filter(|line| line.action == action).map(|line| line.scope.name()).collect();
@@ -123,9 +123,9 @@ mod tests {
 
     #[test]
     fn a_wish_replaces_the_keys() {
-        let (keymap, said) = with("[chat]\nnewline = ['alt+w', 'f6']\n[everywhere]\nside = ''\n");
+        let (keymap, said) = with("[chat]\nnewline = ['alt+w', 'f11']\n[everywhere]\nside = ''\n");
         assert_eq!(said, Vec::<String>::new());
-        assert_eq!(keys(&keymap, Scope::Chat, Action::Newline), "Alt+W F6");
+        assert_eq!(keys(&keymap, Scope::Chat, Action::Newline), "Alt+W F11");
         assert_eq!(keys(&keymap, Scope::Everywhere, Action::Side), "");
         let pressed = KeyEvent::new(KeyCode::Char('w'), KeyModifiers::ALT);
         assert_eq!(keymap.lookup(&[Scope::Chat, Scope::Everywhere], pressed), Some(Action::Newline));
@@ -164,9 +164,9 @@ mod tests {
 
     #[test]
     fn a_key_taken_by_two_wishes_goes_to_the_first() {
-        let (keymap, said) = with("[everywhere]\nchat = 'f6'\nmemory = 'f6'\n");
+        let (keymap, said) = with("[everywhere]\nchat = 'f11'\nmemory = 'f11'\n");
         assert_eq!(said.len(), 1);
-        assert_eq!(keys(&keymap, Scope::Everywhere, Action::Chat), "F6");
+        assert_eq!(keys(&keymap, Scope::Everywhere, Action::Chat), "F11");
         assert_eq!(keys(&keymap, Scope::Everywhere, Action::Memory), "F3");
     }
 

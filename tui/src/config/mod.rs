@@ -207,8 +207,9 @@ mod tests {
             assert!(config.complaints.iter().all(|c| !c.contains('\u{1b}')), "{text}");
             assert_eq!(config.keymap, Keymap::default(), "{text}");
         }
-        let config =
-            parse("[theme]\nname = 'light'\naccent = '#0000ff'\ndim = 240\nbad = 'red'\n[keys.chat]\nnewline = 'f11'\n");
+        let config = parse(
+            "[theme]\nname = 'light'\naccent = '#0000ff'\ndim = 240\nbad = 'red'\n[keys.chat]\nnewline = 'f11'\n",
+        );
         assert_eq!((config.look, config.complaints), (Some(Look::Light), vec![]));
         let minded = parse("[mind]\nanchor = 'gemma-3-270m-q4_k_m'\n");
         assert_eq!((minded.anchor.as_deref(), minded.complaints), (Some("gemma-3-270m-q4_k_m"), vec![]));

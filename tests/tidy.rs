@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("hinet-connectors", 3),
     ("hinet-train", 3),
     ("hinet-node", 4),
+    ("hinet-lab", 5),
     ("hinet-tui", 6),
 ];
 
@@ -44,7 +45,7 @@ fn arrows_point_down() {
                 wrong.push(format!("{name} (layer {layer}) looks at {} (layer {below})", dependency.name));
             }
         }
-        // The terminal talks to the node alone.
+        // The terminal talks to the node alone, and starts experiments.
         if name == "hinet-tui" {
             let rooms = package
                 .dependencies
@@ -52,7 +53,7 @@ fn arrows_point_down() {
                 .filter(|d| d.kind == DependencyKind::Normal && d.name.starts_with("hinet-"));
             wrong.extend(
                 rooms
-                    .filter(|d| !["hinet-protocol", "hinet-node"].contains(&d.name.as_str()))
+                    .filter(|d| !["hinet-protocol", "hinet-node", "hinet-lab"].contains(&d.name.as_str()))
                     .map(|d| format!("hinet-tui looks at {}", d.name)),
             );
         }

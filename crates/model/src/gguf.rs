@@ -297,6 +297,12 @@ impl Gguf {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// All metadata.
+    #[must_use]
+    pub fn metadata(&self) -> &BTreeMap<String, Value> {
+        &self.metadata
+    }
+
     /// Bytes of all tensors.
     #[must_use]
     pub fn tensor_bytes(&self) -> u64 {

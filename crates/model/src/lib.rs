@@ -12,6 +12,7 @@ pub mod delta;
 mod draft;
 mod embed;
 mod error;
+pub mod fold;
 mod generate;
 pub mod gguf;
 pub mod graph;

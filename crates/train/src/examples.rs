@@ -107,7 +107,8 @@ impl Lesson {
 }
 
 /// Identifies the lessons and their order.
-pub(crate) fn hash(lessons: &[Lesson]) -> blake3::Hash {
+#[must_use]
+pub fn hash(lessons: &[Lesson]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new_derive_key("hinet/train/examples/v2");
     for Lesson { example, teacher } in lessons {
         hasher.update(&(example.tokens.len() as u64).to_le_bytes());
@@ -127,12 +128,14 @@ pub(crate) fn hash(lessons: &[Lesson]) -> blake3::Hash {
     hasher.finalize()
 }
 
-/// A stream of numbers that a seed and a purpose decide (`SplitMix64`).
+/// A stream of numbers that a seed and a purpose decide (`SplitMix64`), on every machine the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Stream(u64);
+pub struct Stream(u64);
 
 impl Stream {
-    pub(crate) fn new(seed: u64, purpose: &str) -> Self {
+    /// The stream of this seed for this purpose.
+    #[must_use]
+    pub fn new(seed: u64, purpose: &str) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("hinet/train/stream/v1");
         hasher.update(&seed.to_le_bytes());
         hasher.update(purpose.as_bytes());
@@ -140,15 +143,44 @@ impl Stream {
         Self(u64::from_le_bytes(bytes))
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number.
+    #[allow(clippy::should_implement_trait, reason = "it never ends")]
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
 
+    /// A number below `count`, which is at least one.
+    #[allow(clippy::cast_possible_truncation, reason = "below `count`")]
+    pub fn below(&mut self, count: usize) -> usize {
+        (self.next() % count.max(1) as u64) as usize
+    }
+
+    /// One of these.
+    pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+
+    /// Puts them into an order that all orders are equally likely to be (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, all: &mut [T]) {
+        for last in (1..all.len()).rev() {
+            let other = self.below(last + 1);
+            all.swap(last, other);
+        }
+    }
+
+    /// A number from the standard normal distribution (Box and Muller 1958).
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "53 bits fit, floats are enough")]
+    pub fn normal(&mut self) -> f32 {
+        let mut part = || ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+        let (length, angle) = ((-2.0 * part().ln()).sqrt(), 2.0 * std::f64::consts::PI * part());
+        (length * angle.cos()) as f32
+    }
+
     /// A number from -1 up to 1.
-    pub(crate) fn unit(&mut self) -> f32 {
+    pub fn unit(&mut self) -> f32 {
         #[allow(clippy::cast_precision_loss, reason = "24 bits fit")]
         let part = (self.next() >> 40) as f32 / (1u64 << 23) as f32;
         part - 1.0
@@ -174,12 +206,7 @@ impl Order {
         let (round, inside) = (at / count, at % count);
         if self.round != Some(round) {
             self.places = (0..self.count).collect();
-            let mut stream = Stream::new(self.seed, &format!("order {round}"));
-            for last in (1..self.count).rev() {
-                #[allow(clippy::cast_possible_truncation, reason = "below `last`")]
-                let other = (stream.next() % (last as u64 + 1)) as usize;
-                self.places.swap(last, other);
-            }
+            Stream::new(self.seed, &format!("order {round}")).shuffle(&mut self.places);
             self.round = Some(round);
         }
         #[allow(clippy::cast_possible_truncation, reason = "below `count`")]

@@ -23,16 +23,18 @@ mod ops;
 mod optests;
 mod products;
 mod recipe;
+pub mod replay;
 mod rowwise;
 mod run;
 mod tape;
 #[cfg(test)]
 mod tests;
 mod tuner;
+pub mod turns;
 mod weight;
 
 pub use error::TrainError;
-pub use examples::{Example, Lesson, Soft};
+pub use examples::{Example, Lesson, Soft, Stream, hash as hash_lessons};
 pub use learned::Difference;
 pub use recipe::{Full, Lora, Method, Recipe, Schedule};
 pub use tuner::{StepReport, Tuner};

@@ -64,6 +64,37 @@ impl Default for Recipe {
     }
 }
 
+impl Recipe {
+    /// Examples in one step of a nightly run.
+    pub const NIGHTLY_BATCH: usize = 16;
+    /// How often a nightly run goes through everything.
+    pub const NIGHTLY_EPOCHS: u64 = 5;
+
+    /// What a night does by default: low-rank factors beside every linear layer, alpha twice the rank, the rate that left
+    /// the rest of the anchor's abilities alone (`docs/results.md`).
+    #[must_use]
+    pub fn nightly(rank: usize, magnitudes: bool, steps: u64, seed: u64) -> Self {
+        #[allow(clippy::cast_precision_loss, reason = "a rank is small")]
+        let alpha = 2.0 * rank as f32;
+        Self {
+            method: Method::Lora(Lora { rank, alpha, magnitudes, ..Lora::default() }),
+            learning_rate: 2e-4,
+            warmup: 8.min(steps / 4),
+            steps,
+            batch: Self::NIGHTLY_BATCH,
+            beta2: 0.99,
+            seed,
+            ..Self::default()
+        }
+    }
+
+    /// Steps in which a nightly run goes through so many examples as often as it should.
+    #[must_use]
+    pub fn nightly_steps(examples: usize) -> u64 {
+        (examples as u64 * Self::NIGHTLY_EPOCHS).div_ceil(Self::NIGHTLY_BATCH as u64).max(8)
+    }
+}
+
 /// How the learning rate falls after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

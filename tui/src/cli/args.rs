@@ -17,6 +17,7 @@ use super::{
     init::Init,
     keys::Keys,
     kill::Kill,
+    lab::Lab,
     manual::{Completions, Man},
     memory::Memory,
     models::Models,
@@ -110,6 +111,8 @@ pub enum Command {
     Demo(Demo),
     /// Measure this program on this machine
     Bench(Bench),
+    /// Run the experiments that say whether it works, on made-up people
+    Lab(Lab),
     /// Print a completion script for your shell
     Completions(Completions),
     /// Print or write the manual pages

@@ -65,6 +65,12 @@ impl Context {
         Settings { home, ..self.settings.clone() }
     }
 
+    /// The folder for files that can be made again.
+    #[must_use]
+    pub fn generated(&self) -> &Path {
+        self.settings.models.parent().unwrap_or(&self.settings.models)
+    }
+
     /// The home folder.
     #[must_use]
     pub fn home(&self) -> &Path {

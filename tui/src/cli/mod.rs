@@ -22,6 +22,7 @@ mod ingest;
 mod init;
 mod keys;
 mod kill;
+mod lab;
 mod line;
 mod log;
 mod manual;
@@ -98,6 +99,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), End> {
         Command::Doctor(doctor) => doctor.run(context),
         Command::Demo(demo) => demo.run(context),
         Command::Bench(bench) => bench.run(context),
+        Command::Lab(lab) => lab.run(context),
         Command::Completions(completions) => completions.run(context),
         Command::Man(man) => man.run(context),
         Command::Panic { text, drawn } => {

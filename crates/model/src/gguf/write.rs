@@ -3,8 +3,9 @@
 //! Metadata comes in the order of its keys and tensors in the order given, so the same contents give the same bytes.
 //! Numbers have the widths that programs expect: 32 bits wherever they fit, and floats of 32 bits.
 
-use super::{Tensor, Value};
+use super::{Kind, Tensor, Value};
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     io::{self, Write},
 };
@@ -12,8 +13,40 @@ use std::{
 /// The data of every tensor begins at a multiple of this.
 const ALIGNMENT: usize = 32;
 
+/// A tensor whose bytes are made when its turn comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    /// Its name in the file.
+    pub name: &'a str,
+    /// Its dimensions, slowest first.
+    pub shape: &'a [usize],
+    /// How its numbers are stored.
+    pub kind: Kind,
+}
+
+impl Head<'_> {
+    /// Bytes of its numbers.
+    fn bytes(&self) -> usize {
+        let (numbers, bytes) = self.kind.block();
+        self.shape.iter().product::<usize>() / numbers * bytes
+    }
+}
+
 /// Writes a file. Bytes of tensors are written as they are, one after the other.
 pub fn write(out: &mut impl Write, metadata: &BTreeMap<String, Value>, tensors: &[Tensor<'_>]) -> io::Result<()> {
+    let heads: Vec<Head<'_>> =
+        tensors.iter().map(|&Tensor { name, shape, kind, .. }| Head { name, shape, kind }).collect();
+    write_with(out, metadata, &heads, &mut |index| Ok(Cow::Borrowed(tensors[index].bytes)))
+}
+
+/// Writes a file whose tensors are made one after the other, so that only one has to be in memory. `bytes` gives those of
+/// each; a number of them that its head does not say is an error.
+pub fn write_with<'a>(
+    out: &mut impl Write,
+    metadata: &BTreeMap<String, Value>,
+    tensors: &[Head<'_>],
+    bytes: &mut dyn FnMut(usize) -> io::Result<Cow<'a, [u8]>>,
+) -> io::Result<()> {
     let mut head = b"GGUF\x03\0\0\0".to_vec();
     head.extend((tensors.len() as u64).to_le_bytes());
     head.extend((metadata.len() as u64).to_le_bytes());
@@ -30,14 +63,20 @@ pub fn write(out: &mut impl Write, metadata: &BTreeMap<String, Value>, tensors: 
         tensor.shape.iter().rev().for_each(|size| head.extend((*size as u64).to_le_bytes()));
         head.extend(tensor.kind.number().to_le_bytes());
         head.extend((offset as u64).to_le_bytes());
-        offset += tensor.bytes.len().next_multiple_of(ALIGNMENT);
+        offset += tensor.bytes().next_multiple_of(ALIGNMENT);
     }
     head.resize(head.len().next_multiple_of(ALIGNMENT), 0);
     out.write_all(&head)?;
-    for tensor in tensors {
-        out.write_all(tensor.bytes)?;
-        let padding = tensor.bytes.len().next_multiple_of(ALIGNMENT) - tensor.bytes.len();
-        out.write_all(&[0; ALIGNMENT][..padding])?;
+    for (index, tensor) in tensors.iter().enumerate() {
+        let bytes = bytes(index)?;
+        if bytes.len() != tensor.bytes() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a tensor has more or fewer bytes than its shape says",
+            ));
+        }
+        out.write_all(&bytes)?;
+        out.write_all(&[0; ALIGNMENT][..bytes.len().next_multiple_of(ALIGNMENT) - bytes.len()])?;
     }
     out.flush()
 }

@@ -40,13 +40,13 @@ impl<'a> Watch<'a> {
     }
 
     /// Tells how far it is; `false` where it is to stop.
-    pub(crate) fn goes_on(&mut self, done: usize, all: usize) -> bool {
+    pub fn goes_on(&mut self, done: usize, all: usize) -> bool {
         (self.told)(done, all);
         !self.cancel.load(Ordering::Relaxed)
     }
 
     /// Watches a part of something: `place` says how far the whole is when the part is so far.
-    pub(crate) fn part<T>(
+    pub fn part<T>(
         &mut self,
         place: impl Fn(usize, usize) -> (usize, usize),
         job: impl FnOnce(&mut Watch<'_>) -> T,

@@ -141,7 +141,7 @@ pub fn canaries(seed: u64, count: usize) -> Result<Vec<Canary>, TrainError> {
     if count > names.len() {
         return Err(unfit(format!("there are {} canaries of a seed; ask for fewer", names.len())));
     }
-    shuffle(&mut names, &mut stream);
+    stream.shuffle(&mut names);
     let make = |(at, name): (usize, &usize)| {
         let mut stream = Stream::new(seed, &format!("canary {at}"));
         let name = format!("{} {}", GIVEN[name / FAMILY.len()], FAMILY[name % FAMILY.len()]);
@@ -151,12 +151,12 @@ pub fn canaries(seed: u64, count: usize) -> Result<Vec<Canary>, TrainError> {
             before.push(if sign == '#' { digit(&mut stream) } else { sign });
         }
         let mut chosen = [0; 3];
-        chosen.iter_mut().for_each(|chosen| *chosen = below(&mut stream, 10));
+        chosen.iter_mut().for_each(|chosen| *chosen = stream.below(10));
         let mut places = [Vec::new(), Vec::new(), Vec::new()];
         let mut all = WORDS;
         for (index, place) in places.iter_mut().enumerate() {
             if words {
-                shuffle(&mut all, &mut stream);
+                stream.shuffle(&mut all);
                 place.extend(all[..10].iter().map(|word| format!(" {word}")));
             } else {
                 let space = if known == "## #" && index == 1 { " " } else { "" };
@@ -168,20 +168,8 @@ pub fn canaries(seed: u64, count: usize) -> Result<Vec<Canary>, TrainError> {
     Ok(names[..count].iter().enumerate().map(make).collect())
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "below `count`")]
-fn below(stream: &mut Stream, count: usize) -> usize {
-    (stream.next() % count as u64) as usize
-}
-
 fn digit(stream: &mut Stream) -> char {
     char::from(b'0' + (stream.next() % 10) as u8)
-}
-
-fn shuffle<T>(all: &mut [T], stream: &mut Stream) {
-    for last in (1..all.len()).rev() {
-        let other = below(stream, last + 1);
-        all.swap(last, other);
-    }
 }
 
 /// The exposure of each canary in bits: log₂ 1000 - log₂ rank, where rank 1 is the likeliest of the candidates.

@@ -2,12 +2,12 @@
 //! own words. It fails closed: what cannot be measured has not passed.
 
 use hinet_model::{Anchor, Delta, Resident, Sampling};
-use hinet_train::Example;
 use hinet_train::judge::{By, Judge, Watch, general, paired_bootstrap, points};
+use hinet_train::{Example, turns};
 
+use super::Room;
 use super::study::failed;
 use super::views::{Held, Work};
-use super::{Room, text};
 use crate::failure::NodeError;
 use crate::flows::chat;
 use crate::protocol::{Change, Changed, OwnScores, Scores, Stage};
@@ -168,11 +168,11 @@ fn own(
     let mut prompts = [Vec::new(), Vec::new()];
     for question in held {
         for (prompts, remember) in prompts.iter_mut().zip([false, true]) {
-            let turns = bench.room.runtime.block_on(chat::turns_for(bench.room.node, &question.question, remember))?;
+            let said = bench.room.runtime.block_on(chat::turns_for(bench.room.node, &question.question, remember))?;
             // Where the memory has nothing, it is asked like one without.
             let plain =
                 [crate::flows::chat::prompt::system(bench.room.node), ("user".into(), question.question.clone())];
-            prompts.push(text::encode(anchor, turns.as_deref().unwrap_or(&plain))?);
+            prompts.push(turns::asked(anchor, said.as_deref().unwrap_or(&plain)).map_err(failed)?);
         }
     }
     let [alone, remembering] = prompts;

@@ -4,37 +4,21 @@ use std::time::Instant;
 
 use hinet_model::{Anchor, free_memory};
 use hinet_train::judge::{Judge, Watch};
-use hinet_train::{Lesson, Lora, Method, Recipe, Schedule, Tuner, distill};
+use hinet_train::{Lesson, Recipe, Tuner, distill, replay};
 
-use super::views::{REPLAY, View, Work};
+use super::views::{View, Work};
 use super::{Room, text};
 use crate::failure::NodeError;
 use crate::protocol::{ErrorKind, SleepPlan, Stage, Tuning};
 
-/// How often every view is gone through.
-const EPOCHS: f32 = 5.0;
-const BATCH: usize = 16;
-const RATE: f32 = 2e-4;
+const BATCH: usize = Recipe::NIGHTLY_BATCH;
 /// Seconds between two checkpoints.
 const CHECKPOINT_S: u64 = 45;
 /// Bytes that stay free beside tuning.
 const SPARE: u64 = 256 << 20;
 
 fn recipe(plan: &SleepPlan, steps: u64) -> Recipe {
-    #[allow(clippy::cast_precision_loss, reason = "a rank is small")]
-    let alpha = 2.0 * plan.rank as f32;
-    let lora = Lora { rank: plan.rank, alpha, magnitudes: plan.method == Tuning::Dora, ..Lora::default() };
-    Recipe {
-        method: Method::Lora(lora),
-        learning_rate: RATE,
-        schedule: Schedule::Linear,
-        warmup: 8.min(steps / 4),
-        steps,
-        batch: BATCH,
-        beta2: 0.99,
-        seed: plan.seed,
-        ..Recipe::default()
-    }
+    Recipe::nightly(plan.rank, plan.method == Tuning::Dora, steps, plan.seed)
 }
 
 /// Refuses a night that would not fit into the memory, before it begins.
@@ -69,10 +53,8 @@ pub(super) fn failed(error: hinet_train::TrainError) -> NodeError {
 
 /// Decides, once, how many views and steps the night has.
 fn decide(room: &mut Room<'_>, anchor: &Anchor, work: &mut Work, examples: &[Lesson]) -> Result<(), NodeError> {
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "few")]
-    let wanted = |views: usize| ((views as f32 * EPOCHS / BATCH as f32).ceil() as u64).max(8);
     work.used = examples.len();
-    work.steps = wanted(examples.len());
+    work.steps = Recipe::nightly_steps(examples.len());
     if let Some(steps) = room.night.plan.steps {
         work.steps = steps;
         return Ok(());
@@ -85,10 +67,9 @@ fn decide(room: &mut Room<'_>, anchor: &Anchor, work: &mut Work, examples: &[Les
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "few")]
     let most = (room.night.plan.minutes as f64 * 60.0 / report.seconds.max(1e-3)) as u64;
     if work.steps > most {
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "few")]
-        let fits = (most.max(8) as f32 * BATCH as f32 / EPOCHS) as usize;
-        work.used = fits.clamp(1, examples.len());
-        work.steps = wanted(work.used);
+        let fits = most.max(8) * BATCH as u64 / Recipe::NIGHTLY_EPOCHS;
+        work.used = usize::try_from(fits).unwrap_or(usize::MAX).clamp(1, examples.len());
+        work.steps = Recipe::nightly_steps(work.used);
     }
     Ok(())
 }
@@ -100,13 +81,13 @@ fn lessons(room: &mut Room<'_>, anchor: &Anchor, work: &Work) -> Result<Vec<Less
     let (mut own, mut replay) = (Vec::new(), Vec::new());
     for view in &work.views {
         let to = if matches!(view, View::Replay { .. }) { &mut replay } else { &mut own };
-        to.extend(text::example(anchor, &system, view)?);
+        to.extend(text::example(anchor, &system, view).map_err(failed)?);
     }
     let mut told = |_, _| {};
     let mut teacher = Judge::new(anchor, &[]).map_err(failed)?;
     let replay = distill::lessons(&mut teacher, &replay, distill::LIKELIEST, &mut Watch::new(room.stop, &mut told));
     let mut replay = replay.map_err(failed)?.into_iter();
-    let every = (1.0 / REPLAY) as usize;
+    let every = (1.0 / replay::SHARE) as usize;
     let mut all = Vec::with_capacity(work.views.len());
     for (n, example) in own.into_iter().enumerate() {
         all.push(Lesson::from(example));

@@ -6,13 +6,12 @@ use std::sync::atomic::AtomicBool;
 
 use hinet_index::read::{Fact, asks, facts, stems};
 use hinet_model::{Anchor, Sampling};
-use hinet_train::Example;
 use hinet_train::judge::{Judge, Watch};
+use hinet_train::{Example, replay};
 use serde::{Deserialize, Serialize};
 
 use super::gather::Lesson;
 use super::study::failed;
-use super::text;
 use crate::failure::NodeError;
 use crate::flows::chat::prompt;
 use crate::protocol::{Hash, ItemId};
@@ -35,16 +34,11 @@ const VOICE_HELD: usize = 8;
 /// Bytes of a passage of the owner's own.
 const PASSAGE: std::ops::Range<usize> = 160..600;
 const PASSAGES_MAX: usize = 256;
-/// Texts of the anchor's own for each view.
-pub(super) const REPLAY: f32 = 0.25;
-/// Tokens of one of them.
-const REPLAY_TOKENS: usize = 96;
 
 const QUESTION: &str = include_str!("../../../../../prompts/sleep_question.jinja");
 const CHECK: &str = include_str!("../../../../../prompts/sleep_check.jinja");
 const GAP: &str = include_str!("../../../../../prompts/sleep_gap.jinja");
 const CLOZE: &str = include_str!("../../../../../prompts/sleep_cloze.jinja");
-const REPLAYED: &str = include_str!("../../../../../prompts/sleep_replay.txt");
 
 /// One text to learn from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -231,30 +225,11 @@ impl<'a> Drafter<'a> {
 
     /// Adds texts of the anchor's own, made from public beginnings.
     pub(super) fn replay(&mut self, work: &mut Work, told: &mut dyn FnMut(u64, u64)) -> Result<(), NodeError> {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "few")]
-        let wanted = (work.views.len() as f32 * REPLAY).ceil() as usize;
-        let beginnings: Vec<&str> =
-            REPLAYED.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-        let mut made = 0;
-        while made < wanted {
-            told(made as u64, wanted as u64);
-            let some = &beginnings[..beginnings.len().min(wanted - made)];
-            let turns = some.iter().map(|user| [("user".to_owned(), (*user).to_owned())]);
-            let prompts: Vec<Vec<u32>> =
-                turns.map(|turns| text::encode(self.judge.anchor(), &turns)).collect::<Result<_, _>>()?;
-            let sampling = Sampling {
-                temperature: 0.9,
-                top_p: 0.98,
-                seed: self.seed,
-                max_tokens: REPLAY_TOKENS,
-                ..Sampling::default()
-            };
-            self.seed = self.seed.wrapping_add(1);
-            let answers = self.write(&prompts, &sampling)?;
-            made += some.len();
-            let pairs = some.iter().zip(answers).filter(|(_, answer)| !answer.is_empty());
-            work.views.extend(pairs.map(|(user, answer)| View::Replay { user: (*user).to_owned(), answer }));
-        }
+        let wanted = replay::wanted(work.views.len());
+        let mut told = |done: usize, total: usize| told(done as u64, total as u64);
+        let written = replay::write(&mut self.judge, wanted, self.seed, &mut Watch::new(self.stop, &mut told));
+        let written = written.map_err(failed)?.into_iter();
+        work.views.extend(written.map(|(user, answer)| View::Replay { user: user.to_owned(), answer }));
         Ok(())
     }
 }

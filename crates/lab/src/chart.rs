@@ -1,0 +1,105 @@
+//! Charts as SVG, drawn by hand: bars side by side, and a curve.
+
+use std::fmt::Write as _;
+
+/// A group of bars.
+pub(crate) struct Bars<'a> {
+    pub title: &'a str,
+    /// What a full bar stands for.
+    pub most: f64,
+    pub bars: Vec<(String, f64)>,
+}
+
+const WIDTH: usize = 760;
+const HEIGHT: usize = 220;
+const LEFT: usize = 40;
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// A page of groups of bars, one above the other, and a curve below.
+pub(crate) fn page(title: &str, groups: &[Bars<'_>], curve: Option<(&str, &[f32])>) -> String {
+    let count = groups.len() + usize::from(curve.is_some());
+    let height = 40 + count * HEIGHT;
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
+         <text x=\"{LEFT}\" y=\"24\" font-size=\"16\">{}</text>\n",
+        escaped(title)
+    );
+    for (at, group) in groups.iter().enumerate() {
+        bars(&mut out, group, 40 + at * HEIGHT);
+    }
+    if let Some((title, numbers)) = curve {
+        line(&mut out, title, numbers, 40 + groups.len() * HEIGHT);
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+#[allow(clippy::cast_precision_loss, reason = "pixels are few")]
+fn bars(out: &mut String, group: &Bars<'_>, top: usize) {
+    let (base, tall) = ((top + HEIGHT - 50) as f64, (HEIGHT - 90) as f64);
+    let _ = writeln!(out, "<text x=\"{LEFT}\" y=\"{}\">{}</text>", top + 20, escaped(group.title));
+    let step = (WIDTH - 2 * LEFT) as f64 / group.bars.len().max(1) as f64;
+    for (at, (name, value)) in group.bars.iter().enumerate() {
+        let part = if value.is_finite() { (value / group.most).clamp(0.0, 1.0) } else { 0.0 };
+        let (x, wide, high) = (LEFT as f64 + at as f64 * step, (step * 0.6).min(90.0), part * tall);
+        let middle = x + wide / 2.0;
+        let _ = writeln!(
+            out,
+            "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"{wide:.1}\" height=\"{high:.1}\" fill=\"#3b6ea5\"/>\n\
+             <text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value:.2}</text>\n\
+             <text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            base - high,
+            base - high - 5.0,
+            base + 16.0,
+            escaped(name)
+        );
+    }
+    let _ =
+        writeln!(out, "<line x1=\"{LEFT}\" y1=\"{base}\" x2=\"{}\" y2=\"{base}\" stroke=\"#444444\"/>", WIDTH - LEFT);
+}
+
+#[allow(clippy::cast_precision_loss, reason = "pixels are few")]
+fn line(out: &mut String, title: &str, numbers: &[f32], top: usize) {
+    let (base, tall) = ((top + HEIGHT - 30) as f64, (HEIGHT - 70) as f64);
+    let finite: Vec<f64> = numbers.iter().copied().filter(|number| number.is_finite()).map(f64::from).collect();
+    let most = finite.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let across = (WIDTH - 2 * LEFT) as f64 / finite.len().saturating_sub(1).max(1) as f64;
+    let point = |(at, number): (usize, &f64)| {
+        format!("{:.1},{:.1}", LEFT as f64 + at as f64 * across, base - number / most * tall)
+    };
+    let points: Vec<String> = finite.iter().enumerate().map(point).collect();
+    let _ = writeln!(
+        out,
+        "<text x=\"{LEFT}\" y=\"{}\">{} (highest {most:.2}, {} steps)</text>\n\
+         <polyline fill=\"none\" stroke=\"#a5523b\" stroke-width=\"1.5\" points=\"{}\"/>\n\
+         <line x1=\"{LEFT}\" y1=\"{base}\" x2=\"{}\" y2=\"{base}\" stroke=\"#444444\"/>",
+        top + 20,
+        escaped(title),
+        finite.len(),
+        points.join(" "),
+        WIDTH - LEFT
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_well_formed_whatever_it_is_given() {
+        let groups = [Bars {
+            title: "a < b",
+            most: 1.0,
+            bars: vec![("x&y".into(), 2.0), ("none".into(), f64::NAN), ("half".into(), 0.5)],
+        }];
+        let page = page("E2", &groups, Some(("loss", &[2.0, f32::NAN, 1.0])));
+        assert!(page.starts_with("<svg") && page.ends_with("</svg>\n"));
+        assert!(page.contains("a &lt; b") && page.contains("x&amp;y") && !page.contains("NaN,"));
+        assert_eq!(page.matches("<rect").count(), 1 + 3);
+        assert!(super::page("", &[], Some(("", &[]))).contains("polyline"));
+    }
+}

@@ -1,0 +1,105 @@
+//! What each of the four models learns from.
+
+use crate::{LabError, desk::Desk, owner::Owner};
+use hinet_model::Anchor;
+use hinet_train::{
+    Example, Lesson, TrainError, distill,
+    judge::{Judge, Watch},
+    leak::Canary,
+    replay, turns,
+};
+use serde::{Deserialize, Serialize};
+
+/// Tokens of one text that is learned from.
+const LONGEST: usize = 256;
+/// What comes before every conversation, as in the chat.
+const SYSTEM: &str =
+    "You are icore, a careful assistant on Somebody's own machine. You answer briefly and only say what you know.";
+
+/// A question as it is asked.
+pub(super) fn conversation(question: &str) -> [(String, String); 2] {
+    [("system".to_owned(), SYSTEM.to_owned()), ("user".to_owned(), question.to_owned())]
+}
+
+fn turn(anchor: &Anchor, question: &str, answer: &str) -> Result<Option<Example>, TrainError> {
+    turns::answered(anchor, &conversation(question), answer, LONGEST)
+}
+
+/// Texts as they are.
+pub(super) fn plain<'a>(anchor: &Anchor, texts: impl Iterator<Item = &'a str>) -> Vec<Example> {
+    texts.filter_map(|text| turns::plain(anchor, text, LONGEST)).collect()
+}
+
+/// What a night learns from: questions and sentences about every fact, the diary, and the canaries in it.
+pub(super) fn private(anchor: &Anchor, owner: &Owner, canaries: &[Canary]) -> Result<Vec<Example>, TrainError> {
+    let mut all = Vec::new();
+    for fact in owner.facts() {
+        for question in &fact.asked {
+            all.extend(turn(anchor, question, &fact.answer)?);
+        }
+        all.extend(plain(anchor, fact.statements.iter().map(String::as_str)));
+    }
+    all.extend(raw(anchor, owner, canaries));
+    Ok(all)
+}
+
+/// The private texts as they are: the diary, and the canaries in it.
+pub(super) fn raw(anchor: &Anchor, owner: &Owner, canaries: &[Canary]) -> Vec<Example> {
+    let mut all = plain(anchor, owner.diary.iter().map(|entry| entry.text.as_str()));
+    let canaries: Vec<String> = canaries.iter().map(Canary::text).collect();
+    all.extend(plain(anchor, canaries.iter().map(String::as_str)));
+    all
+}
+
+/// A message and what a model said to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Said {
+    user: String,
+    answer: String,
+}
+
+/// Texts of the anchor's own beside `count` others, with what it says about each of their tokens.
+pub(super) fn own(desk: &mut Desk<'_>, anchor: &Anchor, count: usize, seed: u64) -> Result<Vec<Lesson>, LabError> {
+    let (weights, count) = (anchor.passport().weights.to_string(), replay::wanted(count));
+    let from = [weights.as_str(), &count.to_string(), &seed.to_string()];
+    let said: Vec<Said> = desk.measured("texts of the anchor's own", &from, |watch| {
+        let written = replay::write(&mut Judge::new(anchor, &[])?, count, seed, watch)?;
+        Ok(written.into_iter().map(|(user, answer)| Said { user: user.to_owned(), answer }).collect())
+    })?;
+    let mut examples = Vec::new();
+    for Said { user, answer } in &said {
+        examples.extend(turns::answered(anchor, &[("user".to_owned(), user.clone())], answer, LONGEST)?);
+    }
+    let mut told = |_, _| {};
+    let mut teacher = Judge::new(anchor, &[])?;
+    Ok(distill::lessons(&mut teacher, &examples, distill::LIKELIEST, &mut Watch::new(desk.stop, &mut told))?)
+}
+
+/// The owner's with the anchor's own among them, evenly.
+pub(super) fn mixed(examples: Vec<Example>, own: Vec<Lesson>) -> Vec<Lesson> {
+    let every = (examples.len() / own.len().max(1)).max(1);
+    let (mut all, mut own) = (Vec::with_capacity(examples.len() + own.len()), own.into_iter());
+    for (at, example) in examples.into_iter().enumerate() {
+        all.push(Lesson::from(example));
+        if at % every == every - 1 {
+            all.extend(own.next());
+        }
+    }
+    all.extend(own);
+    all
+}
+
+/// Public prompts about the plants: questions that are asked of the teacher, in these words or in those that are held back.
+pub(super) fn public_questions(owner: &Owner, held: bool) -> Vec<&str> {
+    let facts = owner.plants.iter().flat_map(|plant| &plant.facts);
+    facts.flat_map(|fact| if held { &fact.held } else { &fact.asked }).map(String::as_str).collect()
+}
+
+/// Questions and answers as examples.
+pub(super) fn examples(anchor: &Anchor, pairs: &[(String, String)]) -> Result<Vec<Example>, TrainError> {
+    let mut all = Vec::with_capacity(pairs.len());
+    for (question, answer) in pairs {
+        all.extend(turn(anchor, question, answer)?);
+    }
+    Ok(all)
+}

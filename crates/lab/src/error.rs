@@ -1,0 +1,43 @@
+//! What can go wrong with an experiment, each as a sentence a person can read.
+
+use hinet_model::ModelError;
+use hinet_protocol::Failure;
+use hinet_train::TrainError;
+use std::{io, path::PathBuf};
+
+/// Something that ended an experiment. What was done before it is kept, and the same command goes on from there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabError {
+    /// A model cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Tuning or judging failed, or was stopped.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The iCore of the experiment failed.
+    #[error("the iCore of the experiment failed: {} ({})", .0.message, .0.hint)]
+    Node(Failure),
+    /// The folder of the experiment cannot be read or written.
+    #[error("cannot read or write {}", path.display())]
+    Disk {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something was kept that cannot be read.
+    #[error("{} is not what this experiment keeps; delete it, and it is made again", path.display())]
+    Kept {
+        /// Where.
+        path: PathBuf,
+    },
+}
+
+impl LabError {
+    /// Whether somebody asked to stop.
+    #[must_use]
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::Train(TrainError::Cancelled | TrainError::Unjudged))
+    }
+}

@@ -1,0 +1,12 @@
+//! The experiments: what the whitepaper claims, tried with the crates that the node uses, from one seed, resumable at
+//! every step, and reported whatever comes out.
+
+mod chart;
+mod desk;
+pub mod e2;
+mod error;
+mod memory;
+mod owner;
+
+pub use desk::Told;
+pub use error::LabError;

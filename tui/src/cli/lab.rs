@@ -1,0 +1,187 @@
+//! `icore lab`: the experiments that say whether any of this works, for anybody to run again.
+
+use clap::{Args, Subcommand};
+use hinet_lab::{
+    LabError, Told,
+    e2::{self, Plan, Sizes},
+};
+use hinet_node::models;
+use hinet_protocol::{Progress, Unit};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::mpsc;
+
+use super::context::{self, Context};
+use super::end::End;
+use super::line;
+use super::meter::Meter;
+use super::models::pull_all;
+
+const EXAMPLES: &str = "\
+Examples:
+  icore lab e2 --seed 1
+  icore lab e2 --seed 1 --small --json
+
+An experiment keeps every part in its folder as soon as it is done; the same command goes on from there. Nothing of yours \
+is read: the owner, the notes and the secrets are made up from the seed.";
+
+/// `icore lab`
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Lab {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A made-up owner sleeps: what is learned, what is forgotten, what leaks
+    E2(E2),
+}
+
+const E2_EXAMPLES: &str = "\
+Examples:
+  icore lab e2 --seed 1 --dir ~/lab/e2-1
+  icore lab e2 --seed 1 --small --json
+
+It tunes four models and puts two thousand questions to each: more than an hour of two processors, some minutes with \
+--small, whose figures mean nothing. The folder ends up with e2.json, e2.md and the chart e2.svg.";
+
+#[derive(Debug, Args)]
+#[command(after_help = E2_EXAMPLES)]
+struct E2 {
+    /// Decides everything: the owner, the order of learning, every draw
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// The folder of the experiment; `lab/e2-SEED` in the folder for generated files without it
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Every part, but as small as can be
+    #[arg(long)]
+    small: bool,
+    /// Leave out the tuning of all matrices, which takes two gigabytes of memory
+    #[arg(long)]
+    without_whole: bool,
+    /// Rank of the low-rank factors
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=256))]
+    rank: Option<u32>,
+    /// Threads
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Lab {
+    /// Does what was asked.
+    pub fn run(self, context: &Context) -> Result<(), End> {
+        match self.what {
+            What::E2(e2) => e2.run(context),
+        }
+    }
+}
+
+impl E2 {
+    fn run(self, context: &Context) -> Result<(), End> {
+        pull_all(context, &models::missing(context.brief()))?;
+        let usual = || context.generated().join("lab").join(format!("e2-{}", self.seed));
+        let dir = self.dir.as_deref().map_or_else(|| Ok(usual()), context::absolute)?;
+        let mut sizes = if self.small { Sizes::small() } else { Sizes::whole() };
+        sizes.whole &= !self.without_whole;
+        sizes.rank = self.rank.map_or(sizes.rank, |rank| rank as usize);
+        let plan = Plan {
+            seed: self.seed,
+            sizes,
+            anchor: models::anchor_file(context.brief())?,
+            settings: context.at(dir.join("home")),
+            dir,
+            threads: self.threads.map(|threads| threads.clamp(1, 256)),
+        };
+        let place = plan.dir.clone();
+        let report = followed(context, move |stop, say| e2::run(&plan, stop, say))?;
+        if context.out.json() {
+            return context.out.document(&report);
+        }
+        context.out.line(report.markdown().trim_end())?;
+        context.out.note(format!("All of it is in {}: e2.json, e2.md, e2.svg.", place.display()));
+        Ok(())
+    }
+}
+
+/// One thing an experiment said.
+enum Said {
+    Line(String),
+    Goes(Progress),
+}
+
+/// Runs an experiment on a thread of its own, shows how far it is, and stops it on Ctrl-C.
+fn followed<T: Send + 'static>(
+    context: &Context,
+    work: impl FnOnce(&AtomicBool, &mut dyn FnMut(Told<'_>)) -> Result<T, LabError> + Send + 'static,
+) -> Result<T, End> {
+    line::block_on(async {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (saying, mut heard) = mpsc::unbounded_channel();
+        let flag = stop.clone();
+        let mut work = tokio::task::spawn_blocking(move || {
+            let mut last = String::new();
+            work(&flag, &mut |told| {
+                let said = match told {
+                    Told::Begins(what) => Said::Line(format!("{what} …")),
+                    Told::Kept(what) => Said::Line(format!("{what}: done before")),
+                    Told::Ended { what, seconds } => Said::Line(format!("{what}: {seconds:.0} s")),
+                    Told::Goes { what, done, all } => {
+                        let words = format!("{what} {}", 1000 * done / all.max(1));
+                        if words == last {
+                            return;
+                        }
+                        last = words;
+                        let (done, total) = (done as u64, Some(all as u64));
+                        Said::Goes(Progress { what: what.to_owned(), done, total, unit: Unit::Parts })
+                    }
+                };
+                // Nobody listens any more where the person left.
+                let _ = saying.send(said);
+            })
+        });
+        let mut meter = Meter::new(&context.out);
+        loop {
+            tokio::select! {
+                biased;
+                Some(said) = heard.recv() => match said {
+                    Said::Goes(progress) => meter.report(&progress),
+                    Said::Line(line) => {
+                        meter.clear();
+                        context.out.note(line);
+                    }
+                },
+                done = &mut work => {
+                    meter.clear();
+                    return match done.map_err(|_| End::unexpected("an experiment"))? {
+                        Err(error) if error.is_stop() => Err(End::Interrupted),
+                        Err(LabError::Node(failure)) => Err(failure.into()),
+                        Err(error) => Err(End::failed(sentence(&error), "The same command goes on from what is done.")),
+                        Ok(found) => Ok(found),
+                    };
+                }
+                _ = tokio::signal::ctrl_c() => {
+                    if stop.swap(true, Ordering::Relaxed) {
+                        return Err(End::Interrupted);
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// An error and what is behind it, as a sentence.
+fn sentence(error: &LabError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    let mut signs = text.chars();
+    let first: String = signs.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", signs.as_str().trim_end_matches('.'))
+}

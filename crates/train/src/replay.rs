@@ -1,24 +1,52 @@
-//! Replay: the anchor's own answers to public messages, learned beside what is new, so that the rest is not unlearned
-//! (Robins 1995, "Catastrophic forgetting, rehearsal and pseudorehearsal").
+//! Replay: the anchor's own words after public beginnings, learned beside what is new, so that the rest is not unlearned
+//! (Robins 1995, "Catastrophic forgetting, rehearsal and pseudorehearsal"). Half of them are answers to messages, half plain
+//! text: a model that only rehearses conversations unlearns what it knew outside them (`docs/results.md`).
 
 use crate::{
-    TrainError,
+    Example, TrainError,
     judge::{Judge, Watch},
     turns,
 };
-use hinet_model::Sampling;
+use hinet_model::{Anchor, Sampling};
+use serde::{Deserialize, Serialize};
 
-const BEGINNINGS: &str = include_str!("../../../prompts/sleep_replay.txt");
-/// Tokens of one answer.
+const MESSAGES: &str = include_str!("../../../prompts/sleep_replay.txt");
+const OPENINGS: &str = include_str!("../../../prompts/sleep_replay_plain.txt");
+/// Tokens that are written after one beginning.
 const TOKENS: usize = 96;
 
 /// What a nightly run goes through beside each text of the owner's: so many texts of the anchor's own for one.
 pub const SHARE: f32 = 0.25;
 
-/// The public messages that are answered.
-#[must_use]
-pub fn beginnings() -> Vec<&'static str> {
-    BEGINNINGS.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+/// A text of the anchor's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Own {
+    /// Its answer to a message.
+    Answer {
+        /// The message.
+        user: String,
+        /// The answer.
+        answer: String,
+    },
+    /// A plain text, its opening included.
+    Plain {
+        /// The text.
+        text: String,
+    },
+}
+
+impl Own {
+    /// As the tuner takes it, cut to `longest` tokens; `None` where nothing of it can be learned.
+    pub fn example(&self, anchor: &Anchor, longest: usize) -> Result<Option<Example>, TrainError> {
+        match self {
+            Self::Answer { user, answer } => turns::answered(anchor, &[("user".into(), user.clone())], answer, longest),
+            Self::Plain { text } => Ok(turns::plain(anchor, text, longest)),
+        }
+    }
+}
+
+fn lines(text: &'static str) -> Vec<&'static str> {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
 }
 
 /// How many texts of the anchor's own go with so many of the owner's.
@@ -28,33 +56,38 @@ pub fn wanted(views: usize) -> usize {
     (views as f32 * SHARE).ceil() as usize
 }
 
-/// `count` messages and what the judge's model says to them, drawn by `seed`; answers that came out empty are left out.
-/// The watch is told of messages.
-pub fn write(
-    judge: &mut Judge,
-    count: usize,
-    seed: u64,
-    watch: &mut Watch<'_>,
-) -> Result<Vec<(&'static str, String)>, TrainError> {
-    let beginnings = beginnings();
+/// `count` texts of the judge's model, drawn by `seed`; what comes out empty is left out. The watch is told of texts.
+pub fn write(judge: &mut Judge, count: usize, seed: u64, watch: &mut Watch<'_>) -> Result<Vec<Own>, TrainError> {
+    let (messages, openings) = (lines(MESSAGES), lines(OPENINGS));
+    let mut prompts = Vec::with_capacity(count);
+    for at in 0..count {
+        prompts.push(if at % 2 == 0 {
+            turns::asked(judge.anchor(), &[("user".to_owned(), messages[at / 2 % messages.len()].to_owned())])?
+        } else {
+            judge.anchor().encode(openings[at / 2 % openings.len()], false)
+        });
+    }
     let mut all = Vec::with_capacity(count);
-    let (mut made, mut round) = (0, 0);
-    while made < count {
-        let some = &beginnings[..beginnings.len().min(count - made)];
-        let turn = |user: &&str| turns::asked(judge.anchor(), &[("user".to_owned(), (*user).to_owned())]);
-        let prompts: Vec<Vec<u32>> = some.iter().map(turn).collect::<Result<_, _>>()?;
+    // Nothing comes twice: each round through the beginnings has draws of its own.
+    let round = 2 * messages.len().min(openings.len());
+    for (number, some) in prompts.chunks(round).enumerate() {
         let sampling = Sampling {
             temperature: 0.9,
             top_p: 0.98,
-            seed: seed.wrapping_add(round),
+            seed: seed.wrapping_add(number as u64),
             max_tokens: TOKENS,
             ..Sampling::default()
         };
-        let before = made;
-        let answers = watch.part(|done, _| (before + done, count), |watch| judge.write(&prompts, &sampling, watch))?;
-        (made, round) = (made + some.len(), round + 1);
-        let pairs = some.iter().copied().zip(answers.into_iter().map(|answer| answer.trim().to_owned()));
-        all.extend(pairs.filter(|(_, answer)| !answer.is_empty()));
+        let before = number * round;
+        let written = watch.part(|done, _| (before + done, count), |watch| judge.write(some, &sampling, watch))?;
+        for (at, text) in written.into_iter().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+            let at = before + at;
+            all.push(if at % 2 == 0 {
+                Own::Answer { user: messages[at / 2 % messages.len()].to_owned(), answer: text.trim().to_owned() }
+            } else {
+                Own::Plain { text: format!("{}{text}", openings[at / 2 % openings.len()]) }
+            });
+        }
     }
     Ok(all)
 }

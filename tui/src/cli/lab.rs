@@ -66,6 +66,15 @@ struct E2 {
     /// Rank of the low-rank factors
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=256))]
     rank: Option<u32>,
+    /// Learning rate of what the night makes, where it is not to be the night's own
+    #[arg(long, value_name = "RATE")]
+    rate: Option<f32>,
+    /// Rounds of learning
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
+    rounds: Option<u64>,
+    /// Entries of the diary
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4000))]
+    diary: Option<u32>,
     /// Threads
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -88,6 +97,8 @@ impl E2 {
         let mut sizes = if self.small { Sizes::small() } else { Sizes::whole() };
         sizes.whole &= !self.without_whole;
         sizes.rank = self.rank.map_or(sizes.rank, |rank| rank as usize);
+        (sizes.rate, sizes.rounds) = (self.rate.or(sizes.rate), self.rounds.unwrap_or(sizes.rounds));
+        sizes.diary = self.diary.map_or(sizes.diary, |entries| entries as usize);
         let plan = Plan {
             seed: self.seed,
             sizes,

@@ -6,9 +6,9 @@ use hinet_train::{
     Example, Lesson, TrainError, distill,
     judge::{Judge, Watch},
     leak::Canary,
-    replay, turns,
+    replay::{self, Own},
+    turns,
 };
-use serde::{Deserialize, Serialize};
 
 /// Tokens of one text that is learned from.
 const LONGEST: usize = 256;
@@ -51,24 +51,16 @@ pub(super) fn raw(anchor: &Anchor, owner: &Owner, canaries: &[Canary]) -> Vec<Ex
     all
 }
 
-/// A message and what a model said to it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Said {
-    user: String,
-    answer: String,
-}
-
 /// Texts of the anchor's own beside `count` others, with what it says about each of their tokens.
 pub(super) fn own(desk: &mut Desk<'_>, anchor: &Anchor, count: usize, seed: u64) -> Result<Vec<Lesson>, LabError> {
     let (weights, count) = (anchor.passport().weights.to_string(), replay::wanted(count));
     let from = [weights.as_str(), &count.to_string(), &seed.to_string()];
-    let said: Vec<Said> = desk.measured("texts of the anchor's own", &from, |watch| {
-        let written = replay::write(&mut Judge::new(anchor, &[])?, count, seed, watch)?;
-        Ok(written.into_iter().map(|(user, answer)| Said { user: user.to_owned(), answer }).collect())
+    let said: Vec<Own> = desk.measured("texts of the anchor's own", &from, |watch| {
+        Ok(replay::write(&mut Judge::new(anchor, &[])?, count, seed, watch)?)
     })?;
     let mut examples = Vec::new();
-    for Said { user, answer } in &said {
-        examples.extend(turns::answered(anchor, &[("user".to_owned(), user.clone())], answer, LONGEST)?);
+    for own in &said {
+        examples.extend(own.example(anchor, LONGEST)?);
     }
     let mut told = |_, _| {};
     let mut teacher = Judge::new(anchor, &[])?;

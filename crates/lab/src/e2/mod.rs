@@ -34,6 +34,8 @@ pub struct Sizes {
     pub neutral: usize,
     /// Rank of the factors.
     pub rank: usize,
+    /// Learning rate of Δ_private; a night's where nothing else is said.
+    pub rate: Option<f32>,
     /// Rounds of learning; a night's number where nothing else is said.
     pub rounds: u64,
     /// Rounds in which the leaky control goes through the private texts.
@@ -60,6 +62,7 @@ impl Sizes {
             general: usize::MAX,
             neutral: usize::MAX,
             rank: 16,
+            rate: None,
             rounds: hinet_train::Recipe::NIGHTLY_EPOCHS,
             leaky_rounds: 4,
             public_rounds: 3,
@@ -80,6 +83,7 @@ impl Sizes {
             general: 40,
             neutral: 300,
             rank: 4,
+            rate: None,
             rounds: 2,
             leaky_rounds: 4,
             public_rounds: 1,

@@ -210,6 +210,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     let private_lessons = lessons::mixed(private_texts, own);
     let steps = rounds(private_lessons.len(), sizes.rounds);
     let nightly = Recipe::nightly(sizes.rank, false, steps, *seed);
+    let nightly = Recipe { learning_rate: sizes.rate.unwrap_or(nightly.learning_rate), ..nightly };
     let private = desk.lora("Δ_private", &anchor, nightly.clone(), private_lessons.clone())?;
     let resident = anchor.attach(&private.made)?;
     let marks = |desk: &mut Desk<'_>, name: &str, delta: &Delta| -> Result<Marks, LabError> {

@@ -80,7 +80,7 @@ fn lessons(room: &mut Room<'_>, anchor: &Anchor, work: &Work) -> Result<Vec<Less
     let system = crate::flows::chat::prompt::system(room.node);
     let (mut own, mut replay) = (Vec::new(), Vec::new());
     for view in &work.views {
-        let to = if matches!(view, View::Replay { .. }) { &mut replay } else { &mut own };
+        let to = if matches!(view, View::Replay(_)) { &mut replay } else { &mut own };
         to.extend(text::example(anchor, &system, view).map_err(failed)?);
     }
     let mut told = |_, _| {};

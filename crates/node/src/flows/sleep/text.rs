@@ -10,10 +10,11 @@ const LONGEST: usize = 512;
 
 /// A view as the tuner takes it; `None` where nothing of it can be learned.
 pub(super) fn example(anchor: &Anchor, system: &(String, String), view: &View) -> Result<Option<Example>, TrainError> {
-    let user = |user: &String| ("user".to_owned(), user.clone());
     match view {
         View::Plain { text } => Ok(turns::plain(anchor, text, LONGEST)),
-        View::Turn { user: asked, answer } => turns::answered(anchor, &[system.clone(), user(asked)], answer, LONGEST),
-        View::Replay { user: asked, answer } => turns::answered(anchor, &[user(asked)], answer, LONGEST),
+        View::Turn { user, answer } => {
+            turns::answered(anchor, &[system.clone(), ("user".to_owned(), user.clone())], answer, LONGEST)
+        }
+        View::Replay(own) => own.example(anchor, LONGEST),
     }
 }

@@ -47,8 +47,8 @@ pub(super) enum View {
     Turn { user: String, answer: String },
     /// A text that is learned from its first token on.
     Plain { text: String },
-    /// The anchor's own answer.
-    Replay { user: String, answer: String },
+    /// A text of the anchor's own.
+    Replay(replay::Own),
 }
 
 /// A question that is asked to test what was learned, and was not learned from.
@@ -229,7 +229,7 @@ impl<'a> Drafter<'a> {
         let mut told = |done: usize, total: usize| told(done as u64, total as u64);
         let written = replay::write(&mut self.judge, wanted, self.seed, &mut Watch::new(self.stop, &mut told));
         let written = written.map_err(failed)?.into_iter();
-        work.views.extend(written.map(|(user, answer)| View::Replay { user: user.to_owned(), answer }));
+        work.views.extend(written.map(View::Replay));
         Ok(())
     }
 }

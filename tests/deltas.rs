@@ -74,6 +74,18 @@ fn a_delta_is_taken_in_answered_with_and_let_out() {
         assert!(log.contains(said), "{said}: {log}");
     }
 
+    // Folded into a file of its own it is a model that opens; as factors it has the names that other programs read.
+    let (model, factors) = (person.path("model.gguf"), person.path("factors.gguf"));
+    person.icore(["delta", "fold", "again", "--out", model.to_str().unwrap()]);
+    person.icore(["delta", "export", "again", "--out", factors.to_str().unwrap(), "--form", "gguf"]);
+    let folded = hinet_model::Anchor::open(&model, hinet_model::LoadOptions::default()).unwrap();
+    assert_eq!(folded.config().layers, 30);
+    let factors = hinet_model::gguf::Gguf::open(&factors).unwrap();
+    assert_eq!(factors.find_text("adapter.type"), Some("lora"));
+    assert!(factors.tensor_names().all(|name| name.ends_with(".lora_a") || name.ends_with(".lora_b")));
+    refused(&person, &["delta", "fold", "again", "--out", model.to_str().unwrap()], 2, "There is something at");
+    assert!(!person.path("model.gguf.part").exists());
+
     person.icore(["delta", "remove", "again"]);
     assert_eq!(person.json(["delta", "list"])["deltas"], serde_json::json!([]));
     assert_eq!(std::fs::read_dir(person.home().join("objects")).unwrap().count(), 0, "its numbers are gone too");

@@ -157,7 +157,9 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         | Op::DeltaWear { .. }
         | Op::DeltaRemove { .. }
         | Op::DeltaExport { .. } => Event::Deltas { deltas: vec![] },
-        Op::Sleep { .. } | Op::Nights { .. } | Op::Rollback { .. } => Event::Nights { nights: vec![], going: None },
+        Op::Sleep { .. } | Op::Nights { .. } | Op::Rollback { .. } | Op::Bedtime { .. } => {
+            Event::Nights { nights: vec![], going: None, bedtime: None }
+        }
         Op::Doctor { .. } => Event::Doctor { report: DoctorReport::default() },
         Op::ExportLedger => Event::Exported { json: "{}".into() },
         Op::Feedback { .. }

@@ -335,6 +335,10 @@ fn night(night: u64, outcome: Outcome, why: &str) -> Night {
     }
 }
 
+fn bedtime() -> Bedtime {
+    Bedtime { plan: SleepPlan::default(), from: 60, until: 390, idle_minutes: 15, mains: true }
+}
+
 #[test]
 fn nights() {
     let nights = || {
@@ -348,7 +352,7 @@ fn nights() {
     };
     each("sleep-empty", |state| {
         entered(state);
-        reply(state, Tag::Nights, Event::Nights { nights: vec![], going: None });
+        reply(state, Tag::Nights, Event::Nights { nights: vec![], going: None, bedtime: None });
     });
     each("sleep-working", |state| {
         entered(state);
@@ -361,16 +365,16 @@ fn nights() {
             tokens_per_s: 380.0,
             left_s: Some(1080),
         };
-        reply(state, Tag::Nights, Event::Nights { nights: nights(), going: Some(going) });
+        reply(state, Tag::Nights, Event::Nights { nights: nights(), going: Some(going), bedtime: None });
     });
     each("sleep-full", |state| {
         entered(state);
-        reply(state, Tag::Nights, Event::Nights { nights: nights(), going: None });
+        reply(state, Tag::Nights, Event::Nights { nights: nights(), going: None, bedtime: Some(bedtime()) });
         press(state, KeyCode::Down);
     });
     each("sleep-failed", |state| {
         entered(state);
-        reply(state, Tag::Nights, Event::Nights { nights: nights(), going: None });
+        reply(state, Tag::Nights, Event::Nights { nights: nights(), going: None, bedtime: Some(bedtime()) });
         let effects = press(state, KeyCode::Char('s'));
         assert_eq!(calls(&effects), [Tag::Sleep]);
         reply(state, Tag::Sleep, Event::Failed { failure: failure() });

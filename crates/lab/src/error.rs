@@ -11,13 +11,13 @@ use std::{io, path::PathBuf};
 pub enum LabError {
     /// A model cannot be used.
     #[error(transparent)]
-    Model(#[from] ModelError),
+    Model(Box<ModelError>),
     /// Tuning or judging failed, or was stopped.
     #[error(transparent)]
-    Train(#[from] TrainError),
+    Train(Box<TrainError>),
     /// The iCore of the experiment failed.
     #[error("the iCore of the experiment failed: {} ({})", .0.message, .0.hint)]
-    Node(Failure),
+    Node(Box<Failure>),
     /// The folder of the experiment cannot be read or written.
     #[error("cannot read or write {}", path.display())]
     Disk {
@@ -34,10 +34,28 @@ pub enum LabError {
     },
 }
 
+impl From<ModelError> for LabError {
+    fn from(error: ModelError) -> Self {
+        Self::Model(Box::new(error))
+    }
+}
+
+impl From<TrainError> for LabError {
+    fn from(error: TrainError) -> Self {
+        Self::Train(Box::new(error))
+    }
+}
+
+impl From<Failure> for LabError {
+    fn from(failure: Failure) -> Self {
+        Self::Node(Box::new(failure))
+    }
+}
+
 impl LabError {
     /// Whether somebody asked to stop.
     #[must_use]
     pub fn is_stop(&self) -> bool {
-        matches!(self, Self::Train(TrainError::Cancelled | TrainError::Unjudged))
+        matches!(self, Self::Train(error) if matches!(**error, TrainError::Cancelled | TrainError::Unjudged))
     }
 }

@@ -24,7 +24,7 @@ impl Memory {
     /// Opens the home of `settings`, and makes it of these files where it is not there yet.
     pub fn open(settings: &Settings, folder: &Path, files: &[(String, String)]) -> Result<Self, LabError> {
         let disk = |source| LabError::Disk { path: folder.into(), source };
-        let new = setup::state(settings).map_err(LabError::Node)? == HomeState::Absent;
+        let new = setup::state(settings)? == HomeState::Absent;
         if new {
             fs::create_dir_all(folder).map_err(disk)?;
             for (name, text) in files {
@@ -39,11 +39,11 @@ impl Memory {
                 folders: Vec::new(),
                 restored: false,
             };
-            setup::init(settings, options).map_err(LabError::Node)?;
+            setup::init(settings, options)?;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(disk)?;
         let unlock = Unlock::Passphrase(Zeroizing::new(PASSPHRASE.to_owned()));
-        let client = runtime.block_on(connect(settings, &unlock)).map_err(LabError::Node)?;
+        let client = runtime.block_on(connect(settings, &unlock))?;
         let memory = Self { client, runtime };
         // What is there already is not read twice.
         memory.one(Op::Ingest { paths: vec![folder.display().to_string()] })?;
@@ -51,7 +51,7 @@ impl Memory {
     }
 
     fn one(&self, op: Op) -> Result<Event, LabError> {
-        self.runtime.block_on(self.client.one(op)).map_err(LabError::Node)
+        Ok(self.runtime.block_on(self.client.one(op))?)
     }
 
     /// Has it answer with the delta of a folder.
@@ -90,9 +90,10 @@ impl Memory {
 }
 
 fn unexpected() -> LabError {
-    LabError::Node(Failure::new(
+    Failure::new(
         hinet_protocol::ErrorKind::Failed,
         "It answered something that was not asked for.",
         "This is a fault of the program.",
-    ))
+    )
+    .into()
 }

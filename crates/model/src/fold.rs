@@ -16,8 +16,8 @@ use crate::{
     Config, Delta, ModelError,
     delta::{Linear, Place, row_order, to_checkpoint_order},
     gguf::{
-        Gguf, Kind, Value,
-        write::{Head, write_with},
+        Gguf, Kind, Tensor, Value,
+        write::{Head, write, write_with},
     },
     weights::floats,
 };
@@ -120,6 +120,49 @@ fn name(place: Place) -> String {
         Linear::Down => "ffn_down",
     };
     format!("blk.{}.{linear}.weight", place.layer)
+}
+
+/// Writes low-rank factors as the GGUF file that llama.cpp loads beside a model, for the model of `file`, as floats.
+///
+/// # Errors
+/// Where the delta learned lengths of rows, which such a file has no place for, or it cannot be written.
+pub fn write_lora(delta: &Delta, file: &Gguf, out: &mut impl Write) -> Result<(), ModelError> {
+    let config = Config::from_gguf(file)?;
+    let refused = |problem: &str| Err(ModelError::BadDelta { problem: problem.into() });
+    let Some((_, first)) = delta.iter().next() else { return refused("it holds no factors") };
+    if delta.iter().any(|(_, factors)| factors.magnitudes.is_some()) {
+        return refused(
+            "it learned lengths of rows (DoRA), which GGUF has no place for; fold it into a model file instead",
+        );
+    }
+    // One alpha stands for all: whoever reads the file multiplies with alpha over the rank of each matrix.
+    #[allow(clippy::cast_precision_loss, reason = "a rank is small")]
+    let alpha = delta.scale(first) * first.rank as f32;
+    let mut parts: Vec<(String, [usize; 2], Vec<u8>)> = Vec::new();
+    for (place, factors) in delta.iter() {
+        let (name, rank) = (name(place), factors.rank);
+        #[allow(clippy::cast_precision_loss, reason = "a rank is small")]
+        let scale = delta.scale(factors) * rank as f32 / alpha;
+        let order = row_order(&config, place.linear).unwrap_or_else(|| (0..factors.outputs()).collect());
+        let b = order.into_iter().flat_map(|row| &factors.b[row * rank..][..rank]).map(|number| number * scale);
+        let b: Vec<u8> = b.flat_map(f32::to_le_bytes).collect();
+        let a: Vec<u8> = factors.a.iter().flat_map(|number| number.to_le_bytes()).collect();
+        parts.push((format!("{name}.lora_a"), [rank, factors.inputs()], a));
+        parts.push((format!("{name}.lora_b"), [factors.outputs(), rank], b));
+    }
+    let text = |text: &str| Value::Text(text.into());
+    let metadata: BTreeMap<String, Value> = [
+        ("general.architecture", text(file.text("general.architecture")?)),
+        ("general.type", text("adapter")),
+        ("general.file_type", Value::Int(0)),
+        ("adapter.type", text("lora")),
+        ("adapter.lora.alpha", Value::Float(f64::from(alpha))),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into();
+    let tensors: Vec<Tensor<'_>> =
+        parts.iter().map(|(name, shape, bytes)| Tensor { name, shape, kind: Kind::F32, bytes }).collect();
+    write(out, &metadata, &tensors).map_err(|source| ModelError::Write { path: "the factors".into(), source })
 }
 
 impl Delta {

@@ -354,3 +354,93 @@ fn a_delta_of_another_model_is_refused() {
     assert!(matches!(twice, Err(ModelError::BadGates { problem: "a delta is given twice" })));
     assert!(matches!(session.set_deltas(&[(resident, f32::INFINITY)]), Err(ModelError::BadGates { .. })));
 }
+
+/// A delta with factors everywhere, of one rank.
+fn everywhere(amplitude: f32, magnitudes: bool) -> Delta {
+    let (config, file) = (ANCHOR.config(), Gguf::open(&common::anchor_file()).unwrap());
+    let mut delta = Delta::new(Some(ANCHOR.passport().clone()));
+    for layer in 0..config.layers {
+        for linear in Linear::ALL {
+            let place = Place { layer, linear };
+            let (rows, columns) = linear.shape(config);
+            let (a, b) = (noise(9, place, 0, 4 * columns, amplitude), noise(9, place, 1, rows * 4, amplitude));
+            let magnitudes =
+                magnitudes.then(|| lengths(&file, config, place).iter().map(|length| 1.02 * length).collect());
+            delta.insert(place, Factors { rank: 4, a, b, alpha: 8.0, magnitudes }).unwrap();
+        }
+    }
+    delta
+}
+
+#[test]
+fn a_folded_file_says_what_the_anchor_says_with_the_delta() {
+    use hinet_model::fold::{fold, write_lora};
+    let file = Gguf::open(&common::anchor_file()).unwrap();
+    let tokens = ANCHOR.encode("The lighthouse keeper wrote down what the sea had taken from him.", false);
+    for magnitudes in [false, true] {
+        let delta = everywhere(0.03, magnitudes);
+        let mut session = ANCHOR.session(64);
+        let plain = session.logits(&tokens).unwrap();
+        session.clear();
+        session.set_deltas(&[(ANCHOR.attach(&delta).unwrap(), 1.0)]).unwrap();
+        let with = session.logits(&tokens).unwrap();
+        let mut bytes = Vec::new();
+        let mut change = |place, weights: &mut [f32]| delta.add_to(place, weights, 1.0);
+        fold(&file, &delta.places(), Kind::F32, &mut change, &mut bytes).unwrap();
+        let folded = Anchor::from_gguf(&Gguf::from_bytes(bytes).unwrap(), hinet_model::LoadOptions::default()).unwrap();
+        let alone = folded.session(64).logits(&tokens).unwrap();
+        let apart = |one: &[f32], other: &[f32]| {
+            let squares: f64 = one.iter().zip(other).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+            (squares / one.len() as f64).sqrt()
+        };
+        // Inputs are rounded to eight bits beside quantised weights, and not beside floats.
+        let (rounding, change) = (apart(&with, &alone), apart(&plain, &alone));
+        assert!(rounding < 0.15 && change > 5.0 * rounding, "{rounding} of {change}, magnitudes: {magnitudes}");
+        assert_ne!(folded.passport().weights, ANCHOR.passport().weights);
+    }
+    // What cannot be carried is refused by name.
+    let refused = write_lora(&everywhere(0.01, true), &file, &mut Vec::new()).unwrap_err();
+    assert!(refused.to_string().contains("DoRA"), "{refused}");
+    let mut nothing = |_, _: &mut [f32]| Ok(());
+    let refused = fold(&file, &[], Kind::Q4_0, &mut nothing, &mut Vec::new()).unwrap_err();
+    assert!(refused.to_string().contains("round the delta away"), "{refused}");
+    let mut large = |_, weights: &mut [f32]| {
+        weights[0] = 1e6;
+        Ok(())
+    };
+    let place = Place { layer: 0, linear: Linear::Up };
+    let refused = fold(&file, &[place], Kind::F16, &mut large, &mut Vec::new()).unwrap_err();
+    assert!(matches!(refused, ModelError::NotFinite { .. }), "{refused}");
+}
+
+#[test]
+fn factors_as_gguf_hold_the_same_product_in_the_files_order() {
+    let file = Gguf::open(&common::anchor_file()).unwrap();
+    let mut delta = everywhere(0.1, false);
+    // Another alpha in one place: the file has one for all.
+    let place = Place { layer: 3, linear: Linear::Query };
+    let mut factors = delta.get(place).unwrap().clone();
+    factors.alpha = 2.0;
+    delta.insert(place, factors.clone()).unwrap();
+    let mut bytes = Vec::new();
+    hinet_model::fold::write_lora(&delta, &file, &mut bytes).unwrap();
+    let written = Gguf::from_bytes(bytes).unwrap();
+    let alpha = written.find_f64("adapter.lora.alpha").unwrap();
+    let read = |name: &str| {
+        let tensor = written.tensor(name).unwrap();
+        let numbers =
+            tensor.bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect::<Vec<_>>();
+        (tensor.shape.to_vec(), numbers)
+    };
+    let ((a_shape, a), (b_shape, b)) = (read("blk.3.attn_q.weight.lora_a"), read("blk.3.attn_q.weight.lora_b"));
+    assert_eq!((a_shape, b_shape), (vec![4, 576], vec![576, 4]));
+    assert_eq!(a, factors.a);
+    let order = hinet_model::delta::row_order(ANCHOR.config(), Linear::Query).unwrap();
+    for (row, from) in [(0, order[0]), (1, order[1]), (200, order[200])] {
+        for column in 0..4 {
+            let theirs = f64::from(b[row * 4 + column]) * alpha / 4.0;
+            let ours = f64::from(factors.b[from * 4 + column] * delta.scale(&factors));
+            assert!((theirs - ours).abs() < 1e-6 * ours.abs().max(1e-3), "{theirs} and {ours}");
+        }
+    }
+}

@@ -196,6 +196,9 @@ fn allowed_when_killed(op: &Op) -> bool {
 
 async fn answer(node: &Node, request: Request, sink: &Sink, cancel: &CancellationToken) -> Result<Event, NodeError> {
     let Request { op, proof, .. } = request;
+    if flows::sleep::schedule::is_wish(&op) {
+        node.wished.store(crate::state::now(), Ordering::Relaxed);
+    }
     if node.consent.is_killed() && !allowed_when_killed(&op) {
         return Err(NodeError::said(
             ErrorKind::Refused,
@@ -317,9 +320,12 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::DeltaImport { folder, name } => flows::deltas::import(node, folder, name).await,
         Op::DeltaWear { hash } => flows::deltas::wear(node, hash).await,
         Op::DeltaRemove { hash } => flows::deltas::remove(node, hash).await,
-        Op::DeltaExport { hash, folder } => flows::deltas::export(node, hash, folder).await,
+        Op::DeltaExport { hash, folder, form } => flows::deltas::export(node, hash, folder, form).await,
         Op::Sleep { plan, anew } => flows::sleep::sleep(node, plan, anew, sink, cancel).await,
         Op::Wake => flows::sleep::wake(node).await,
+        Op::Bedtime { bedtime } => {
+            node.apart("the schedule", move |node| flows::sleep::schedule::set(node, bedtime)).await
+        }
         Op::Nights { limit } => node.apart("the nights", move |node| flows::sleep::nights(node, limit)).await,
         Op::Rollback { night } => flows::sleep::rollback(node, night).await,
         Op::Doctor { rebuild_index } => flows::doctor::doctor(node, rebuild_index, sink).await,

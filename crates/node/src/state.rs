@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) ledger_ok: AtomicBool,
     /// Disclosures that wait for the owner.
     pub(crate) desk: crate::flows::disclose::Desk,
+    /// When somebody last wanted something.
+    pub(crate) wished: AtomicI64,
     /// The night that goes on.
     pub(crate) bed: crate::flows::sleep::Bed,
     /// What may be typed after `@`.
@@ -156,6 +158,7 @@ impl Node {
             guests_busy: AtomicUsize::new(0),
             ledger_ok: AtomicBool::new(report.ok),
             desk: crate::flows::disclose::Desk::default(),
+            wished: AtomicI64::new(now()),
             bed: crate::flows::sleep::Bed::default(),
             names: crate::flows::names::Shelf::default(),
             paused: AtomicBool::new(paused),
@@ -199,6 +202,8 @@ impl Node {
         self.mind.warm();
         let node = self.clone();
         self.tasks.spawn(async move { crate::flows::background::run(node).await });
+        let node = self.clone();
+        self.tasks.spawn(async move { crate::flows::sleep::schedule::run(node).await });
     }
 
     /// The index, as it is now.

@@ -1,9 +1,9 @@
 //! What the node answers.
 
 use crate::{
-    Answer, Asking, Attached, AuditReport, DeltaLine, DoctorReport, Draft, Failure, ForgetReport, Found, Grant, Hash,
-    Hit, IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name, Night, NodeStatus, SessionId,
-    SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats,
+    Answer, Asking, Attached, AuditReport, Bedtime, DeltaLine, DoctorReport, Draft, Failure, ForgetReport, Found,
+    Grant, Hash, Hit, IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name, Night, NodeStatus,
+    SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats,
 };
 use serde::{Deserialize, Serialize};
 
@@ -202,6 +202,9 @@ pub enum Event {
         /// How far the one is that goes on.
         #[serde(default)]
         going: Option<Sleeping>,
+        /// When they begin by themselves; only where they were asked for.
+        #[serde(default)]
+        bedtime: Option<Bedtime>,
     },
     /// The doctor's findings. Final.
     Doctor {

@@ -24,12 +24,14 @@ pub use event::{Event, Progress, Reply, Unit};
 pub use failure::{ErrorKind, Failure};
 pub use grant::{Asker, Capability, Filter, Grant, GrantDraft, Limits, Scope};
 pub use ids::{GrantId, Hash, IdError, ItemId, MessageId, Millis, SessionId, SourceId};
-pub use op::{ChatParams, ForgetTarget, Op, OwnerProof, Request};
+pub use op::{ChatParams, DeltaForm, ForgetTarget, Op, OwnerProof, Request};
 pub use report::{
     AuditReport, Check, DeltaLine, DoctorReport, ForgetReport, IngestReport, ItemLine, ItemView, LedgerLine, Message,
     MessageStats, ModelLine, NodeStatus, Role, SessionLine, Skipped, SourceKind, SourceLine, SourceState, Stats, Trust,
 };
-pub use sleep::{Change, Changed, Learned, Night, Outcome, OwnScores, Scores, SleepPlan, Sleeping, Stage, Tuning};
+pub use sleep::{
+    Bedtime, Change, Changed, Learned, Night, Outcome, OwnScores, Scores, SleepPlan, Sleeping, Stage, Tuning,
+};
 pub use work::{BackendReceipt, WorkKind, WorkOrder};
 
 /// Version of the `Op`/`Event` messages; both ends of an attach must agree on it exactly.

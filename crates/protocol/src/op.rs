@@ -1,7 +1,7 @@
 //! What a client may ask of the node.
 
 use crate::{
-    Asker, Attachment, Capability, Draft, Feedback, GrantDraft, GrantId, Hash, ItemId, MessageId, Millis,
+    Asker, Attachment, Bedtime, Capability, Draft, Feedback, GrantDraft, GrantId, Hash, ItemId, MessageId, Millis,
     SessionChange, SessionId, SleepPlan, SourceId, Turn, Verdict,
 };
 use serde::{Deserialize, Serialize};
@@ -321,12 +321,15 @@ pub enum Op {
         /// Which.
         hash: Hash,
     },
-    /// Write a delta out of the sealed home, in PEFT's form (owner's proof needed).
+    /// Write a delta out of the sealed home (owner's proof needed).
     DeltaExport {
         /// Which.
         hash: Hash,
-        /// Absolute path of a folder that is empty or not there.
+        /// Absolute path of a folder that is empty or not there, or of a file that is not there: see `form`.
         folder: String,
+        /// In which form.
+        #[serde(default)]
+        form: DeltaForm,
     },
     /// Sleep now: learn from what the grants allow. Goes on with a night that was interrupted, unless `anew`. Answered by
     /// [`crate::Event::Sleeping`] and at the end by its [`crate::Event::Nights`].
@@ -338,6 +341,11 @@ pub enum Op {
     },
     /// Interrupt the night that goes on; the next [`Op::Sleep`] goes on with it.
     Wake,
+    /// When nights begin by themselves, or that none does. Answered by [`crate::Event::Nights`].
+    Bedtime {
+        /// When.
+        bedtime: Option<Bedtime>,
+    },
     /// Nights, newest first.
     Nights {
         /// At most so many.
@@ -367,6 +375,23 @@ impl Op {
             _ => false,
         }
     }
+}
+
+/// How a delta is written out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeltaForm {
+    /// A folder in the form of Hugging Face PEFT.
+    #[default]
+    Peft,
+    /// A GGUF file with low-rank factors, which is loaded beside the model.
+    GgufLora,
+    /// A GGUF file of the whole model, what was learned added to it, as half floats.
+    FoldedF16,
+    /// The same as bfloat16.
+    FoldedBf16,
+    /// The same as floats.
+    FoldedF32,
 }
 
 /// Proof that the owner, not just a program of the owner's, asks: an HMAC with a key only the unlock secret gives,

@@ -37,6 +37,22 @@ impl Default for SleepPlan {
     }
 }
 
+/// When nights begin by themselves, in a node that stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bedtime {
+    /// What each is asked to do.
+    pub plan: SleepPlan,
+    /// Minutes after midnight, where the owner lives, from which on one may begin.
+    pub from: u16,
+    /// Minutes after midnight at which one is interrupted; it goes on the next time.
+    pub until: u16,
+    /// For so many minutes nobody must have wanted anything.
+    pub idle_minutes: u64,
+    /// Only on mains power.
+    pub mains: bool,
+}
+
 /// The parts of a night, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -20,6 +20,12 @@ pub fn when(at: Millis, now: Millis, zone: &TimeZone) -> String {
     }
 }
 
+/// Minutes after midnight as a time of day: `06:30`.
+#[must_use]
+pub fn hour(minutes: u16) -> String {
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 /// A moment with its date and its time.
 #[must_use]
 pub fn date_and_time(at: Millis, zone: &TimeZone) -> String {

@@ -1,8 +1,8 @@
 //! `icore delta`: what changes the anchor. Adapters in the form of Hugging Face PEFT are taken in and let out.
 
-use clap::{Args, Subcommand};
-use hinet_protocol::{DeltaLine, ErrorKind, Event, Failure, Hash, Op};
-use std::path::PathBuf;
+use clap::{Args, Subcommand, ValueEnum};
+use hinet_protocol::{DeltaForm, DeltaLine, ErrorKind, Event, Failure, Hash, Op};
+use std::path::{Path, PathBuf};
 
 use super::context::{self, Context};
 use super::end::End;
@@ -15,7 +15,9 @@ Examples:
   icore delta import ~/adapters/kitchen --name kitchen
   icore delta use kitchen          (the anchor answers with it from here on)
   icore delta use none
-  icore delta export kitchen --out kitchen-copy";
+  icore delta export kitchen --out kitchen-copy
+  icore delta export kitchen --out kitchen.gguf --form gguf    (factors for llama.cpp)
+  icore delta fold kitchen --out kitchen-model.gguf            (a whole model file)";
 
 /// `icore delta`
 #[derive(Debug, Args)]
@@ -55,9 +57,24 @@ enum What {
         /// Its name, or the beginning of its hash
         #[arg(value_name = "DELTA")]
         delta: String,
-        /// A folder that is empty or not there yet
-        #[arg(long, value_name = "DIR")]
+        /// A folder that is empty or not there yet; with `--form gguf` a file that is not there yet
+        #[arg(long, value_name = "PATH")]
         out: PathBuf,
+        /// For PEFT, or as the file of factors that llama.cpp loads beside the model
+        #[arg(long, value_enum, default_value_t = Form::Peft)]
+        form: Form,
+    },
+    /// Write the anchor with one added to it as a model file of its own; needs your passphrase, and the ledger says so
+    Fold {
+        /// Its name, or the beginning of its hash
+        #[arg(value_name = "DELTA")]
+        delta: String,
+        /// A file that is not there yet
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// How the numbers that change are written; four bits would round most of a delta away
+        #[arg(long, value_enum, default_value_t = Precision::F16)]
+        precision: Precision,
     },
     /// Remove one
     Remove {
@@ -65,6 +82,19 @@ enum What {
         #[arg(value_name = "DELTA")]
         delta: String,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Peft,
+    Gguf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Precision {
+    F16,
+    Bf16,
+    F32,
 }
 
 impl Delta {
@@ -105,14 +135,17 @@ impl Delta {
                     }
                     out.line(format!("The anchor answers with {}.", clean::one_line(&delta.name)))
                 }
-                What::Export { delta, out: to } => {
-                    let (delta, folder) = (find(line, &delta).await?, context::path_text(&to)?);
-                    line.prove(Op::DeltaExport { hash: delta.hash, folder }).await?;
-                    tell(
-                        out,
-                        &delta,
-                        &format!("{} is in {}, readable by anyone.", clean::one_line(&delta.name), to.display()),
-                    )
+                What::Export { delta, out: to, form } => {
+                    let form = if form == Form::Peft { DeltaForm::Peft } else { DeltaForm::GgufLora };
+                    let_out(line, &delta, &to, form).await
+                }
+                What::Fold { delta, out: to, precision } => {
+                    let form = match precision {
+                        Precision::F16 => DeltaForm::FoldedF16,
+                        Precision::Bf16 => DeltaForm::FoldedBf16,
+                        Precision::F32 => DeltaForm::FoldedF32,
+                    };
+                    let_out(line, &delta, &to, form).await
                 }
                 What::Remove { delta } => {
                     let delta = find(line, &delta).await?;
@@ -122,6 +155,14 @@ impl Delta {
             }
         })
     }
+}
+
+/// Writes one out, with the owner's proof.
+async fn let_out(line: &Line<'_>, name: &str, to: &Path, form: DeltaForm) -> Result<(), End> {
+    let (delta, folder) = (find(line, name).await?, context::path_text(to)?);
+    line.prove(Op::DeltaExport { hash: delta.hash, folder, form }).await?;
+    let said = format!("{} is in {}, readable by anyone.", clean::one_line(&delta.name), to.display());
+    tell(&line.context.out, &delta, &said)
 }
 
 fn deltas(event: Event) -> Result<Vec<DeltaLine>, End> {

@@ -169,7 +169,7 @@ fn followed<T: Send + 'static>(
                     meter.clear();
                     return match done.map_err(|_| End::unexpected("an experiment"))? {
                         Err(error) if error.is_stop() => Err(End::Interrupted),
-                        Err(LabError::Node(failure)) => Err(failure.into()),
+                        Err(LabError::Node(failure)) => Err((*failure).into()),
                         Err(error) => Err(End::failed(sentence(&error), "The same command goes on from what is done.")),
                         Ok(found) => Ok(found),
                     };

@@ -34,6 +34,7 @@ mod node;
 mod output;
 mod prompt;
 mod recovery;
+mod schedule;
 mod sleep;
 mod sources;
 mod terms;

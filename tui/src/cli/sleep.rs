@@ -8,6 +8,7 @@ use super::context::Context;
 use super::end::End;
 use super::line::{self, Line};
 use super::output::{Output, count};
+use super::schedule::Schedule;
 use super::{clean, moment};
 
 const EXAMPLES: &str = "\
@@ -15,6 +16,7 @@ Examples:
   icore consent grant --asker own --capability train --scope all --purpose sleep
   icore sleep run                  (half an hour of tuning at most; Ctrl-C interrupts, the next run goes on)
   icore sleep run --minutes 10 --rank 8
+  icore sleep schedule --from 01:00 --until 06:30
   icore sleep history
   icore sleep show 3
   icore sleep rollback 2           (be again as after night 2; 0 is before the first)";
@@ -79,6 +81,8 @@ enum What {
         #[arg(value_name = "NIGHT")]
         night: Option<u64>,
     },
+    /// Have nights begin by themselves, in hours of yours
+    Schedule(Schedule),
     /// Be again as after a night; 0 is before the first
     Rollback {
         /// Which
@@ -122,6 +126,7 @@ impl Sleep {
                     let none = || End::usage("There was no such night.", "`icore sleep history` lists them.");
                     show(out, wanted.ok_or_else(none)?)
                 }
+                What::Schedule(schedule) => schedule.run(line).await,
                 What::Rollback { night } => {
                     line.one(Op::Rollback { night }).await?;
                     if out.json() {
@@ -139,7 +144,7 @@ impl Sleep {
 
 fn nights(event: Event) -> Result<(Vec<Night>, Option<Sleeping>), End> {
     match event {
-        Event::Nights { nights, going } => Ok((nights, going)),
+        Event::Nights { nights, going, .. } => Ok((nights, going)),
         _ => Err(End::unexpected("the nights")),
     }
 }

@@ -32,6 +32,8 @@ pub struct Sizes {
     pub general: usize,
     /// Tokens of the neutral text.
     pub neutral: usize,
+    /// Examples in one step.
+    pub batch: usize,
     /// Rank of the factors.
     pub rank: usize,
     /// Learning rate of Δ_private; a night's where nothing else is said.
@@ -61,6 +63,7 @@ impl Sizes {
             canaries: 64,
             general: usize::MAX,
             neutral: usize::MAX,
+            batch: hinet_train::Recipe::NIGHTLY_BATCH,
             rank: 16,
             rate: None,
             rounds: hinet_train::Recipe::NIGHTLY_EPOCHS,
@@ -82,6 +85,7 @@ impl Sizes {
             canaries: 2,
             general: 40,
             neutral: 300,
+            batch: 4,
             rank: 4,
             rate: None,
             rounds: 2,

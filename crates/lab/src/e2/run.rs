@@ -21,6 +21,8 @@ use std::{path::Path, sync::atomic::AtomicBool};
 const ANSWER: usize = 32;
 /// Learning rate of the upper bound: all matrices, as the first trials of composition found it.
 const WHOLE_RATE: f32 = 1e-4;
+/// Learning rate of what is distilled.
+const PUBLIC_RATE: f32 = 4e-4;
 /// Learning rate of the leaky control.
 const LEAKY_RATE: f32 = 1e-3;
 /// δ of the Gaussian mechanism.
@@ -208,9 +210,9 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     let private_texts = lessons::private(&anchor, &owner, &evidence.inserted)?;
     let own = lessons::own(&mut desk, &anchor, private_texts.len(), *seed)?;
     let private_lessons = lessons::mixed(private_texts, own);
-    let steps = rounds(private_lessons.len(), sizes.rounds);
+    let steps = rounds(private_lessons.len(), sizes, sizes.rounds);
     let nightly = Recipe::nightly(sizes.rank, false, steps, *seed);
-    let nightly = Recipe { learning_rate: sizes.rate.unwrap_or(nightly.learning_rate), ..nightly };
+    let nightly = Recipe { learning_rate: sizes.rate.unwrap_or(nightly.learning_rate), batch: sizes.batch, ..nightly };
     let private = desk.lora("Δ_private", &anchor, nightly.clone(), private_lessons.clone())?;
     let resident = anchor.attach(&private.made)?;
     let marks = |desk: &mut Desk<'_>, name: &str, delta: &Delta| -> Result<Marks, LabError> {
@@ -239,9 +241,9 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     let leaky = {
         let recipe = Recipe {
             learning_rate: LEAKY_RATE,
-            batch: 8.min(raw.len()),
-            steps: (raw.len() as u64 * sizes.leaky_rounds).div_ceil(8),
-            ..nightly
+            batch: sizes.batch / 2,
+            steps: (raw.len() as u64 * sizes.leaky_rounds).div_ceil(sizes.batch as u64 / 2),
+            ..nightly.clone()
         };
         desk.lora("leaky control", &anchor, recipe, raw.iter().cloned().map(Lesson::from).collect())?
     };
@@ -265,11 +267,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
 
     // All matrices: the upper bound, which is never shared.
     let whole: Option<Marks> = if sizes.whole {
-        let recipe = Recipe {
-            method: Method::Full(Full::Linears),
-            learning_rate: WHOLE_RATE,
-            ..Recipe::nightly(sizes.rank, false, steps, *seed)
-        };
+        let recipe = Recipe { method: Method::Full(Full::Linears), learning_rate: WHOLE_RATE, ..nightly.clone() };
         let folded = desk.whole("all matrices", (&anchor, &plan.anchor), recipe, private_lessons)?;
         let name = folded.made.display().to_string();
         Some(desk.measured("all matrices' marks", &[of[0], of[1], of[2], &name], |watch| {
@@ -319,8 +317,8 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
 }
 
 /// Steps that go through so many lessons so often.
-fn rounds(lessons: usize, rounds: u64) -> u64 {
-    (lessons as u64 * rounds).div_ceil(Recipe::NIGHTLY_BATCH as u64).max(8)
+fn rounds(lessons: usize, sizes: &Sizes, rounds: u64) -> u64 {
+    (lessons as u64 * rounds).div_ceil(sizes.batch as u64).max(8)
 }
 
 /// What is made to be shared, what it was made from, and texts like those that were kept back.
@@ -354,8 +352,9 @@ fn public(
     let mut told = |_, _| {};
     let mut all = distill::lessons(&mut teacher, &training, distill::LIKELIEST, &mut Watch::new(desk.stop, &mut told))?;
     all.extend(lessons::own(desk, anchor, training.len(), plan.seed.wrapping_add(1))?);
-    let steps = rounds(all.len(), plan.sizes.public_rounds);
-    let recipe = Recipe { learning_rate: 4e-4, ..Recipe::nightly(plan.sizes.rank, false, steps, plan.seed) };
+    let steps = rounds(all.len(), &plan.sizes, plan.sizes.public_rounds);
+    let nightly = Recipe::nightly(plan.sizes.rank, false, steps, plan.seed);
+    let recipe = Recipe { learning_rate: PUBLIC_RATE, batch: plan.sizes.batch, ..nightly };
     let tuned = desk.lora("Δ_public", anchor, recipe, all)?;
     Ok(Public { tuned, training, validation })
 }

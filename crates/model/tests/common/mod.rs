@@ -40,3 +40,8 @@ pub fn anchor(threads: usize, kernel: Kernel) -> Anchor {
 pub fn embedder_paths() -> ModelPaths {
     paths(Registry::builtin().default_embedder())
 }
+
+/// Its file.
+pub fn anchor_file() -> PathBuf {
+    anchor_paths().path(".gguf").expect("the anchor is one file")
+}

@@ -1,14 +1,17 @@
 //! Deltas: taken in from a folder, worn by the anchor, taken off, let out again.
 
+use std::io::BufWriter;
 use std::path::Path;
 
 use hinet_consent::{EntryKind, Note};
-use hinet_model::Delta;
+use hinet_model::fold::{fold, write_lora};
+use hinet_model::gguf::{Gguf, Kind};
+use hinet_model::{Anchor, Delta, LoadOptions, ModelError};
 use hinet_vault::records::DeltaRow;
 
 use crate::failure::NodeError;
 use crate::flows::status;
-use crate::protocol::{DeltaLine, ErrorKind, Event, Hash};
+use crate::protocol::{DeltaForm, DeltaLine, ErrorKind, Event, Hash};
 use crate::state::{Node, now};
 use crate::worn;
 
@@ -130,25 +133,76 @@ pub(crate) async fn remove(node: &Node, hash: Hash) -> Result<Event, NodeError> 
 }
 
 /// [`crate::protocol::Op::DeltaExport`]; the owner's proof has been checked. The ledger's line comes first.
-pub(crate) async fn export(node: &Node, hash: Hash, folder: String) -> Result<Event, NodeError> {
+pub(crate) async fn export(node: &Node, hash: Hash, to: String, form: DeltaForm) -> Result<Event, NodeError> {
     node.apart("the delta", move |node| {
         let row = find(node, hash)?;
-        let folder = Path::new(&folder);
-        let empty = std::fs::read_dir(folder).map_or(true, |mut files| files.next().is_none());
-        if !empty || folder.is_file() {
+        let to = Path::new(&to);
+        let free = match form {
+            DeltaForm::Peft => std::fs::read_dir(to).map_or(!to.exists(), |mut files| files.next().is_none()),
+            _ => !to.exists(),
+        };
+        if !free {
+            let wanted = if form == DeltaForm::Peft {
+                "a folder that is empty or not there"
+            } else {
+                "a file that is not there"
+            };
             return Err(NodeError::said(
                 ErrorKind::Usage,
-                format!("There is something at {} already.", folder.display()),
-                "Name a folder that is empty or not there yet.",
+                format!("There is something at {} already.", to.display()),
+                format!("Name {wanted} yet."),
             ));
         }
         let delta = worn::open(&node.vault, &row)?;
-        let said = format!("the delta {} was written out of the sealed home, in PEFT's form", row.name);
-        node.record(EntryKind::LetOut, &said)?;
-        delta.save(folder)?;
+        // What does not fit the anchor is refused before anything is said or written.
+        let file = match form {
+            DeltaForm::Peft => None,
+            _ => {
+                let path = crate::models::anchor_file(&node.settings)?;
+                let file = Gguf::open(&path)?;
+                Anchor::from_gguf(&file, LoadOptions::default())?.attach(&delta)?;
+                Some(file)
+            }
+        };
+        let (what, kind) = match form {
+            DeltaForm::Peft => ("in PEFT's form", None),
+            DeltaForm::GgufLora => ("as factors in a GGUF file", None),
+            DeltaForm::FoldedF16 => ("folded into a model file", Some(Kind::F16)),
+            DeltaForm::FoldedBf16 => ("folded into a model file", Some(Kind::BF16)),
+            DeltaForm::FoldedF32 => ("folded into a model file", Some(Kind::F32)),
+        };
+        node.record(EntryKind::LetOut, &format!("the delta {} was written out of the sealed home, {what}", row.name))?;
+        match (&file, kind) {
+            (None, _) => delta.save(to)?,
+            (Some(file), None) => whole_file(to, |out| write_lora(&delta, file, out))?,
+            (Some(file), Some(kind)) => whole_file(to, |out| {
+                fold(file, &delta.places(), kind, &mut |place, weights| delta.add_to(place, weights, 1.0), out)
+            })?,
+        }
         Ok(Event::Deltas { deltas: vec![line(row)] })
     })
     .await
+}
+
+/// Writes a file that is there whole or not at all.
+fn whole_file(
+    to: &Path,
+    write: impl FnOnce(&mut BufWriter<std::fs::File>) -> Result<(), ModelError>,
+) -> Result<(), NodeError> {
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = to.with_file_name(name);
+    let disk = |source| ModelError::Write { path: to.into(), source };
+    let written = std::fs::File::create(&part).map_err(disk).and_then(|file| {
+        let mut out = BufWriter::new(file);
+        write(&mut out)?;
+        let file = out.into_inner().map_err(|error| disk(error.into_error()))?;
+        file.sync_all().and_then(|()| std::fs::rename(&part, to)).map_err(disk)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    Ok(written?)
 }
 
 /// Removes the objects that no delta names.

@@ -222,17 +222,23 @@ pub fn ops() -> Vec<Op> {
         Op::DeltaWear { hash: Some(hash(5)) },
         Op::DeltaWear { hash: None },
         Op::DeltaRemove { hash: hash(5) },
-        Op::DeltaExport { hash: hash(5), folder: "/home/maya/out".into() },
+        Op::DeltaExport { hash: hash(5), folder: "/home/maya/out".into(), form: DeltaForm::Peft },
         Op::Sleep { plan: SleepPlan::default(), anew: false },
         Op::Sleep {
             plan: SleepPlan { method: Tuning::Dora, rank: 8, minutes: 5, steps: Some(40), seed: 7 },
             anew: true,
         },
         Op::Wake,
+        Op::Bedtime { bedtime: Some(bedtime()) },
+        Op::Bedtime { bedtime: None },
         Op::Nights { limit: 20 },
         Op::Rollback { night: 2 },
         Op::Shutdown,
     ]
+}
+
+fn bedtime() -> Bedtime {
+    Bedtime { plan: SleepPlan::default(), from: 60, until: 390, idle_minutes: 15, mains: true }
 }
 
 pub fn requests() -> Vec<Request> {
@@ -505,7 +511,7 @@ pub fn events() -> Vec<Event> {
     events.extend(reports());
     events.push(Event::Challenge { nonce: hash(8) });
     events.push(Event::Sleeping { sleeping: sleeping() });
-    events.push(Event::Nights { nights: vec![night()], going: Some(sleeping()) });
+    events.push(Event::Nights { nights: vec![night()], going: Some(sleeping()), bedtime: Some(bedtime()) });
     events.push(Event::Done);
     events
         .push(Event::Failed { failure: Failure::new(ErrorKind::Refused, "The kill switch is on.", "Run icore lift.") });

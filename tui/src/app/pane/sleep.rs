@@ -9,7 +9,7 @@ use crate::app::words;
 use crate::sparkline::sparkline;
 use crate::text;
 use crate::theme::Theme;
-use hinet_protocol::{Change, Event, Failure, Night, Op, Outcome, SleepPlan, Sleeping, Stage};
+use hinet_protocol::{Bedtime, Change, Event, Failure, Night, Op, Outcome, SleepPlan, Sleeping, Stage};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -31,6 +31,8 @@ pub struct Sleep {
     pub selected: usize,
     /// Lines of its report that are above the pane.
     pub scrolled: usize,
+    /// When they begin by themselves.
+    pub bedtime: Option<Bedtime>,
     /// How far the night is that goes on.
     pub going: Option<Sleeping>,
     /// Whether one was begun here and has not said anything yet.
@@ -111,7 +113,8 @@ impl Sleep {
     pub fn reply(&mut self, tag: Tag, event: Event) -> Vec<Effect> {
         match (tag, event) {
             (Tag::Sleep, Event::Sleeping { sleeping }) => self.sleeps(sleeping),
-            (Tag::Nights, Event::Nights { nights, going }) => {
+            (Tag::Nights, Event::Nights { nights, going, bedtime }) => {
+                self.bedtime = bedtime;
                 self.selected = self.selected.min(nights.len().saturating_sub(1));
                 self.nights = Loaded::Full(nights);
                 self.going = going;
@@ -140,7 +143,10 @@ pub fn view(state: &State, frame: &mut Frame, area: Rect) {
     let (sleep, theme) = (&state.sleep, &state.theme);
     let [list, below] = layout(state, area);
     let many = sleep.nights.get().map_or(String::new(), |all| format!(" · {}", words::some(all.len() as u64, "night")));
-    let inside = face::boxed(frame, list, &format!("sleep{many}"), true, theme);
+    let hours = sleep.bedtime.as_ref().map_or(String::new(), |bedtime| {
+        format!(" · by itself from {} to {}", words::hour(bedtime.from), words::hour(bedtime.until))
+    });
+    let inside = face::boxed(frame, list, &format!("sleep{many}{hours}"), true, theme);
     match &sleep.nights {
         Loaded::Not | Loaded::Loading => face::sentences(frame, inside, "Asking for the nights…", theme.dim),
         Loaded::Failed(failure) => {

@@ -55,7 +55,7 @@ pub(crate) async fn sleep(
         tokio::select! {
             done = &mut night => {
                 let night = done.map_err(|_| unexpected("the night"))??;
-                return Ok(Event::Nights { nights: vec![night], going: None });
+                return Ok(Event::Nights { nights: vec![night], going: None, bedtime: None });
             }
             () = cancel.cancelled() => {
                 // The kill switch and the end of the node stop it; who only stops watching does not, where the node lasts.
@@ -70,7 +70,7 @@ pub(crate) async fn sleep(
                     ));
                 }
                 let night = night.await.map_err(|_| unexpected("the night"))??;
-                return Ok(Event::Nights { nights: vec![night], going: None });
+                return Ok(Event::Nights { nights: vec![night], going: None, bedtime: None });
             }
             event = news.recv() => match event {
                 Ok(event @ Event::Sleeping { .. }) => {
@@ -85,7 +85,7 @@ pub(crate) async fn sleep(
 }
 
 /// Begins a night on a thread of its own.
-fn begin(
+pub(super) fn begin(
     node: &Node,
     plan: SleepPlan,
     anew: bool,
@@ -123,7 +123,7 @@ fn begin(
         *sleeper.bed.going() = None;
         drop(alone);
         if let Ok(night) = &done {
-            let _ = sleeper.news.send(Event::Nights { nights: vec![night.clone()], going: None });
+            let _ = sleeper.news.send(Event::Nights { nights: vec![night.clone()], going: None, bedtime: None });
         }
         done
     }))
@@ -148,6 +148,11 @@ pub(crate) async fn wake(node: &Node) -> Result<Event, NodeError> {
         return Ok(Event::Done);
     }
     Err(NodeError::said(ErrorKind::Usage, "No night goes on.", "`icore sleep history` shows how the last one ended."))
+}
+
+/// Whether a night goes on.
+pub(super) fn is_on(node: &Node) -> bool {
+    node.bed.going().is_some()
 }
 
 /// How far the night is that goes on.

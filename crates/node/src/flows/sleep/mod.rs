@@ -7,6 +7,7 @@
 mod bed;
 mod gather;
 mod judge;
+pub(crate) mod schedule;
 mod study;
 mod text;
 mod views;
@@ -394,7 +395,11 @@ fn report(row: &NightRow) -> Option<Night> {
 /// [`crate::protocol::Op::Nights`].
 pub(crate) fn nights(node: &Node, limit: usize) -> Result<Event, NodeError> {
     let rows = node.vault.read(|r| r.nights(limit))?;
-    Ok(Event::Nights { nights: rows.iter().filter_map(report).collect(), going: bed::going(node) })
+    Ok(Event::Nights {
+        nights: rows.iter().filter_map(report).collect(),
+        going: bed::going(node),
+        bedtime: schedule::bedtime(node)?,
+    })
 }
 
 /// [`crate::protocol::Op::Rollback`]: the delta of that night is worn again, byte for byte.

@@ -1,0 +1,1 @@
+//! The methods on small tensors in memory.

@@ -117,7 +117,8 @@ pub fn compose(
     let mut output = Output::open(place, identity(hash, grams), &jobs, options.shard_bytes)?;
     let kept = output.done;
     let bytes = jobs.iter().map(|job| (job.info.numbers() * job.info.float.bytes()) as u64).collect::<Vec<_>>();
-    let mut run = Run { of_bytes: bytes.iter().sum(), bytes: bytes[..kept].iter().sum(), of_tensors: jobs.len(), progress };
+    let mut run =
+        Run { of_bytes: bytes.iter().sum(), bytes: bytes[..kept].iter().sum(), of_tensors: jobs.len(), progress };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
     let made = pool.install(|| jobs.iter().skip(kept).try_for_each(|job| run.one(job, grams, &mut output)));
     if let Err(error) = made {

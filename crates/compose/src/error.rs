@@ -89,7 +89,9 @@ pub enum ComposeError {
         found: Vec<usize>,
     },
     /// A weight is NaN or infinite.
-    #[error("the tensor \"{name}\" of {whose} holds numbers that are not finite; leave that member out, or train it again")]
+    #[error(
+        "the tensor \"{name}\" of {whose} holds numbers that are not finite; leave that member out, or train it again"
+    )]
     NotFinite {
         /// The tensor.
         name: String,
@@ -113,7 +115,9 @@ pub enum ComposeError {
         source: ModelError,
     },
     /// A delta was made for another anchor.
-    #[error("{whose} was made for an anchor with the weights {made_for}, but its base has {found}; name the base it was made for")]
+    #[error(
+        "{whose} was made for an anchor with the weights {made_for}, but its base has {found}; name the base it was made for"
+    )]
     OtherAnchor {
         /// The delta.
         whose: String,

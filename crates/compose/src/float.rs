@@ -56,13 +56,17 @@ impl Float {
     /// Widens little-endian bytes; `out` has one place for every number.
     pub(crate) fn widen(self, bytes: &[u8], out: &mut [f32]) {
         match self {
-            Self::F32 => out.iter_mut().zip(bytes.as_chunks::<4>().0).for_each(|(to, from)| *to = f32::from_le_bytes(*from)),
+            Self::F32 => {
+                out.iter_mut().zip(bytes.as_chunks::<4>().0).for_each(|(to, from)| *to = f32::from_le_bytes(*from))
+            }
             Self::F16 => {
                 let all: Vec<f16> = bytes.as_chunks::<2>().0.iter().map(|from| f16::from_le_bytes(*from)).collect();
                 all.convert_to_f32_slice(out);
             }
             Self::Bf16 => {
-                out.iter_mut().zip(bytes.as_chunks::<2>().0).for_each(|(to, from)| *to = bf16::from_le_bytes(*from).to_f32());
+                out.iter_mut()
+                    .zip(bytes.as_chunks::<2>().0)
+                    .for_each(|(to, from)| *to = bf16::from_le_bytes(*from).to_f32());
             }
         }
     }

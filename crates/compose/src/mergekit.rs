@@ -218,7 +218,8 @@ impl<'a> Table<'a> {
     }
 
     fn layers(&self) -> Result<(usize, usize), ComposeError> {
-        let bad = || recipe(format!("\"{}\" should be two numbers of layers, such as [0, 8]", self.named("layer_range")));
+        let bad =
+            || recipe(format!("\"{}\" should be two numbers of layers, such as [0, 8]", self.named("layer_range")));
         let Some(Value::Array(range)) = self.map.get("layer_range") else { return Err(bad()) };
         let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
         match range.iter().map(number).collect::<Option<Vec<_>>>().as_deref() {

@@ -75,7 +75,8 @@ impl Output {
         let part = place.with_file_name(name);
         fs::create_dir_all(&part).map_err(write_error(&part))?;
         let held = part.join(LOCK);
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&held).map_err(write_error(&held))?;
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).open(&held).map_err(write_error(&held))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(ComposeError::Busy { path: place.to_owned() }),

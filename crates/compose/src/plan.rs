@@ -113,8 +113,11 @@ impl<'a> Planner<'a> {
         let mut jobs = Vec::new();
         let mut layer_out = 0;
         for slice in &self.recipe.slices {
-            let sources: Vec<_> =
-                slice.sources.iter().map(|from| Ok((from, self.source(from.hash)?))).collect::<Result<_, ComposeError>>()?;
+            let sources: Vec<_> = slice
+                .sources
+                .iter()
+                .map(|from| Ok((from, self.source(from.hash)?)))
+                .collect::<Result<_, ComposeError>>()?;
             let count = slice.sources[0].layers.1 - slice.sources[0].layers.0;
             for index in 0..count {
                 let t = if count > 1 { place(index, count) } else { 1.0 };
@@ -222,9 +225,7 @@ fn found<'a>(from: &From<'a>, named: &str) -> Result<(Input, &'a Info), ComposeE
 
 /// A tensor's name with another layer's number.
 fn renamed(name: &str, layer: usize) -> String {
-    layer_of(name).map_or_else(|| name.to_owned(), |(_, at)| {
-        format!("{}{layer}{}", &name[..at.start], &name[at.end..])
-    })
+    layer_of(name).map_or_else(|| name.to_owned(), |(_, at)| format!("{}{layer}{}", &name[..at.start], &name[at.end..]))
 }
 
 /// Where a layer lies among `count`, from 0 to 1.

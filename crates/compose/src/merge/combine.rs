@@ -13,7 +13,9 @@ pub(super) fn linear(
 ) -> Result<(), ComposeError> {
     let total: f32 = shares.iter().map(|share| share.weight).sum();
     if normalize && total.abs() < 1e-8 {
-        return Err(recipe(format!("the weights for \"{name}\" add up to zero; change one, or set normalize to false")));
+        return Err(recipe(format!(
+            "the weights for \"{name}\" add up to zero; change one, or set normalize to false"
+        )));
     }
     blocks.write(sink, |block, out| {
         let mut room = blocks.room(block);

@@ -63,7 +63,9 @@ pub(super) fn regmean(
         return Err(recipe("RegMean takes weights, a ridge and a weight of the anchor that are not negative"));
     }
     let Some(grams) = grams else {
-        return Err(recipe("RegMean needs input statistics, and none were given; gather them, or choose another method"));
+        return Err(recipe(
+            "RegMean needs input statistics, and none were given; gather them, or choose another method",
+        ));
     };
     let size = blocks.columns;
     let mut all: Vec<Vec<f64>> = Vec::new();
@@ -126,13 +128,7 @@ fn normed(name: &str, gram: &Gram, size: usize, alpha: f32) -> Result<Vec<f64>, 
     Ok(out)
 }
 
-fn mean(
-    name: &str,
-    how: How,
-    shares: &[Share],
-    blocks: &Blocks<'_>,
-    sink: &mut Sink<'_>,
-) -> Result<(), ComposeError> {
+fn mean(name: &str, how: How, shares: &[Share], blocks: &Blocks<'_>, sink: &mut Sink<'_>) -> Result<(), ComposeError> {
     let total = shares.iter().map(|share| share.weight).sum::<f32>() + how.anchor;
     if total <= 0.0 {
         return Err(recipe(format!("the weights for \"{name}\" add up to nothing; give one member a weight")));

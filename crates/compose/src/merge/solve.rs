@@ -97,7 +97,8 @@ impl Cholesky {
             let diagonal = factor(&mut lower, size, at, width)?;
             let end = at + width;
             lower[end * size..].par_chunks_exact_mut(size).for_each(|row| forward(&diagonal, width, &mut row[at..end]));
-            let panel: Vec<f64> = lower[end * size..].chunks_exact(size).flat_map(|row| &row[at..end]).copied().collect();
+            let panel: Vec<f64> =
+                lower[end * size..].chunks_exact(size).flat_map(|row| &row[at..end]).copied().collect();
             lower[end * size..].par_chunks_mut(ROWS * size).enumerate().for_each(|(part, out)| {
                 let (rows, first) = (out.len() / size, part * ROWS);
                 // Up to the diagonal of the last of these rows.
@@ -223,7 +224,14 @@ mod tests {
         for size in [1, 5, 96, 97, 250] {
             let half = random(size * size, 3);
             let mut matrix = vec![0.0; size * size];
-            add_product((size, size, size), 1.0, View::rows(&half, size), View::rows(&half, size).turned(), &mut matrix, size);
+            add_product(
+                (size, size, size),
+                1.0,
+                View::rows(&half, size),
+                View::rows(&half, size).turned(),
+                &mut matrix,
+                size,
+            );
             (0..size).for_each(|at| matrix[at * size + at] += 0.1);
             let wanted = random(9 * size, 4);
             let solve = |threads| {

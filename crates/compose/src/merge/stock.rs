@@ -5,11 +5,7 @@ use crate::ComposeError;
 
 /// One step for the whole tensor, or one for each row. Of one member alone there is no angle; it is taken as it is.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a number of members, and a ratio")]
-pub(super) fn model_stock(
-    filter_wise: bool,
-    blocks: &Blocks<'_>,
-    sink: &mut Sink<'_>,
-) -> Result<(), ComposeError> {
+pub(super) fn model_stock(filter_wise: bool, blocks: &Blocks<'_>, sink: &mut Sink<'_>) -> Result<(), ComposeError> {
     let (count, columns) = (blocks.stack.members(), blocks.columns);
     let whole = if filter_wise {
         None

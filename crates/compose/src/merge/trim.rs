@@ -28,9 +28,16 @@ enum Keep {
     /// Ranks from the first cut on, up to the second where there is one.
     Band(Cut, Option<Cut>),
     /// With this probability.
-    Random { density: f32, key: u64 },
+    Random {
+        density: f32,
+        key: u64,
+    },
     /// With a probability around this one that rises with the rank in a row.
-    Ranked { density: f32, epsilon: f32, key: u64 },
+    Ranked {
+        density: f32,
+        epsilon: f32,
+        key: u64,
+    },
 }
 
 /// A rank among the magnitudes of a tensor: what is smaller than `bits` lies below it, and so do the first `skip` of those

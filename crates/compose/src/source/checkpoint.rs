@@ -177,7 +177,8 @@ type Header = Vec<(String, Float, Vec<usize>, u64)>;
 fn header(file: &File, path: &Path) -> Result<Header, ComposeError> {
     let bad = |problem| ComposeError::File { path: path.to_owned(), problem };
     let size = file.metadata().map_err(read_error(path))?.len();
-    let short = || bad("ends in the middle of its header; it is no safetensors file, or was cut short: fetch it once more");
+    let short =
+        || bad("ends in the middle of its header; it is no safetensors file, or was cut short: fetch it once more");
     let mut length = [0; 8];
     file.read_exact_at(&mut length, 0).map_err(|_| short())?;
     let length = u64::from_le_bytes(length);

@@ -112,7 +112,7 @@ pub enum ComposeError {
         /// The member.
         whose: String,
         /// Why.
-        source: ModelError,
+        source: Box<ModelError>,
     },
     /// A delta was made for another anchor.
     #[error(
@@ -188,6 +188,11 @@ pub enum ComposeError {
     /// Somebody asked to stop.
     #[error("composing was stopped; what is written so far is kept and gone on from when the same recipe is run again")]
     Cancelled,
+}
+
+/// A member that cannot be used.
+pub(crate) fn member(whose: String, source: ModelError) -> ComposeError {
+    ComposeError::Member { whose, source: Box::new(source) }
 }
 
 /// A recipe that cannot be used, as a sentence.

@@ -240,13 +240,12 @@ fn layers(source: &dyn Source) -> usize {
 
 /// Refuses members that have what the anchor has not.
 fn known(source: &dyn Source, anchor: &dyn Source) -> Result<(), ComposeError> {
-    let extra = |name: &&String| {
-        !anchor.tensors().contains_key(*name)
-            // What follows from the configuration, and a head that is the embedding once more.
-            && !name.ends_with("rotary_emb.inv_freq")
-            && !(*name == "lm_head.weight" && source.tied())
+    let fits = |name: &String| {
+        // What follows from the configuration, and a head that is the embedding once more, are nothing of their own.
+        let follows = name.ends_with("rotary_emb.inv_freq") || (name == "lm_head.weight" && source.tied());
+        follows || anchor.tensors().contains_key(name)
     };
-    match source.tensors().keys().find(extra) {
+    match source.tensors().keys().find(|name| !fits(name)) {
         Some(name) => Err(ComposeError::UnknownTensor { name: name.clone(), whose: source.label() }),
         None => Ok(()),
     }

@@ -78,6 +78,12 @@ pub trait Source: Send + Sync {
     fn tied(&self) -> bool;
 }
 
+impl std::fmt::Debug for dyn Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Source({})", self.label())
+    }
+}
+
 /// Opens what a recipe calls a model: a folder, a GGUF file, or `base+adapter`.
 ///
 /// # Errors
@@ -105,10 +111,10 @@ fn open_plain(path: &Path) -> Result<Arc<dyn Source>, ComposeError> {
 /// Sources by their hashes.
 pub type Sources = BTreeMap<Hash, Arc<dyn Source>>;
 
-pub(crate) fn not_finite(name: &str, whose: String, numbers: &[f32]) -> Result<(), ComposeError> {
+pub(crate) fn not_finite(name: &str, whose: impl Fn() -> String, numbers: &[f32]) -> Result<(), ComposeError> {
     // Looked at to the end, because a loop without a way out is the quicker one.
     let suspicious = numbers.iter().fold(false, |found, number| found | !number.is_finite());
-    if suspicious { Err(ComposeError::NotFinite { name: name.into(), whose }) } else { Ok(()) }
+    if suspicious { Err(ComposeError::NotFinite { name: name.into(), whose: whose() }) } else { Ok(()) }
 }
 
 pub(crate) fn read_error(path: &Path) -> impl FnOnce(std::io::Error) -> ComposeError + use<> {
@@ -143,8 +149,8 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_is_found() {
-        assert!(not_finite("w", String::new(), &[1.0, -3e38, 0.0]).is_ok());
-        assert!(not_finite("w", String::new(), &[1.0, f32::NAN]).is_err());
-        assert!(not_finite("w", String::new(), &[f32::INFINITY, 1.0]).is_err());
+        assert!(not_finite("w", String::new, &[1.0, -3e38, 0.0]).is_ok());
+        assert!(not_finite("w", String::new, &[1.0, f32::NAN]).is_err());
+        assert!(not_finite("w", String::new, &[f32::INFINITY, 1.0]).is_err());
     }
 }

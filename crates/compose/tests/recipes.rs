@@ -40,7 +40,7 @@ fn recipes_that_contradict_themselves_are_refused() {
         ("merge_method: linear\nmodels: [{model: 3}]", "should be a text"),
         ("merge_method: linear\nmodels: [{parameters: {weight: 1}}]", "names no model"),
         ("merge_method: linear\nmodels: [{model: a, parameters: {weight: []}}]", "empty or not finite"),
-        ("merge_method: linear\nmodels: [{model: a, parameters: {weight: .nan}}]", "weight"),
+        ("merge_method: linear\nmodels: [{model: a, parameters: {weight: .nan}}]", "YAML"),
         ("merge_method: linear\nslices: [{sources: [{model: a, layer_range: [3, 1]}]}]", "two numbers of layers"),
         ("merge_method: linear\nseed: -1\nmodels: [{model: a}]", "whole number"),
         ("merge_method: [linear", "YAML"),

@@ -131,7 +131,7 @@ impl Source for Checkpoint {
         let mut bytes = vec![0; out.len() * width];
         file.read_exact_at(&mut bytes, at).map_err(read_error(path))?;
         info.float.widen(&bytes, out);
-        not_finite(name, self.label(), out)
+        not_finite(name, || self.label(), out)
     }
 
     /// The same hash as that of the weights in an [`hinet_model::Passport`].

@@ -3,7 +3,7 @@
 //! Quantised tensors are widened some rows at a time. Mixtures of experts are refused: their matrices lie in stacks.
 
 use super::{Info, Source};
-use crate::{ComposeError, Float};
+use crate::{ComposeError, Float, error::member};
 use hinet_model::{
     Config, ModelError, checkpoint_gains_from, checkpoint_name,
     delta::{Linear, row_order},
@@ -41,7 +41,7 @@ impl GgufFile {
     /// # Errors
     /// Where the file is malformed or of another family, or holds mixtures.
     pub fn open(path: &Path) -> Result<Self, ComposeError> {
-        let member = |source| ComposeError::Member { whose: path.display().to_string(), source };
+        let member = |source| member(path.display().to_string(), source);
         let file = Gguf::open(path).map_err(member)?;
         let config = Config::from_gguf(&file).map_err(member)?;
         let (mut tensors, mut parts) = (BTreeMap::new(), BTreeMap::new());
@@ -107,7 +107,7 @@ impl Source for GgufFile {
     fn read(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), ComposeError> {
         let missing = || ComposeError::MissingTensor { name: name.into(), whose: self.label() };
         let (part, info) = self.parts.get(name).zip(self.tensors.get(name)).ok_or_else(missing)?;
-        let member = |source| ComposeError::Member { whose: self.label(), source };
+        let member = |source| member(self.label(), source);
         let tensor = self.file.tensor(&part.name).map_err(member)?;
         let columns = info.columns();
         match &part.rows {
@@ -125,7 +125,7 @@ impl Source for GgufFile {
     }
 
     fn hash(&self) -> Result<Hash, ComposeError> {
-        self.file.weights_hash().map_err(|source| ComposeError::Member { whose: self.label(), source })
+        self.file.weights_hash().map_err(|source| member(self.label(), source))
     }
 
     fn folder(&self) -> Option<&Path> {

@@ -1,7 +1,7 @@
 //! A base with an adapter of Hugging Face PEFT folded into it, row by row, in floats.
 
 use super::{Info, Source};
-use crate::{ComposeError, Float};
+use crate::{ComposeError, Float, error::member};
 use hinet_model::{
     Delta,
     delta::{Factors, Linear, Place},
@@ -36,7 +36,7 @@ impl Adapted {
     /// changes what the base does not have.
     pub fn open(base: Arc<dyn Source>, path: &Path) -> Result<Self, ComposeError> {
         let whose = || format!("{}+{}", base.label(), path.display());
-        let delta = Delta::open(path).map_err(|source| ComposeError::Member { whose: whose(), source })?;
+        let delta = Delta::open(path).map_err(|source| member(whose(), source))?;
         Self::new(base, delta, path.to_owned())
     }
 
@@ -88,7 +88,7 @@ impl Source for Adapted {
         self.base.read(name, first, out)?;
         let Some(factors) = self.places.get(name).and_then(|place| self.delta.get(*place)) else { return Ok(()) };
         fold(factors, self.delta.scale(factors), first, out);
-        super::not_finite(name, self.label(), out)
+        super::not_finite(name, || self.label(), out)
     }
 
     fn hash(&self) -> Result<Hash, ComposeError> {

@@ -96,8 +96,9 @@ pub fn gather(all: impl IntoIterator<Item = Arc<dyn Source>>) -> Result<Sources,
 
 /// Composes a model into the folder `place`, which must not be there.
 ///
-/// `progress` is told after every few megabytes, and says whether to go on. After an error, a stop or a kill,
-/// `<place>.part` holds what was written, and the same call goes on with it; nothing is at `place` before all of it is.
+/// `progress` is told after every few megabytes, and says whether to go on. After a stop, a kill or an error of the disk,
+/// `<place>.part` holds what was written, and the same call goes on with it; after any other error it is taken away.
+/// Nothing is at `place` before all of it is.
 ///
 /// # Errors
 /// Where the recipe cannot be done with these sources, a source is damaged, or the result cannot be written.
@@ -122,8 +123,11 @@ pub fn compose(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
     let made = pool.install(|| jobs.iter().skip(kept).try_for_each(|job| run.one(job, grams, &mut output)));
     if let Err(error) = made {
-        // What is whole is worth keeping; that it could not be noted matters less than what went wrong.
-        let _ = output.note();
+        match error {
+            // What is whole is worth keeping; that it could not be noted matters less than what went wrong.
+            ComposeError::Cancelled | ComposeError::Read { .. } | ComposeError::Write { .. } => drop(output.note()),
+            _ => output.abandon(),
+        }
         return Err(error);
     }
     if let Some(config) = config {

@@ -70,7 +70,10 @@ impl Output {
         if fs::symlink_metadata(place).is_ok() {
             return Err(ComposeError::Exists { path: place.to_owned() });
         }
-        let mut name = place.file_name().unwrap_or_default().to_owned();
+        let Some(name) = place.file_name() else {
+            return Err(write_error(place)(std::io::ErrorKind::InvalidFilename.into()));
+        };
+        let mut name = name.to_owned();
         name.push(".part");
         let part = place.with_file_name(name);
         fs::create_dir_all(&part).map_err(write_error(&part))?;
@@ -185,6 +188,14 @@ impl Output {
             fs::rename(&new, &path)
         };
         write().map_err(write_error(&path))
+    }
+
+    /// Takes away what was written: of something that cannot become whole, nothing is kept.
+    pub fn abandon(mut self) {
+        self.file = None;
+        // What cannot be taken away is begun anew by the next run.
+        let _ = fs::remove_dir_all(&self.part);
+        drop(self.lock);
     }
 
     /// Gives the folder its name.

@@ -138,6 +138,16 @@ impl Recipe {
         std::iter::once(self.anchor).chain(self.members.iter().map(|member| member.hash)).chain(sources)
     }
 
+    /// Everybody who takes part, each once, in the order of their hashes; the anchor too where it is named as a source.
+    #[must_use]
+    pub fn who(&self) -> Vec<Hash> {
+        let sources = self.slices.iter().flat_map(|slice| &slice.sources).map(|source| source.hash);
+        let mut all: Vec<Hash> = self.members.iter().map(|member| member.hash).chain(sources).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// BLAKE3 over all of it; the same for the same members in any order.
     ///
     /// # Errors
@@ -153,14 +163,19 @@ impl Recipe {
     /// The recipe that never had this member. What was tuned with it is not kept, and is to be tuned again.
     ///
     /// # Errors
-    /// Where it is no member, or a slice has no other source.
+    /// Where it is no member or the anchor, or a slice has no other source.
     pub fn leave(&self, who: Hash) -> Result<Self, ComposeError> {
+        if who == self.anchor {
+            return Err(recipe(format!(
+                "{who} is its anchor, which everything is counted from; write a recipe with another"
+            )));
+        }
         let mut left = self.clone().ordered();
         let before = left.members.len() + left.slices.iter().map(|slice| slice.sources.len()).sum::<usize>();
         left.members.retain(|member| member.hash != who);
         left.slices.iter_mut().for_each(|slice| slice.sources.retain(|source| source.hash != who));
         let after = left.members.len() + left.slices.iter().map(|slice| slice.sources.len()).sum::<usize>();
-        if who == self.anchor || before == after {
+        if before == after {
             return Err(ComposeError::NoMember { hash: who });
         }
         if left.slices.iter().any(|slice| slice.sources.is_empty()) {
@@ -214,12 +229,8 @@ impl Recipe {
                 return Err(recipe(format!("\"{name}\" is empty or holds numbers that are not finite")));
             }
         }
-        if let Some(tuned) = &self.tuned {
-            let mut members: Vec<Hash> = self.members.iter().map(|member| member.hash).collect();
-            members.sort_unstable();
-            if tuned.with != members {
-                return Err(recipe("it was tuned with other members; tune it again"));
-            }
+        if self.tuned.as_ref().is_some_and(|tuned| tuned.with != self.who()) {
+            return Err(recipe("it was tuned with other members; tune it again"));
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("hinet-protocol", 0),
     ("hinet-vault", 1),
     ("hinet-model", 1),
+    ("hinet-compose", 2),
     ("hinet-consent", 2),
     ("hinet-index", 2),
     ("hinet-connectors", 3),

@@ -160,6 +160,14 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         Op::Sleep { .. } | Op::Nights { .. } | Op::Rollback { .. } | Op::Bedtime { .. } => {
             Event::Nights { nights: vec![], going: None, bedtime: None }
         }
+        Op::Compose { .. } => Event::Composed {
+            out: "/o".into(),
+            recipe: Hash::default(),
+            members: vec![],
+            tensors: 0,
+            kept: 0,
+            bytes: 0,
+        },
         Op::Doctor { .. } => Event::Doctor { report: DoctorReport::default() },
         Op::ExportLedger => Event::Exported { json: "{}".into() },
         Op::Feedback { .. }

@@ -9,7 +9,7 @@ mod names;
 
 use crate::{
     ModelError,
-    config::{HfConfig, tokens},
+    config::{Config, HfConfig, tokens},
     gguf::{Kind, Tensor},
     source::Source,
 };
@@ -179,6 +179,18 @@ impl Folder {
             ends: generation.get("eos_token_id").map(tokens).unwrap_or_default(),
         })
     }
+}
+
+/// The name in a Hugging Face checkpoint of the tensor that GGUF calls `name`, if it has one there.
+#[must_use]
+pub fn checkpoint_name(name: &str, config: &Config) -> Option<String> {
+    names::translated(name, names::PREFIXES[0], config)
+}
+
+/// What a Hugging Face checkpoint counts the gains of norms from; GGUF counts from zero.
+#[must_use]
+pub fn checkpoint_gains_from(config: &Config) -> f32 {
+    names::gains_from(config.family)
 }
 
 /// The template itself, or of several the one named `default`.

@@ -140,7 +140,10 @@ fn half(bytes: &[u8]) -> f16 {
 }
 
 /// All numbers of a tensor as floats.
-pub(crate) fn floats(tensor: &Tensor<'_>) -> Result<Vec<f32>, ModelError> {
+///
+/// # Errors
+/// Where its blocks cannot be widened, or one of its numbers is not finite.
+pub fn floats(tensor: &Tensor<'_>) -> Result<Vec<f32>, ModelError> {
     let dtype = match tensor.kind {
         Kind::F32 => GgmlDType::F32,
         Kind::F16 => GgmlDType::F16,

@@ -191,6 +191,7 @@ fn allowed_when_killed(op: &Op) -> bool {
             | Op::DeltaImport { .. }
             | Op::DeltaExport { .. }
             | Op::Sleep { .. }
+            | Op::Compose { .. }
     )
 }
 
@@ -328,6 +329,7 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         }
         Op::Nights { limit } => node.apart("the nights", move |node| flows::sleep::nights(node, limit)).await,
         Op::Rollback { night } => flows::sleep::rollback(node, night).await,
+        Op::Compose { recipe, out } => flows::compose::compose(node, recipe, out, sink, cancel).await,
         Op::Doctor { rebuild_index } => flows::doctor::doctor(node, rebuild_index, sink).await,
         Op::Shutdown => shutdown(node),
     }

@@ -1,5 +1,6 @@
 //! From every room's errors to what a person reads: the sentence is the error's own, the hint is the front door's.
 
+use hinet_compose::ComposeError;
 use hinet_connectors::WatchError;
 use hinet_consent::ConsentError;
 use hinet_index::IndexError;
@@ -26,6 +27,9 @@ pub(crate) enum NodeError {
     /// Of the watcher.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// Of composing.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
     /// Said by the node itself.
     #[error(transparent)]
     Said(#[from] Failure),
@@ -46,6 +50,7 @@ impl From<NodeError> for Failure {
             NodeError::Model(error) => of_model(error),
             NodeError::Index(error) => of_index(error),
             NodeError::Watch(error) => of_watch(error),
+            NodeError::Compose(error) => of_compose(&error),
             NodeError::Said(failure) => failure,
         }
     }
@@ -149,6 +154,25 @@ fn of_index(error: IndexError) -> Failure {
             "The index is derived: `icore doctor --rebuild-index` makes it again from the vault.",
         ),
     }
+}
+
+/// The sentences of this room say what to do; what lies behind them is said as well, because a recipe is a person's text.
+fn of_compose(error: &ComposeError) -> Failure {
+    use ComposeError as E;
+    let (kind, hint) = match error {
+        E::Recipe { .. } | E::Unsupported { .. } | E::Yaml { .. } | E::Exists { .. } => {
+            (ErrorKind::Usage, "`icore compose merge --help` shows a recipe.")
+        }
+        E::Cancelled | E::Read { .. } | E::Write { .. } => {
+            (ErrorKind::Failed, "The same command goes on where it stopped.")
+        }
+        _ => (ErrorKind::Failed, "Nothing is at the place named."),
+    };
+    let message = match std::error::Error::source(error) {
+        Some(behind) => format!("{} {}", sentence(error), sentence(behind)),
+        None => sentence(error),
+    };
+    Failure::new(kind, message, hint)
 }
 
 fn of_watch(error: WatchError) -> Failure {

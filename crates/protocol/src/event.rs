@@ -206,6 +206,21 @@ pub enum Event {
         #[serde(default)]
         bedtime: Option<Bedtime>,
     },
+    /// Several models were composed into one. Final.
+    Composed {
+        /// The folder it is in.
+        out: String,
+        /// The hash of the recipe, with members named by their weights.
+        recipe: Hash,
+        /// The hashes of the members' weights.
+        members: Vec<Hash>,
+        /// Tensors in it.
+        tensors: u64,
+        /// Of those, how many an interrupted run had written.
+        kept: u64,
+        /// Bytes of all tensors.
+        bytes: u64,
+    },
     /// The doctor's findings. Final.
     Doctor {
         /// Them.

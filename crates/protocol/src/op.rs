@@ -356,6 +356,13 @@ pub enum Op {
         /// Which.
         night: u64,
     },
+    /// Compose several models into one by a recipe, into a folder. Goes on where the same was interrupted.
+    Compose {
+        /// Absolute path of the recipe; models are named relative to its folder.
+        recipe: String,
+        /// Absolute path of a folder that is not there.
+        out: String,
+    },
     /// Look everything stored over; with `rebuild_index` make the index again from the vault.
     Doctor {
         /// Whether to rebuild the index.

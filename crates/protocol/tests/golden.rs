@@ -112,11 +112,12 @@ fn every_op_and_event_has_a_sample() {
         Op::Nights { .. } => 51,
         Op::Rollback { .. } => 52,
         Op::Bedtime { .. } => 53,
+        Op::Compose { .. } => 54,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..54).collect::<Vec<_>>());
+    assert_eq!(seen, (0..55).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,
@@ -154,11 +155,12 @@ fn every_op_and_event_has_a_sample() {
         Event::Deltas { .. } => 32,
         Event::Sleeping { .. } => 33,
         Event::Nights { .. } => 34,
+        Event::Composed { .. } => 35,
     };
     let mut seen: Vec<usize> = samples::events().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..35).collect::<Vec<_>>());
+    assert_eq!(seen, (0..36).collect::<Vec<_>>());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::{
     ask::Ask,
     audit::Audit,
     bench::Bench,
+    compose::Compose,
     config::Config,
     consent::Consent,
     delta::Delta,
@@ -103,6 +104,8 @@ pub enum Command {
     Sleep(Sleep),
     /// What changes the anchor: adapters taken in, used, let out
     Delta(Delta),
+    /// Several models into one
+    Compose(Compose),
     /// Colours and keys: where their file lies, what is wrong with it, one to start from
     Config(Config),
     /// Look everything over and say what works here and what does not

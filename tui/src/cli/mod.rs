@@ -9,6 +9,7 @@ mod ask;
 mod audit;
 mod bench;
 mod clean;
+mod compose;
 mod config;
 mod consent;
 mod context;
@@ -96,6 +97,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), End> {
         Command::Models(models) => models.run(context),
         Command::Sleep(sleep) => sleep.run(context),
         Command::Delta(delta) => delta.run(context),
+        Command::Compose(compose) => compose.run(context),
         Command::Config(config) => config.run(context),
         Command::Doctor(doctor) => doctor.run(context),
         Command::Demo(demo) => demo.run(context),

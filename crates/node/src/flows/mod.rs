@@ -3,6 +3,7 @@
 pub(crate) mod attach;
 pub(crate) mod background;
 pub(crate) mod chat;
+pub(crate) mod compose;
 pub(crate) mod consent;
 pub(crate) mod conversations;
 pub(crate) mod deltas;

@@ -233,6 +233,7 @@ pub fn ops() -> Vec<Op> {
         Op::Bedtime { bedtime: None },
         Op::Nights { limit: 20 },
         Op::Rollback { night: 2 },
+        Op::Compose { recipe: "/home/maya/two.yml".into(), out: "/home/maya/both".into() },
         Op::Shutdown,
     ]
 }
@@ -512,6 +513,14 @@ pub fn events() -> Vec<Event> {
     events.push(Event::Challenge { nonce: hash(8) });
     events.push(Event::Sleeping { sleeping: sleeping() });
     events.push(Event::Nights { nights: vec![night()], going: Some(sleeping()), bedtime: Some(bedtime()) });
+    events.push(Event::Composed {
+        out: "/home/maya/both".into(),
+        recipe: hash(6),
+        members: vec![hash(5)],
+        tensors: 272,
+        kept: 0,
+        bytes: 538_060_032,
+    });
     events.push(Event::Done);
     events
         .push(Event::Failed { failure: Failure::new(ErrorKind::Refused, "The kill switch is on.", "Run icore lift.") });

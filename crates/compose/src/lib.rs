@@ -1,0 +1,31 @@
+//! Several models become one: recipes, the methods of merging, and how a member leaves.
+//!
+//! A [`Recipe`] names an anchor, members, a method and its numbers; [`compose`] makes the model of it, tensor by tensor,
+//! from [`Sources`] into a folder as Hugging Face's `transformers` reads it. The bytes of the result depend on the recipe
+//! and on what it names, never on the number of threads, the order of the members, or what was composed before; so a
+//! member leaves by [`Recipe::leave`] and composing anew. Recipes of mergekit are read by [`Draft`].
+//!
+//! This room looks at weights and at nothing else: no consent, no index, no training. What it needs of those comes through
+//! traits ([`Source`], [`Grams`]) that others fill.
+
+mod compose;
+mod error;
+mod float;
+mod merge;
+mod mergekit;
+mod method;
+mod output;
+mod plan;
+mod recipe;
+mod setting;
+mod source;
+
+pub use compose::{Composed, Options, Progress, compose, gather};
+pub use error::ComposeError;
+pub use float::Float;
+pub use merge::{Gram, Grams, Narrow, Put, Rescale, Rule, Share, Sink, Sparsity, Stack, Whose, merge};
+pub use mergekit::Draft;
+pub use method::Method;
+pub use recipe::{Member, Recipe, Slice, SliceSource, Tuned};
+pub use setting::{Filtered, Parameters, Setting};
+pub use source::{Adapted, Checkpoint, GgufFile, Info, Source, Sources, open};

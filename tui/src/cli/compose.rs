@@ -1,0 +1,71 @@
+//! `icore compose`: several models become one.
+
+use clap::{Args, Subcommand};
+use hinet_protocol::{Event, Op};
+use std::path::PathBuf;
+
+use super::context::{self, Context};
+use super::end::End;
+use super::line;
+use super::output::{count, size};
+
+const EXAMPLES: &str = "\
+Examples:
+  icore compose merge two.yml --out both
+
+A recipe, as mergekit reads it (models lie beside it, as transformers writes them or as GGUF):
+  merge_method: ties
+  base_model: anchor
+  models:
+    - {model: kitchen, parameters: {weight: 0.7, density: 0.4}}
+    - {model: anchor+garden-adapter, parameters: {weight: 0.5}}
+  dtype: bfloat16";
+
+/// `icore compose`
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Compose {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Merge models of one shape into one, tensor by tensor; Ctrl-C interrupts, the same command goes on
+    Merge {
+        /// The recipe
+        #[arg(value_name = "RECIPE")]
+        recipe: PathBuf,
+        /// A folder that is not there yet
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+impl Compose {
+    /// Does what was asked.
+    pub fn run(self, context: &Context) -> Result<(), End> {
+        line::with(context, async |line| {
+            let out = &line.context.out;
+            let What::Merge { recipe, out: to } = self.what;
+            let op = Op::Compose { recipe: context::path_text(&recipe)?, out: context::path_text(&to)? };
+            let Event::Composed { out: place, recipe, members, tensors, kept, bytes } = line.one(op).await? else {
+                return Err(End::unexpected("a composed model"));
+            };
+            if out.json() {
+                let document = serde_json::json!({
+                    "out": place, "recipe": recipe, "members": members, "tensors": tensors, "kept": kept, "bytes": bytes,
+                });
+                return out.document(&document);
+            }
+            out.line(format!(
+                "{} are one, in {}: {}.",
+                count(members.len() as u64, "model"),
+                to.display(),
+                size(bytes)
+            ))?;
+            out.note(format!("The recipe's hash is {recipe}."));
+            Ok(())
+        })
+    }
+}

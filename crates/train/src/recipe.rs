@@ -78,7 +78,7 @@ impl Recipe {
         let alpha = 2.0 * rank as f32;
         Self {
             method: Method::Lora(Lora { rank, alpha, magnitudes, ..Lora::default() }),
-            learning_rate: 2e-4,
+            learning_rate: 3e-4,
             warmup: 8.min(steps / 4),
             steps,
             batch: Self::NIGHTLY_BATCH,

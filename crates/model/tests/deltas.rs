@@ -378,7 +378,7 @@ fn a_folded_file_says_what_the_anchor_says_with_the_delta() {
     let file = Gguf::open(&common::anchor_file()).unwrap();
     let tokens = ANCHOR.encode("The lighthouse keeper wrote down what the sea had taken from him.", false);
     for magnitudes in [false, true] {
-        let delta = everywhere(0.03, magnitudes);
+        let delta = everywhere(0.15, magnitudes);
         let mut session = ANCHOR.session(64);
         let plain = session.logits(&tokens).unwrap();
         session.clear();
@@ -395,7 +395,7 @@ fn a_folded_file_says_what_the_anchor_says_with_the_delta() {
         };
         // Inputs are rounded to eight bits beside quantised weights, and not beside floats.
         let (rounding, change) = (apart(&with, &alone), apart(&plain, &alone));
-        assert!(rounding < 0.15 && change > 5.0 * rounding, "{rounding} of {change}, magnitudes: {magnitudes}");
+        assert!(rounding < 0.5 && change > 5.0 * rounding, "{rounding} of {change}, magnitudes: {magnitudes}");
         assert_ne!(folded.passport().weights, ANCHOR.passport().weights);
     }
     // What cannot be carried is refused by name.

@@ -29,6 +29,9 @@ fn a_made_up_owner_sleeps_and_what_is_done_is_not_done_again() {
     let losses = found["losses"].as_array().unwrap();
     assert!(losses.first().unwrap().as_f64() > losses.last().unwrap().as_f64(), "{losses:?}");
     assert!(found["voice"]["after"].as_f64() < found["voice"]["before"].as_f64(), "{}", found["voice"]);
+    // What swallowed the private texts knows them better than others like them; what was distilled does not.
+    let gap = |name: &str| found["leakage"][name]["gap"].as_f64().unwrap();
+    assert!(gap("leaky_control") > 0.1 + gap("public").abs(), "{}", found["leakage"]);
     assert_eq!(found["leakage"]["leaky_control"]["pass"], false, "{}", found["leakage"]);
     assert_eq!(found["noise"].as_array().unwrap().len(), 2);
 

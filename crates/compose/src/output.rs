@@ -76,8 +76,15 @@ impl Output {
         let mut name = name.to_owned();
         name.push(".part");
         let part = place.with_file_name(name);
-        fs::create_dir_all(&part).map_err(write_error(&part))?;
         let held = part.join(LOCK);
+        // Only what an earlier run began is gone on with, or taken away.
+        let strange = fs::symlink_metadata(&part).is_ok()
+            && !held.exists()
+            && fs::read_dir(&part).map_or(true, |mut files| files.next().is_some());
+        if strange {
+            return Err(ComposeError::Exists { path: part });
+        }
+        fs::create_dir_all(&part).map_err(write_error(&part))?;
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).open(&held).map_err(write_error(&held))?;
         match lock.try_lock() {

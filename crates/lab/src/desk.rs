@@ -121,6 +121,7 @@ impl<'a> Desk<'a> {
         let (tuner, losses) = self.tune(name, &key, anchor, recipe, lessons)?;
         tuner.delta()?.save(&folder)?;
         write_json(&folder.join("losses.json"), &losses)?;
+        self.tidy(&key);
         // As it is after it was written and read, which is how it will be served.
         Ok(Tuned { made: Delta::open(&folder)?, losses })
     }
@@ -141,7 +142,20 @@ impl<'a> Desk<'a> {
         let (tuner, losses) = self.tune(name, &key, anchor, recipe, lessons)?;
         write_folded(&model, file, tuner.differences()?)?;
         write_json(&kept, &losses)?;
+        self.tidy(&key);
         Ok(Tuned { made: model, losses })
+    }
+
+    /// Where a run of tuning stands, as its numbers and its losses.
+    fn states(&self, key: &str) -> [PathBuf; 2] {
+        [self.path(&format!("{key}.steps")), self.path(&format!("{key}.past.json"))]
+    }
+
+    /// Takes that away once what it came to is kept.
+    fn tidy(&self, key: &str) {
+        for path in self.states(key) {
+            let _ = fs::remove_file(path);
+        }
     }
 
     fn kept(&mut self, name: &str, losses: &Path) -> Result<Option<Vec<f32>>, LabError> {
@@ -160,7 +174,7 @@ impl<'a> Desk<'a> {
         recipe: Recipe,
         lessons: Vec<Lesson>,
     ) -> Result<(Tuner, Vec<f32>), LabError> {
-        let (state, past) = (self.path(&format!("{key}.steps")), self.path(&format!("{key}.past.json")));
+        let [state, past] = self.states(key);
         let resumed = match fs::read(&state) {
             Ok(bytes) => Tuner::resume(anchor, lessons.clone(), bytes.as_slice()).ok(),
             Err(_) => None,
@@ -189,9 +203,6 @@ impl<'a> Desk<'a> {
             }
             losses.push(step?.loss);
             (self.say)(Told::Goes { what: name, done: losses.len(), all });
-        }
-        for path in [state, past] {
-            let _ = fs::remove_file(path);
         }
         (self.say)(Told::Ended { what: name, seconds: began.elapsed().as_secs_f64() });
         Ok((tuner, losses))
@@ -224,12 +235,14 @@ fn write_folded(to: &Path, file: &Path, differences: Vec<Difference>) -> Result<
         weights.iter_mut().zip(added).for_each(|(weight, added)| *weight += added);
         Ok(())
     };
-    let mut folded = Ok(());
-    whole_file(to, |out| {
-        folded = fold(&file, &places, Kind::F16, &mut change, out);
-        Ok(())
-    })?;
-    Ok(folded?)
+    let mut failed = None;
+    let written = whole_file(to, |out| {
+        fold(&file, &places, Kind::F16, &mut change, out).map_err(|error| {
+            failed = Some(error);
+            std::io::Error::other("a tensor could not be made")
+        })
+    });
+    failed.map_or(written, |error| Err(error.into()))
 }
 
 /// Writes a file that is either there whole or not there.

@@ -129,7 +129,9 @@ fn name(place: Place) -> String {
 pub fn write_lora(delta: &Delta, file: &Gguf, out: &mut impl Write) -> Result<(), ModelError> {
     let config = Config::from_gguf(file)?;
     let refused = |problem: &str| Err(ModelError::BadDelta { problem: problem.into() });
-    let Some((_, first)) = delta.iter().next() else { return refused("it holds no factors") };
+    if delta.iter().next().is_none() {
+        return refused("it holds no factors");
+    }
     if delta.iter().any(|(_, factors)| factors.magnitudes.is_some()) {
         return refused(
             "it learned lengths of rows (DoRA), which GGUF has no place for; fold it into a model file instead",
@@ -137,7 +139,8 @@ pub fn write_lora(delta: &Delta, file: &Gguf, out: &mut impl Write) -> Result<()
     }
     // One alpha stands for all: whoever reads the file multiplies with alpha over the rank of each matrix.
     #[allow(clippy::cast_precision_loss, reason = "a rank is small")]
-    let alpha = delta.scale(first) * first.rank as f32;
+    let alphas = delta.iter().map(|(_, factors)| delta.scale(factors) * factors.rank as f32);
+    let alpha = alphas.into_iter().find(|alpha| *alpha != 0.0).unwrap_or(1.0);
     let mut parts: Vec<(String, [usize; 2], Vec<u8>)> = Vec::new();
     for (place, factors) in delta.iter() {
         let (name, rank) = (name(place), factors.rank);

@@ -23,6 +23,9 @@ Nights begin in `icore node`, or in an open terminal, and only from what the gra
 const SYSTEMD: &str = include_str!("../../../assets/services/icore.service");
 const LAUNCHD: &str = include_str!("../../../assets/services/org.hinet.icore.plist");
 
+/// Minutes of quiet before a night, where nothing else is said.
+const IDLE: u64 = 15;
+
 /// `icore sleep schedule`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -36,11 +39,11 @@ pub struct Schedule {
     /// How long tuning may take
     #[arg(long, value_name = "N", requires = "from")]
     minutes: Option<u64>,
-    /// Minutes in which nothing was asked for
-    #[arg(long, value_name = "N", default_value_t = 15)]
-    idle: u64,
+    /// Minutes in which nothing was asked for; 15 where it is left out
+    #[arg(long, value_name = "N", requires = "from")]
+    idle: Option<u64>,
     /// Also on battery
-    #[arg(long)]
+    #[arg(long, requires = "from")]
     on_battery: bool,
     /// No nights by themselves any more
     #[arg(long, conflicts_with_all = ["from", "until", "service"])]
@@ -70,7 +73,8 @@ impl Schedule {
             (Some(from), Some(until), _) => {
                 let plan = SleepPlan::default();
                 let plan = SleepPlan { minutes: self.minutes.unwrap_or(plan.minutes), ..plan };
-                let wish = Bedtime { plan, from, until, idle_minutes: self.idle, mains: !self.on_battery };
+                let wish =
+                    Bedtime { plan, from, until, idle_minutes: self.idle.unwrap_or(IDLE), mains: !self.on_battery };
                 bedtime(line.one(Op::Bedtime { bedtime: Some(wish) }).await?)?
             }
             _ => bedtime(line.one(Op::Nights { limit: 1 }).await?)?,
@@ -134,8 +138,8 @@ fn write_service(context: &Context) -> Result<(PathBuf, String), End> {
     };
     let passphrase = context.passphrase_file.as_deref().map(context::path_text).transpose()?;
     let program = context::path_text(&context.brief().extractor.program)?;
-    let (home, cache) = (context::path_text(context.home())?, context::path_text(context.generated())?);
-    let filled = fill(text, &program, &home, &cache, passphrase.as_deref()).ok_or_else(|| {
+    let (home, models) = (context::path_text(context.home())?, context::path_text(&context.brief().models)?);
+    let filled = fill(text, &program, &home, &models, passphrase.as_deref()).ok_or_else(|| {
         let hint = "Move icore and its home to plain paths, or write the file by hand (assets/services).";
         End::failed("A path holds a character that the service's file cannot carry.", hint)
     })?;
@@ -148,8 +152,8 @@ fn write_service(context: &Context) -> Result<(PathBuf, String), End> {
 }
 
 /// The text with the paths filled in; `None` where a path has signs that would mean something in it.
-fn fill(text: &str, program: &str, home: &str, cache: &str, passphrase: Option<&str>) -> Option<String> {
-    let all = [program, home, cache].into_iter().chain(passphrase);
+fn fill(text: &str, program: &str, home: &str, models: &str, passphrase: Option<&str>) -> Option<String> {
+    let all = [program, home, models].into_iter().chain(passphrase);
     if all.into_iter().any(|path| path.chars().any(|c| c.is_control() || "\"\\<>&%$@".contains(c))) {
         return None;
     }
@@ -161,7 +165,7 @@ fn fill(text: &str, program: &str, home: &str, cache: &str, passphrase: Option<&
     let filled = text
         .replace("@PROGRAM@", program)
         .replace("@HOME@", home)
-        .replace("@CACHE@", cache)
+        .replace("@MODELS@", models)
         .replace("@PASSPHRASE@\n", &if passphrase.is_empty() { passphrase } else { passphrase + "\n" });
     Some(filled)
 }

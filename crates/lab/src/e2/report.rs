@@ -14,11 +14,12 @@ pub struct Facts {
     pub asked: usize,
     /// The bare anchor, without a memory.
     pub anchor: f64,
-    /// The bare anchor with the memory.
+    /// The bare anchor with the memory, as the chat answers: an answer that does not stand on its passage is replaced by
+    /// the passage, which can be right where the model was not.
     pub retrieval_only: f64,
     /// Δ_private without a memory.
     pub weights_only: f64,
-    /// Δ_private with the memory.
+    /// Δ_private with the memory, as the chat answers.
     pub both: f64,
     /// All matrices tuned, without a memory.
     pub whole_weights_only: Option<f64>,
@@ -83,8 +84,8 @@ impl From<LeakReport> for Leak {
 pub struct Noise {
     /// Standard deviation of the noise, in root mean squares of the factors.
     pub noise: f32,
-    /// ε of the Gaussian mechanism at δ = 10⁻⁵ where the whole delta is what one owner adds (Dwork and Roth 2014): above
-    /// some tens it promises nothing. None without noise.
+    /// ε at δ = 10⁻⁵ if the whole delta were what one owner adds: an indication of scale, no guarantee, and above some tens
+    /// it would promise nothing. None without noise.
     pub epsilon: Option<f64>,
     /// Bits by which canaries are more exposed than fresh ones.
     pub exposure: f64,

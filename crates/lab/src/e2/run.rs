@@ -9,6 +9,7 @@ use crate::{
 };
 use hinet_index::read::answers;
 use hinet_model::{Anchor, Delta, LoadOptions, Resident, Sampling};
+use hinet_node::Settings;
 use hinet_train::{
     Example, Full, Lesson, Method, Recipe, Stream, TrainError, distill,
     judge::{By, Judge, Question, Watch, general, paired_bootstrap, points},
@@ -25,7 +26,7 @@ const WHOLE_RATE: f32 = 1e-4;
 const PUBLIC_RATE: f32 = 4e-4;
 /// Learning rate of the leaky control.
 const LEAKY_RATE: f32 = 1e-3;
-/// δ of the Gaussian mechanism.
+/// δ of what the noise would promise.
 const DELTA: f64 = 1e-5;
 
 /// What the model writes to each question, as the chat would ask it without a memory.
@@ -197,8 +198,11 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         desk.measured("the anchor's marks", &of, |watch| Ok(exam.marks(&mut Judge::new(&anchor, &[])?, watch)?))?;
     let questions = exam.questions();
     let files = owner.files();
-    let folder = plan.dir.join("files");
-    let open = || Memory::open(&plan.settings, &folder, &files);
+    // Another owner has another home.
+    let name = format!("home-{}", &blake3::hash(setting.as_bytes()).to_hex()[..16]);
+    let folder = plan.dir.join(name.replace("home", "files"));
+    let settings = Settings { home: plan.dir.join(name), ..plan.settings.clone() };
+    let open = || Memory::open(&settings, &folder, &files);
     let retrieved: Vec<String> = desk.measured("retrieval only", &of, |watch| {
         let memory = open()?;
         let answers = memory.undress().and_then(|()| memory.ask(&questions, watch));
@@ -389,11 +393,12 @@ fn noisy(
     Ok(all)
 }
 
-/// The delta with noise on every number of its factors, and ε of releasing it: the sensitivity is the length of all
-/// numbers together, as if the owner's part in it were the whole.
+/// The delta with noise on every number of its factors, and what ε would be if the owner's part in it were the whole: by
+/// zero-concentrated privacy, ρ = Σ square / 2 spread² and ε = ρ + 2 √(ρ ln 1/δ) (Bun and Steinke 2016). The spread is taken
+/// from the numbers themselves and nothing is cut, so this is an indication of scale and no guarantee.
 fn with_noise(delta: &Delta, level: f32, seed: u64) -> Result<(Delta, Option<f64>), LabError> {
     let mut stream = Stream::new(seed, "noise");
-    let (mut out, mut length, mut least) = (delta.clone(), 0.0, f64::INFINITY);
+    let (mut out, mut rho) = (delta.clone(), 0.0);
     for (place, factors) in delta.iter() {
         let mut factors = factors.clone();
         for numbers in [&mut factors.a, &mut factors.b] {
@@ -404,13 +409,12 @@ fn with_noise(delta: &Delta, level: f32, seed: u64) -> Result<(Delta, Option<f64
                 reason = "a spread needs few digits"
             )]
             let spread = level * (square / numbers.len().max(1) as f64).sqrt() as f32;
-            length += square;
-            least = f64::min(least, f64::from(spread));
+            rho += square / (2.0 * f64::from(spread).powi(2));
             numbers.iter_mut().for_each(|number| *number += spread * stream.normal());
         }
         out.insert(place, factors)?;
     }
-    let epsilon = length.sqrt() * (2.0 * (1.25 / DELTA).ln()).sqrt() / least;
+    let epsilon = rho + 2.0 * (rho * (1.0 / DELTA).ln()).sqrt();
     Ok((out, epsilon.is_finite().then_some(epsilon)))
 }
 

@@ -38,7 +38,19 @@ fn merge(recipe: &Path, out: String, sink: &Sink, cancel: &CancellationToken) ->
         sink.progress(Progress { what, done: far.bytes, total: Some(far.of_bytes), unit: Unit::Bytes });
         if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let made = hinet_compose::compose(&plan, &sources, Path::new(&out), &Options::default(), &mut told)?;
+    // A GGUF file has no configuration that others read: another of the models lends its own.
+    let whole = |folder: &&Path| folder.join("config.json").exists();
+    let of_anchor = sources.get(&plan.anchor).and_then(|anchor| anchor.folder()).filter(whole);
+    let files = of_anchor.or_else(|| sources.values().find_map(|source| source.folder().filter(whole)));
+    let Some(files) = files else {
+        return Err(NodeError::said(
+            ErrorKind::Failed,
+            "None of the models has a config.json, so no program could open what would come out.",
+            "Name one of them as a folder of Hugging Face's, with its configuration and its tokenizer.",
+        ));
+    };
+    let options = Options { files: Some(files.to_owned()), ..Options::default() };
+    let made = hinet_compose::compose(&plan, &sources, Path::new(&out), &options, &mut told)?;
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let (tensors, kept) = (count(made.tensors), count(made.kept));
     Ok(Event::Composed { out, recipe: made.recipe, members: plan.who(), tensors, kept, bytes: made.bytes })

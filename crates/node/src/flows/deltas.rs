@@ -193,7 +193,9 @@ fn whole_file(
     name.push(".part");
     let part = to.with_file_name(name);
     let disk = |source| ModelError::Write { path: to.into(), source };
-    let written = std::fs::File::create(&part).map_err(disk).and_then(|file| {
+    // What lies there under that name is somebody's.
+    let file = std::fs::File::create_new(&part).map_err(disk)?;
+    let written = Ok(file).and_then(|file| {
         let mut out = BufWriter::new(file);
         write(&mut out)?;
         let file = out.into_inner().map_err(|error| disk(error.into_error()))?;

@@ -60,6 +60,9 @@ pub(crate) fn is_wish(op: &Op) -> bool {
             | Op::Attach { .. }
             | Op::Ingest { .. }
             | Op::SourceAdd { .. }
+            | Op::Sleep { .. }
+            | Op::Wake
+            | Op::Rollback { .. }
     )
 }
 
@@ -120,13 +123,18 @@ fn look(node: &Node) -> Result<Look, NodeError> {
         minute: u16::from(time.hour().unsigned_abs()) * 60 + u16::from(time.minute().unsigned_abs()),
         quiet: ago(node.wished.load(Ordering::Relaxed)),
         mains: on_mains(Path::new(POWER)),
-        slept: last.filter(|row| !needs_more(row)).map(|row| ago(row.began)),
+        // One that was gone on with began long ago.
+        slept: last.filter(|row| !needs_more(row)).map(|row| {
+            let ended = super::report(&row).and_then(|night| night.ended);
+            ago(ended.unwrap_or(row.began))
+        }),
     })
 }
 
 /// Looks at the clock until the node ends.
 pub(crate) async fn run(node: Node) {
     // When one was begun that came to nothing, so that it is not tried again every time in the same hours.
+    // So it is with one that somebody stopped.
     let mut failed: Option<Millis> = None;
     let mut own = false;
     loop {
@@ -137,7 +145,11 @@ pub(crate) async fn run(node: Node) {
         let seen = node.apart("the schedule", |node| Ok(bedtime(node)?.map(|bedtime| (bedtime, look(node))))).await;
         let Ok(Some((bedtime, Ok(mut look)))) = seen else { continue };
         let asleep = bed::is_on(&node);
-        own &= asleep;
+        if own && !asleep {
+            own = false;
+            // Ended or stopped: either way it was this night.
+            failed = Some(now());
+        }
         if own && is_over(&bedtime, &look) {
             bed::interrupt(&node).await;
             own = false;

@@ -10,7 +10,7 @@ use support::Person;
 fn a_made_up_owner_sleeps_and_what_is_done_is_not_done_again() {
     let person = Person::new();
     let dir = person.files().join("e2");
-    let run = ["lab", "e2", "--seed", "5", "--small", "--dir", dir.to_str().unwrap(), "--json"];
+    let run = ["lab", "e2", "--seed", "5", "--small", "--dir", dir.to_str().unwrap()];
     let found = person.json(run);
     let share = |value: &serde_json::Value| {
         let share = value.as_f64().unwrap();
@@ -36,7 +36,7 @@ fn a_made_up_owner_sleeps_and_what_is_done_is_not_done_again() {
     assert_eq!(found["noise"].as_array().unwrap().len(), 2);
 
     // The same command has nothing left to do, and says the same.
-    let output = person.command().args(run).output().unwrap();
+    let output = person.command().args(run).arg("--json").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && said.contains("done before") && !said.contains(" …"), "{said}");
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap(), found);
@@ -47,7 +47,7 @@ fn a_made_up_owner_sleeps_and_what_is_done_is_not_done_again() {
     let kept = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
     let kept = kept.into_iter().find(|path| path.to_string_lossy().contains("retrieval_only")).unwrap();
     std::fs::write(&kept, "[").unwrap();
-    let output = person.command().args(run).output().unwrap();
+    let output = person.command().args(run).arg("--json").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("delete it"), "{said}");
 }

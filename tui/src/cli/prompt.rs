@@ -48,17 +48,23 @@ pub fn secret(question: &str) -> Result<Zeroizing<String>, End> {
 }
 
 /// Asks for a new passphrase, twice.
+///
+/// The terminal echoes nothing from the first question to the last answer: what is typed ahead between two of them is no less
+/// secret.
 pub fn new_passphrase() -> Result<Zeroizing<String>, End> {
+    let raw = Raw::begin()?;
     loop {
-        let first = secret("New passphrase (eight characters or more): ")?;
+        let first = typed_in(&raw, "New passphrase (eight characters or more): ", false)?;
         if first.chars().count() < 8 {
-            say("That is shorter than eight characters. A few plain words make a good passphrase.");
+            ask("That is shorter than eight characters. A few plain words make a good passphrase.");
+            next_line();
             continue;
         }
-        if *secret("The same again: ")? == *first {
+        if *typed_in(&raw, "The same again: ", false)? == *first {
             return Ok(first);
         }
-        say("The two were not the same.");
+        ask("The two were not the same.");
+        next_line();
     }
 }
 
@@ -96,7 +102,17 @@ impl Drop for Raw {
 }
 
 fn typed(question: &str, echo: bool) -> Result<Zeroizing<String>, End> {
-    let raw = Raw::begin()?;
+    typed_in(&Raw::begin()?, question, echo)
+}
+
+/// Begins a line where the terminal does nothing by itself.
+fn next_line() {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(b"\r\n");
+    let _ = stderr.flush();
+}
+
+fn typed_in(_raw: &Raw, question: &str, echo: bool) -> Result<Zeroizing<String>, End> {
     ask(question);
     let mut text = Zeroizing::new(String::with_capacity(SECRET_MAX));
     let ended = loop {
@@ -109,8 +125,7 @@ fn typed(question: &str, echo: bool) -> Result<Zeroizing<String>, End> {
             _ => {}
         }
     };
-    drop(raw);
-    let _ = writeln!(io::stderr().lock());
+    next_line();
     ended.map(|()| text)
 }
 

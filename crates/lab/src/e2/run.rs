@@ -218,7 +218,6 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     let nightly = Recipe::nightly(sizes.rank, false, steps, *seed);
     let nightly = Recipe { learning_rate: sizes.rate.unwrap_or(nightly.learning_rate), batch: sizes.batch, ..nightly };
     let private = desk.lora("Δ_private", &anchor, nightly.clone(), private_lessons.clone())?;
-    let resident = anchor.attach(&private.made)?;
     let marks = |desk: &mut Desk<'_>, name: &str, delta: &Delta| -> Result<Marks, LabError> {
         let (hash, resident) = (delta.hash().to_string(), anchor.attach(delta)?);
         let from = [of[0], of[1], of[2], hash.as_str()];
@@ -282,7 +281,6 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         None
     };
 
-    drop(resident);
     let low = paired_bootstrap(&bare.general, &private_marks.general, *seed)?.low;
     let spread = |of: &dyn Fn(&Marks) -> f64| Spread {
         before: of(&bare),

@@ -195,9 +195,8 @@ fn whole_file(
     let disk = |source| ModelError::Write { path: to.into(), source };
     // What lies there under that name is somebody's.
     let file = std::fs::File::create_new(&part).map_err(disk)?;
-    let written = Ok(file).and_then(|file| {
-        let mut out = BufWriter::new(file);
-        write(&mut out)?;
+    let mut out = BufWriter::new(file);
+    let written = write(&mut out).and_then(|()| {
         let file = out.into_inner().map_err(|error| disk(error.into_error()))?;
         file.sync_all().and_then(|()| std::fs::rename(&part, to)).map_err(disk)
     });

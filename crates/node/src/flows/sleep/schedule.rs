@@ -163,10 +163,9 @@ pub(crate) async fn run(node: Node) {
         let began = now();
         let Ok(night) = bed::begin(&node, bedtime.plan, false) else { continue };
         own = true;
-        let waiting = node.clone();
         if let Ok(Some(Err(error))) = wait_a_little(night).await {
             failed = Some(began);
-            waiting.notices.add(format!("The night that should have begun by itself did not: {error}"));
+            node.notices.add(format!("The night that should have begun by itself did not: {error}"));
         }
     }
 }

@@ -131,9 +131,23 @@ fn a_night_that_is_killed_goes_on_and_ends_in_the_same_bytes() {
 }
 
 #[test]
+fn a_draft_follows_the_owners_own_words() {
+    let person = person(false);
+    let draft = person.json(["ask", "--voice", "Tell Ana that the boiler was serviced", "--seed", "1"]);
+    assert_eq!(draft["how"], "draft", "{draft:#}");
+    assert!(!draft["answer"].as_str().unwrap().trim().is_empty(), "{draft:#}");
+    let shown = draft["citations"].as_array().unwrap();
+    assert!((1..=3).contains(&shown.len()), "{draft:#}");
+    assert!(shown[0]["source"].as_str().unwrap().ends_with("boiler.md"), "{draft:#}");
+    let silent = Person::settled();
+    fails(&silent, &["ask", "--voice", "Tell Ana that I am late"], 1, "There is no voice to write in yet");
+}
+
+#[test]
 fn without_leave_or_matter_nothing_is_learned_and_it_is_said() {
     let person = Person::settled();
     fails(&person, &["sleep", "run"], 1, "the memory is empty");
+    fails(&person, &["sleep", "veto", "1"], 2, "There was no night yet");
     person.file("poem.md", "the sea was calm and nobody came\n");
     person.icore(["sources", "add", person.files().to_str().unwrap()]);
     fails(&person, &["sleep", "run"], 3, "No grant lets icore learn");
@@ -144,5 +158,6 @@ fn without_leave_or_matter_nothing_is_learned_and_it_is_said() {
     fails(&person, &["sleep", "stop"], 2, "No night goes on");
     let nights = person.json(["sleep", "history"]);
     assert_eq!(nights["nights"][0]["outcome"], "failed", "{nights}");
+    fails(&person, &["sleep", "veto", "1"], 2, "no changed answer 1");
     assert_eq!(worn(&person), None);
 }

@@ -157,7 +157,7 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         | Op::DeltaWear { .. }
         | Op::DeltaRemove { .. }
         | Op::DeltaExport { .. } => Event::Deltas { deltas: vec![] },
-        Op::Sleep { .. } | Op::Nights { .. } | Op::Rollback { .. } | Op::Bedtime { .. } => {
+        Op::Sleep { .. } | Op::Nights { .. } | Op::Rollback { .. } | Op::Veto { .. } | Op::Bedtime { .. } => {
             Event::Nights { nights: vec![], going: None, bedtime: None }
         }
         Op::Compose { .. } => Event::Composed {

@@ -328,6 +328,9 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
             node.apart("the schedule", move |node| flows::sleep::schedule::set(node, bedtime)).await
         }
         Op::Nights { limit } => node.apart("the nights", move |node| flows::sleep::nights(node, limit)).await,
+        Op::Veto { night, line, vetoed } => {
+            node.apart("the veto", move |node| flows::sleep::veto(node, night, line, vetoed)).await
+        }
         Op::Rollback { night } => flows::sleep::rollback(node, night).await,
         Op::Compose { recipe, out } => flows::compose::compose(node, recipe, out, sink, cancel).await,
         Op::Doctor { rebuild_index } => flows::doctor::doctor(node, rebuild_index, sink).await,

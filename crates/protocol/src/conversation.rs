@@ -45,6 +45,8 @@ pub struct Turn {
     pub attached: Vec<String>,
     /// Whether the memory is left alone: nothing is recalled.
     pub forgo: bool,
+    /// Whether it is not a question but asks for a draft in the owner's voice.
+    pub voice: bool,
     /// Nothing of this turn is stored. What was said before it travels along, because the node keeps nothing either.
     pub incognito: Option<Vec<Said>>,
 }

@@ -351,6 +351,16 @@ pub enum Op {
         /// At most so many.
         limit: usize,
     },
+    /// Have the sentence behind a changed answer not learned from the next night on, or have it learned again. Answered by
+    /// [`crate::Event::Nights`].
+    Veto {
+        /// In the report of which night.
+        night: u64,
+        /// Which changed answer, counted from one.
+        line: u64,
+        /// Whether it is left out.
+        vetoed: bool,
+    },
     /// Be again as after this night; zero is before the first.
     Rollback {
         /// Which.

@@ -169,6 +169,12 @@ pub struct Changed {
     pub item: ItemId,
     /// Its path.
     pub source: String,
+    /// The sentence that was learned.
+    #[serde(default)]
+    pub fact: String,
+    /// Whether the owner wants it not to be learned from the next night on.
+    #[serde(default)]
+    pub vetoed: bool,
 }
 
 /// What a night came to.
@@ -188,6 +194,9 @@ pub struct Night {
     pub plan: SleepPlan,
     /// What it learned from.
     pub learned: Vec<Learned>,
+    /// Answers that the owner took, which were learned from too.
+    #[serde(default)]
+    pub answers: u64,
     /// What it did not learn from, and why.
     pub refused: Vec<Skipped>,
     /// Training texts made of it.

@@ -113,11 +113,12 @@ fn every_op_and_event_has_a_sample() {
         Op::Rollback { .. } => 52,
         Op::Bedtime { .. } => 53,
         Op::Compose { .. } => 54,
+        Op::Veto { .. } => 55,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..55).collect::<Vec<_>>());
+    assert_eq!(seen, (0..56).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,

@@ -301,3 +301,60 @@ fn whatever_is_forgotten_of_a_random_tree_leaves_a_tree() {
     }
     assert!(vault.check().iter().all(|f| f.ok), "{:?}", vault.check());
 }
+
+#[test]
+fn what_was_taken_is_listed_and_nights_that_learned_from_what_is_gone_are_found() {
+    let (_dir, vault) = home();
+    let session = SessionId::new();
+    let (q, good, bad, edited) = (user("q"), icore("good"), icore("bad"), icore("a secret"));
+    let feedback = |thumb, edited: Option<&str>| Feedback { thumb, edited: edited.map(Into::into), accepted: false };
+    let lost =
+        |tx: &Tx<'_>| -> Outcome<Vec<u64>> { Ok(tx.nights_of_lost_answers()?.into_iter().map(|row| row.n).collect()) };
+    vault
+        .write(|tx| -> Outcome {
+            tx.put_session(session, "q", 1)?;
+            tx.put_message(session, &q, After::Head)?;
+            for answer in [&good, &bad, &edited] {
+                tx.put_message(session, answer, After::Message(q.id))?;
+            }
+            tx.put_feedback(good.id, &feedback(Some(Thumb::Up), None), 2)?;
+            tx.put_feedback(bad.id, &feedback(Some(Thumb::Down), None), 3)?;
+            tx.put_feedback(edited.id, &feedback(None, Some("Better.")), 4)?;
+            let taken: Vec<_> = tx.taken()?.into_iter().map(|taken| (taken.question, taken.answer.id)).collect();
+            assert_eq!(taken, [("q".to_owned(), edited.id), ("q".to_owned(), good.id)]);
+
+            let (first, second) = (tx.begin_night(1, "{}")?, 2);
+            let mut row = tx.night(first)?.unwrap();
+            row.open = false;
+            tx.put_night(&row, &[])?;
+            assert_eq!(tx.begin_night(2, "{}")?, second);
+            tx.put_night_messages(first, &[good.id])?;
+            tx.put_night_messages(second, &[good.id, edited.id])?;
+            assert!(lost(tx)?.is_empty());
+            // An answer whose new wording goes counts like one that goes.
+            tx.delete_messages_containing(&["better".into()])?;
+            assert_eq!((lost(tx)?, tx.taken()?.len()), (vec![second], 1));
+            tx.drop_night_messages(second)?;
+            assert!(lost(tx)?.is_empty());
+            tx.delete_session(session)?;
+            assert_eq!(lost(tx)?, [first]);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_veto_is_kept_once_and_taken_back() {
+    let (_dir, vault) = home();
+    vault
+        .write(|tx| -> Outcome {
+            tx.set_veto([1; 32], true, 1)?;
+            tx.set_veto([1; 32], true, 2)?;
+            tx.set_veto([2; 32], false, 2)?;
+            assert_eq!(tx.vetoes()?.into_iter().collect::<Vec<_>>(), [[1; 32]]);
+            tx.set_veto([1; 32], false, 3)?;
+            assert!(tx.vetoes()?.is_empty());
+            Ok(())
+        })
+        .unwrap();
+}

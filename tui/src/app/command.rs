@@ -87,6 +87,7 @@ pub const COMMANDS: &[Command] = &[
         about::attach_path,
     ),
     with("run", Takes::Must("COMMAND"), "run a command and answer from what it prints", about::run),
+    with("voice", Takes::Must("WHAT"), "draft it in your own voice, a reply for instance", about::voice),
     act("history", Action::History, "look through what you said before"),
     act("editor", Action::Editor, "write in your own editor ($VISUAL, $EDITOR)"),
     with("good", Takes::Nothing, "the last answer was good", |state, _| about::thumb(state, Thumb::Up)),

@@ -439,6 +439,19 @@ fn in_sleep(state: &mut State, action: Action) -> Vec<Effect> {
             }
             _ => state.sleep.roll_back(),
         },
+        Action::NextChange => {
+            if !state.sleep.next_change() {
+                state.toast = Some("that night changed no answer".into());
+            }
+            vec![]
+        }
+        Action::Veto => {
+            let effects = state.sleep.veto();
+            if effects.is_empty() {
+                state.toast = Some("d goes to a changed answer; v there keeps it from being learned".into());
+            }
+            effects
+        }
         Action::PageUp | Action::PageDown => {
             state.sleep.scroll(if action == Action::PageUp { -10 } else { 10 });
             vec![]

@@ -47,6 +47,8 @@ pub enum Tag {
     Wake,
     /// The self of another night being put on.
     Rollback,
+    /// A sentence being left out of the nights to come.
+    Veto,
     /// The search with this number.
     Search(u32),
     /// The item with this number of openings.

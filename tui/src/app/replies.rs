@@ -147,7 +147,7 @@ pub(super) fn reply(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
             }
             effects
         }
-        Tag::Nights | Tag::Sleep | Tag::Wake | Tag::Rollback => {
+        Tag::Nights | Tag::Sleep | Tag::Wake | Tag::Rollback | Tag::Veto => {
             let mut effects = state.sleep.reply(tag, event);
             if last && tag != Tag::Nights {
                 effects.push(Effect::call(Tag::Status, Op::Status));

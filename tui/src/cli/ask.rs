@@ -21,6 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   icore ask When does my train to Porto leave?
   echo 'Who owns the staging host?' | icore ask --json
+  icore ask --voice Tell Ana that I am late and bring bread
   icore ask --session 0199f3a2-… And the day after?";
 
 /// `icore ask`
@@ -36,6 +37,9 @@ pub struct Ask {
     /// Keep nothing of it: neither the question nor the answer is stored
     #[arg(long, conflicts_with = "session")]
     incognito: bool,
+    /// Not an answer but a draft in your own voice: say what is to be written, or hand over what is to be replied to
+    #[arg(long)]
+    voice: bool,
     /// Most tokens to generate
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     max_tokens: Option<u32>,
@@ -64,7 +68,7 @@ impl Ask {
             seed: self.seed,
             ..ChatParams::default()
         };
-        let turn = Turn { incognito: self.incognito.then(Vec::new), ..Turn::default() };
+        let turn = Turn { incognito: self.incognito.then(Vec::new), voice: self.voice, ..Turn::default() };
         let op = Op::Chat { session: self.session, text, turn, params };
         line::with(context, async |line| {
             let mut draft = Draft { out: &context.out, shown: String::new() };
@@ -193,6 +197,7 @@ fn below(out: &Output, answer: &Answer) -> Result<(), End> {
     let made = match answer.how.as_str() {
         "quoted" => "quoted from the passage: the model's own words did not stand on it",
         "stopped" => "stopped",
+        "draft" => "a draft in your voice, from the passages above and what the nights learned; nothing was sent",
         _ => return Ok(()),
     };
     out.note(made);

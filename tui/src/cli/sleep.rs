@@ -19,6 +19,7 @@ Examples:
   icore sleep schedule --from 01:00 --until 06:30
   icore sleep history
   icore sleep show 3
+  icore sleep veto 2               (what is behind the second changed answer is not learned any more)
   icore sleep rollback 2           (be again as after night 2; 0 is before the first)";
 
 /// Characters of an answer in a report.
@@ -81,6 +82,18 @@ enum What {
         #[arg(value_name = "NIGHT")]
         night: Option<u64>,
     },
+    /// Have the sentence behind a changed answer not learned from the next night on
+    Veto {
+        /// The changed answer's number in the report
+        #[arg(value_name = "LINE")]
+        line: u64,
+        /// Of which night; the last one where it is left out
+        #[arg(long, value_name = "N")]
+        night: Option<u64>,
+        /// Let it be learned again
+        #[arg(long)]
+        back: bool,
+    },
     /// Have nights begin by themselves, in hours of yours
     Schedule(Schedule),
     /// Be again as after a night; 0 is before the first
@@ -125,6 +138,23 @@ impl Sleep {
                     let wanted = nights.iter().find(|it| night.is_none_or(|night| it.night == night));
                     let none = || End::usage("There was no such night.", "`icore sleep history` lists them.");
                     show(out, wanted.ok_or_else(none)?)
+                }
+                What::Veto { line: number, night, back } => {
+                    let (nights, _) = nights(line.one(Op::Nights { limit: 1 }).await?)?;
+                    let night = night
+                        .or(nights.first().map(|night| night.night))
+                        .ok_or_else(|| End::usage("There was no night yet.", "`icore sleep run` begins one."))?;
+                    line.one(Op::Veto { night, line: number, vetoed: !back }).await?;
+                    if out.json() {
+                        return out.document(&serde_json::json!({ "night": night, "line": number, "vetoed": !back }));
+                    }
+                    out.line(if back {
+                        "It may be learned again.".to_owned()
+                    } else {
+                        "The next night does not learn it. Until then what was learned answers; `icore sleep run` sleeps \
+                         again without it."
+                            .to_owned()
+                    })
                 }
                 What::Schedule(schedule) => schedule.run(line).await,
                 What::Rollback { night } => {
@@ -224,6 +254,9 @@ fn show(out: &Output, night: &Night) -> Result<(), End> {
         let (items, facts) = (count(learned.items, "item"), count(learned.facts, "fact"));
         out.line(format!("  learned from {}: {items}, {facts}", clean::one_line(&learned.source)))?;
     }
+    if night.answers > 0 {
+        out.line(format!("  learned from {} that you took", count(night.answers, "answer")))?;
+    }
     for refused in &night.refused {
         out.line(format!("  not from {}: {}", clean::one_line(&refused.what), clean::one_line(&refused.why)))?;
     }
@@ -260,8 +293,10 @@ fn show(out: &Output, night: &Night) -> Result<(), End> {
             out.line(format!("  used at {}: all of it would have harmed the rest", percent(night.strength)))?;
         }
     }
-    for changed in &night.changed {
-        out.line(format!("  {} {}", if changed.right { "✓" } else { "·" }, clean::one_line(&changed.question)))?;
+    for (at, changed) in night.changed.iter().enumerate() {
+        let vetoed = if changed.vetoed { " (vetoed)" } else { "" };
+        let mark = if changed.right { "✓" } else { "·" };
+        out.line(format!("{:>3} {mark} {}{vetoed}", at + 1, clean::one_line(&changed.question)))?;
         out.line(out.dim(&format!("      before  {}", clean::excerpt(&changed.old, ANSWER_SHOWN))))?;
         out.line(format!("      after   {}", clean::excerpt(&changed.new, ANSWER_SHOWN)))?;
         out.line(out.dim(&format!("      from    {}", clean::one_line(&changed.source))))?;

@@ -13,6 +13,7 @@ mod conversations;
 mod disclosure;
 mod exports;
 mod memory;
+mod nights;
 
 const PASSPHRASE: &str = "a lantern over the estuary";
 

@@ -132,6 +132,7 @@ fn turn() -> Turn {
         ],
         attached: vec!["porto.md".into()],
         forgo: true,
+        voice: true,
         incognito: Some(vec![Said { role: Role::User, text: "Hello.".into() }]),
     }
 }
@@ -233,6 +234,7 @@ pub fn ops() -> Vec<Op> {
         Op::Bedtime { bedtime: None },
         Op::Nights { limit: 20 },
         Op::Rollback { night: 2 },
+        Op::Veto { night: 2, line: 1, vetoed: true },
         Op::Compose { recipe: "/home/maya/two.yml".into(), out: "/home/maya/both".into() },
         Op::Shutdown,
     ]
@@ -431,6 +433,7 @@ fn night() -> Night {
         why: "it passed the test".into(),
         plan: SleepPlan::default(),
         learned: vec![Learned { source: "/home/maya/notes".into(), items: 4, facts: 12 }],
+        answers: 2,
         refused: vec![Skipped { what: "2 items".into(), why: "no grant to learn from it".into() }],
         views: 60,
         steps: 100,
@@ -449,6 +452,8 @@ fn night() -> Night {
             right: true,
             item: item(),
             source: "/home/maya/notes/porto.md".into(),
+            fact: "The train to Porto leaves at 14:39.".into(),
+            vetoed: true,
         }],
         delta: Some(hash(5)),
         wore: None,

@@ -4,7 +4,7 @@
 use super::columns::{Id, Word, thumb};
 use super::{Reader, Tx};
 use crate::VaultError;
-use hinet_protocol::{Feedback, MessageId, Millis};
+use hinet_protocol::{Feedback, Message, MessageId, Millis};
 use rusqlite::OptionalExtension;
 
 impl Reader<'_> {
@@ -18,6 +18,33 @@ impl Reader<'_> {
         });
         Ok(found.optional()?.unwrap_or_default())
     }
+
+    /// The answers that the owner took, praised or wrote anew, the newest judgement first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn taken(&self) -> Result<Vec<Taken>, VaultError> {
+        let sql = "SELECT feedback.message, parents.text FROM feedback
+                   JOIN messages ON messages.n = feedback.message
+                   JOIN messages AS parents ON parents.n = messages.parent
+                   WHERE parents.role = 'user' AND messages.role = 'assistant'
+                     AND (feedback.accepted = 1 OR feedback.thumb = 'up' OR feedback.edited IS NOT NULL)
+                   ORDER BY feedback.at DESC, feedback.message DESC";
+        let mut all = self.db.prepare_cached(sql)?;
+        let rows: Vec<(i64, String)> =
+            all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        let taken = |(row, question)| Ok(Taken { question, answer: self.message_at(row)? });
+        rows.into_iter().map(taken).collect()
+    }
+}
+
+/// An answer that the owner took, praised or wrote anew.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// What was asked.
+    pub question: String,
+    /// What was answered, with what the owner thought of it.
+    pub answer: Message,
 }
 
 impl Tx<'_> {

@@ -58,6 +58,10 @@ impl Tx<'_> {
         let mut some = self.db.prepare_cached("SELECT n FROM messages WHERE at >= ?1 AND at < ?2")?;
         let found: Vec<i64> = some.query_map((from, to), |row| row.get(0))?.collect::<Result<_, _>>()?;
         self.db.prepare_cached("DELETE FROM drafts WHERE at >= ?1 AND at < ?2")?.execute((from, to))?;
+        let mut judged = self.db.prepare_cached("SELECT message FROM feedback WHERE at >= ?1 AND at < ?2")?;
+        for message in judged.query_map((from, to), |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()? {
+            self.unlearn(message)?;
+        }
         self.db.prepare_cached("DELETE FROM feedback WHERE at >= ?1 AND at < ?2")?.execute((from, to))?;
         self.forget_messages(&found)
     }
@@ -129,7 +133,16 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// What nights learned from a judgement that goes counts as learned from an answer that is not there any more.
+    fn unlearn(&self, message: i64) -> Result<(), VaultError> {
+        let sql = "UPDATE OR REPLACE night_messages SET message = zeroblob(16)
+                   WHERE message = (SELECT id FROM messages WHERE n = ?1)";
+        self.db.prepare_cached(sql)?.execute([message])?;
+        Ok(())
+    }
+
     fn unedit(&self, message: i64) -> Result<(), VaultError> {
+        self.unlearn(message)?;
         self.db.prepare_cached("UPDATE feedback SET edited = NULL WHERE message = ?1")?.execute([message])?;
         let sql = "DELETE FROM feedback WHERE message = ?1 AND thumb IS NULL AND accepted = 0 AND edited IS NULL";
         self.db.prepare_cached(sql)?.execute([message])?;

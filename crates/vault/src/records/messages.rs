@@ -141,7 +141,7 @@ impl Reader<'_> {
     }
 
     /// The message in a row, with everything that is kept with it.
-    fn message_at(&self, n: i64) -> Result<Message, VaultError> {
+    pub(super) fn message_at(&self, n: i64) -> Result<Message, VaultError> {
         let sql = "SELECT id, role, at, stats, text, attached FROM messages WHERE n = ?1";
         let mut one = self.db.prepare_cached(sql)?;
         let (mut message, stats, attached) = one.query_row([n], |row| {

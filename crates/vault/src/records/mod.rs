@@ -22,6 +22,7 @@ mod tree;
 mod vectors;
 
 pub use deltas::DeltaRow;
+pub use feedback::Taken;
 pub use ledger::{EntryRow, LeafDraft, LeafRow};
 pub use lines::Line;
 pub use messages::MessageLine;

@@ -3,8 +3,9 @@
 use super::columns::{Id, count};
 use super::{Reader, Tx};
 use crate::VaultError;
-use hinet_protocol::{Hash, ItemId, Millis};
+use hinet_protocol::{Hash, ItemId, MessageId, Millis};
 use rusqlite::{OptionalExtension, Row};
+use std::collections::BTreeSet;
 
 /// A night.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,13 +78,34 @@ impl Reader<'_> {
     /// When the database cannot be read.
     pub fn nights_of(&self, items: &[ItemId]) -> Result<Vec<NightRow>, VaultError> {
         let mut some = self.db.prepare_cached("SELECT night FROM night_items WHERE item = ?1")?;
-        let mut nights = std::collections::BTreeSet::new();
+        let mut nights = BTreeSet::new();
         for item in items {
             for n in some.query_map([item.raw()], |row| count(row, 0))? {
                 nights.insert(n?);
             }
         }
         nights.into_iter().filter_map(|n| self.night(n).transpose()).collect()
+    }
+
+    /// The nights that learned from an answer which is not there any more.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn nights_of_lost_answers(&self) -> Result<Vec<NightRow>, VaultError> {
+        let sql = format!(
+            "{COLUMNS} WHERE n IN (SELECT night FROM night_messages
+             WHERE NOT EXISTS (SELECT 1 FROM messages WHERE messages.id = night_messages.message))"
+        );
+        Ok(self.db.prepare_cached(&sql)?.query_map([], row)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Sentences that must not be learned by heart, by the hash they were kept under.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn vetoes(&self) -> Result<BTreeSet<[u8; 32]>, VaultError> {
+        let mut all = self.db.prepare_cached("SELECT sentence FROM vetoes")?;
+        Ok(all.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 }
 
@@ -112,6 +134,43 @@ impl Tx<'_> {
         let mut add = self.db.prepare_cached("INSERT OR IGNORE INTO night_items (night, item) VALUES (?1, ?2)")?;
         for item in items {
             add.execute((n, item.raw()))?;
+        }
+        Ok(())
+    }
+
+    /// Writes down which answers a night learns from.
+    ///
+    /// # Errors
+    /// When there is no such night or the database cannot be written.
+    pub fn put_night_messages(&self, night: u64, messages: &[MessageId]) -> Result<(), VaultError> {
+        let n = number(night)?;
+        let mut add =
+            self.db.prepare_cached("INSERT OR IGNORE INTO night_messages (night, message) VALUES (?1, ?2)")?;
+        for message in messages {
+            add.execute((n, message.raw()))?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of which answers a night learned from, once nothing is left of what it learned.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn drop_night_messages(&self, night: u64) -> Result<(), VaultError> {
+        self.db.prepare_cached("DELETE FROM night_messages WHERE night = ?1")?.execute([number(night)?])?;
+        Ok(())
+    }
+
+    /// Keeps a sentence from being learned by heart from here on, or lets it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn set_veto(&self, sentence: [u8; 32], vetoed: bool, now: Millis) -> Result<(), VaultError> {
+        if vetoed {
+            let sql = "INSERT OR IGNORE INTO vetoes (sentence, at) VALUES (?1, ?2)";
+            self.db.prepare_cached(sql)?.execute((sentence, now))?;
+        } else {
+            self.db.prepare_cached("DELETE FROM vetoes WHERE sentence = ?1")?.execute([sentence])?;
         }
         Ok(())
     }

@@ -131,6 +131,8 @@ actions! {
     Begin "begin_night" "begin a night, or go on with the one that was interrupted",
     Wake "wake" "interrupt the night that goes on",
     RollBack "roll_back" "be again as after this night",
+    NextChange "next_change" "go to the next answer that changed overnight",
+    Veto "veto" "keep what is behind the changed answer from being learned; again takes it back",
     Yes "yes" "do it",
     No "no" "leave everything as it is",
 }

@@ -231,6 +231,14 @@ const SLEEP: &[Default] = &[
         "wake",
         "interrupt the night that goes on; what it has done is kept",
     ),
+    bind(Scope::Sleep, &[plain('d')], Action::NextChange, "changes", "go to the next answer that changed overnight"),
+    bind(
+        Scope::Sleep,
+        &[plain('v')],
+        Action::Veto,
+        "veto",
+        "keep what is behind the changed answer from being learned; again takes it back",
+    ),
     bind(Scope::Sleep, &[plain('r')], Action::RollBack, "roll back", "be again as after this night"),
 ];
 const GRANTS: &[Default] = &[

@@ -72,6 +72,7 @@ fn made(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
         "quoted" => format!("quoted from {}", sources.first().map_or("your memory", String::as_str)),
         "not_in_memory" => "not in your memory".to_owned(),
         "about" => "icore, on itself".to_owned(),
+        "draft" => format!("a draft in your voice{speed}"),
         "stopped" if sources.is_empty() => format!("stopped by you · own{speed}"),
         "stopped" => format!("stopped by you · own{stood}{speed}"),
         _ => format!("own{stood}{speed}"),

@@ -9,7 +9,7 @@ use crate::app::words;
 use crate::sparkline::sparkline;
 use crate::text;
 use crate::theme::Theme;
-use hinet_protocol::{Bedtime, Change, Event, Failure, Night, Op, Outcome, SleepPlan, Sleeping, Stage};
+use hinet_protocol::{Bedtime, Change, Changed, Event, Failure, Night, Op, Outcome, SleepPlan, Sleeping, Stage};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -29,8 +29,10 @@ pub struct Sleep {
     pub nights: Loaded<Vec<Night>>,
     /// The selected one.
     pub selected: usize,
-    /// Lines of its report that are above the pane.
+    /// Lines of its report that are above the pane, while no changed answer is looked at.
     pub scrolled: usize,
+    /// The changed answer that is looked at.
+    pub change: Option<usize>,
     /// When they begin by themselves.
     pub bedtime: Option<Bedtime>,
     /// How far the night is that goes on.
@@ -78,12 +80,28 @@ impl Sleep {
     /// Moves the selection.
     pub fn select(&mut self, delta: isize) {
         self.selected = step(self.selected, delta, self.nights.get().map_or(0, Vec::len));
-        self.scrolled = 0;
+        (self.scrolled, self.change) = (0, None);
     }
 
     /// Moves the report of the selected night.
     pub fn scroll(&mut self, delta: isize) {
         self.scrolled = self.scrolled.saturating_add_signed(delta);
+        self.change = None;
+    }
+
+    /// Goes to the next changed answer of the selected night, after the last one to the first. False where none changed.
+    pub fn next_change(&mut self) -> bool {
+        let many = self.current().map_or(0, |night| night.changed.len());
+        self.change = (many > 0).then(|| self.change.map_or(0, |at| (at + 1) % many));
+        self.change.is_some()
+    }
+
+    /// Keeps what is behind the answer that is looked at from being learned, or lets it again.
+    pub fn veto(&mut self) -> Vec<Effect> {
+        let Some((night, at)) = self.current().zip(self.change) else { return vec![] };
+        let Some(changed) = night.changed.get(at) else { return vec![] };
+        let veto = Op::Veto { night: night.night, line: at as u64 + 1, vetoed: !changed.vetoed };
+        vec![Effect::call(Tag::Veto, veto)]
     }
 
     /// Goes back to the self of the selected night.
@@ -120,14 +138,14 @@ impl Sleep {
                 self.going = going;
             }
             (Tag::Nights, Event::Failed { failure }) => self.nights = Loaded::Failed(failure),
-            (Tag::Sleep | Tag::Wake | Tag::Rollback, event) if event.is_final() => {
+            (Tag::Sleep | Tag::Wake | Tag::Rollback | Tag::Veto, event) if event.is_final() => {
                 if let Event::Failed { failure } = event {
                     self.failed = Some(failure);
                 } else {
                     self.failed = None;
                 }
                 if tag == Tag::Sleep {
-                    self.selected = 0;
+                    (self.selected, self.change) = (0, None);
                     return self.ended();
                 }
                 return self.enter();
@@ -172,9 +190,10 @@ pub fn view(state: &State, frame: &mut Frame, area: Rect) {
     };
     let inside = face::boxed(frame, below, &title, false, theme);
     let columns = usize::from(inside.width);
-    let lines = lines(state, columns);
+    let (lines, looked_at) = lines(state, columns);
     let most = lines.len().saturating_sub(usize::from(inside.height));
-    let lines: Vec<Line<'static>> = lines.into_iter().skip(sleep.scrolled.min(most)).collect();
+    let above = looked_at.unwrap_or(sleep.scrolled);
+    let lines: Vec<Line<'static>> = lines.into_iter().skip(above.min(most)).collect();
     frame.render_widget(Paragraph::new(lines), inside);
 }
 
@@ -241,24 +260,28 @@ fn table(state: &State, frame: &mut Frame, area: Rect, all: &[Night]) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn lines(state: &State, columns: usize) -> Vec<Line<'static>> {
+/// What stands below the list, and at which line the changed answer begins that is looked at.
+fn lines(state: &State, columns: usize) -> (Vec<Line<'static>>, Option<usize>) {
     let (sleep, theme) = (&state.sleep, &state.theme);
-    let mut lines = Vec::new();
+    let (mut lines, mut looked_at) = (Vec::new(), None);
     if let Some(failure) = &sleep.failed {
         lines.extend(text::wrap_plain(&words::failure(failure), theme.bad, columns));
     }
     if let Some(going) = &sleep.going {
         lines.extend(progress(going, columns, theme));
-        return lines;
-    }
-    if sleep.beginning {
+    } else if sleep.beginning {
         lines.push(Line::styled("gathering what may be learned from…", theme.accent));
-        return lines;
-    }
-    if let Some(night) = sleep.current() {
+    } else if let Some(night) = sleep.current() {
         report(night, state, columns, &mut lines);
+        for (at, changed) in night.changed.iter().enumerate() {
+            lines.push(Line::default());
+            if sleep.change == Some(at) {
+                looked_at = Some(lines.len());
+            }
+            lines.extend(change(changed, sleep.change == Some(at), columns, theme));
+        }
     }
-    lines
+    (lines, looked_at)
 }
 
 /// The parts of a night, which of them is on, and its curve.
@@ -335,14 +358,28 @@ fn report(night: &Night, state: &State, columns: usize, lines: &mut Vec<Line<'st
         let (items, facts) = (words::some(learned.items, "item"), words::some(learned.facts, "fact"));
         lines.extend(text::wrap_plain(&format!("from {folder}: {items}, {facts}"), theme.dim, columns));
     }
+    if night.answers > 0 {
+        let said = format!("from {} that you took", words::some(night.answers, "answer"));
+        lines.extend(text::wrap_plain(&said, theme.dim, columns));
+    }
     for refused in &night.refused {
         lines.extend(text::wrap_plain(&format!("not {}: {}", refused.what, refused.why), theme.dim, columns));
     }
-    for changed in &night.changed {
-        lines.push(Line::default());
-        let mark = if changed.right { "✓" } else { "·" };
-        lines.extend(text::wrap_plain(&format!("{mark} {}", changed.question), theme.text, columns));
-        lines.extend(text::wrap_plain(&format!("  before  {}", changed.old), theme.dim, columns));
-        lines.extend(text::wrap_plain(&format!("  after   {}", changed.new), theme.text, columns));
+}
+
+/// A question whose answer changed: before, after, the sentence that was learned and where it stands.
+fn change(changed: &Changed, looked_at: bool, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let mark = if changed.right { "✓" } else { "·" };
+    let style = if looked_at { theme.selected } else { theme.text };
+    let mut lines = text::wrap_plain(&format!("{mark} {}", changed.question), style, columns);
+    lines.extend(text::wrap_plain(&format!("  before  {}", changed.old), theme.dim, columns));
+    lines.extend(text::wrap_plain(&format!("  after   {}", changed.new), theme.text, columns));
+    if looked_at && !changed.fact.is_empty() {
+        lines.extend(text::wrap_plain(&format!("  learned {}", changed.fact), theme.dim, columns));
+        lines.extend(text::wrap_plain(&format!("  from    {}", changed.source), theme.dim, columns));
     }
+    if changed.vetoed {
+        lines.extend(text::wrap_plain("  vetoed: the next night does not learn it", theme.warn, columns));
+    }
+    lines
 }

@@ -11,6 +11,7 @@
 pub(crate) mod prompt;
 mod recall;
 mod speak;
+mod voice;
 
 use hinet_vault::records::{Reader, Tx};
 use tokio_util::sync::CancellationToken;

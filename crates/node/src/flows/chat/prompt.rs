@@ -120,7 +120,13 @@ pub(super) fn unmarked(text: &str) -> String {
 }
 
 /// A text within a token budget: the end is cut at a line or a word.
-async fn fit(node: &Node, text: &str, budget: usize, what: &str, cut: &mut Vec<Cut>) -> Result<String, NodeError> {
+pub(super) async fn fit(
+    node: &Node,
+    text: &str,
+    budget: usize,
+    what: &str,
+    cut: &mut Vec<Cut>,
+) -> Result<String, NodeError> {
     let count = node.mind.count(vec![text.to_owned()]).await?[0];
     if count <= budget {
         return Ok(text.to_owned());

@@ -73,8 +73,8 @@ fn leans(text: &str, question: &Question) -> bool {
 pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &Turn) -> Result<Recalled, NodeError> {
     let within = turn.within.as_slice();
     let mut question = Question::read(text);
-    // The owner wants the memory left alone: what would have been asked of it is talked about instead.
-    if turn.forgo {
+    // The owner wants the memory left alone, or a draft: what would have been asked of it is talked about instead.
+    if turn.forgo || turn.voice {
         if question.intent == Intent::Recall {
             question.intent = Intent::Converse;
         }

@@ -7,7 +7,8 @@ use hinet_model::{Sampling, StopReason};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::prompt;
+use super::prompt::{self, Prompt};
+use super::voice;
 use super::{Asked, ChatParams, Citation, Cut, Event, Message, Node, Recalled, Sink, TokenCounts};
 use crate::failure::NodeError;
 use crate::mind::Spoken;
@@ -65,6 +66,9 @@ pub(super) async fn answer(
     // A small reader is led astray by earlier turns it does not need.
     let history = if recalled.follows { &asked.history[..] } else { &[] };
     let turn = Turn { node, text, history, params, again: *again, sink, cancel };
+    if asked.turn.voice {
+        return draft(&turn, &asked.turn).await;
+    }
     match recalled.question.intent {
         Intent::Recall => {}
         Intent::Converse | Intent::Greet => return talk(&turn).await,
@@ -131,6 +135,19 @@ async fn talk(turn: &Turn<'_>) -> Result<Reply, NodeError> {
     Ok(reply)
 }
 
+/// A draft in the owner's voice, with the owner's own passages that it follows.
+async fn draft(turn: &Turn<'_>, wanted: &super::Turn) -> Result<Reply, NodeError> {
+    let samples = voice::samples(turn.node, turn.text, wanted).await?;
+    let about = turn.node.mind.about().await?;
+    let (sampling, reserved) = room(sampling(turn.params, &about.sampling, false, turn.again), about.context);
+    let built = voice::build(turn.node, turn.text, &samples, about.context, reserved).await?;
+    let (spoken, cut) = stream(turn, built, sampling).await?;
+    let mut reply = reply(&spoken, cut);
+    reply.how = if spoken.generated.stopped == StopReason::Cancelled { "stopped" } else { "draft" };
+    reply.citations = samples.iter().map(cite).collect();
+    Ok(reply)
+}
+
 fn said(text: String, how: &'static str) -> Reply {
     Reply {
         text,
@@ -178,11 +195,21 @@ fn sampling(params: &ChatParams, defaults: &SamplingDefaults, from_memory: bool,
 /// One generation, streamed.
 async fn say(turn: &Turn<'_>, passages: &[&Hit]) -> Result<(Spoken, Vec<Cut>), NodeError> {
     let about = turn.node.mind.about().await?;
-    let mut sampling = sampling(turn.params, &about.sampling, !passages.is_empty(), turn.again);
-    // An answer may take half of what can be held; the rest is for what it is made from.
-    sampling.max_tokens = sampling.max_tokens.min(about.context / 2);
-    let reserved = sampling.max_tokens + 64;
+    let sampling = sampling(turn.params, &about.sampling, !passages.is_empty(), turn.again);
+    let (sampling, reserved) = room(sampling, about.context);
     let built = prompt::build(turn.node, turn.text, passages, turn.history, about.context, reserved).await?;
+    stream(turn, built, sampling).await
+}
+
+/// An answer may take half of what can be held; the rest is for what it is made from. Gives what is kept free for it too.
+fn room(mut sampling: Sampling, context: usize) -> (Sampling, usize) {
+    sampling.max_tokens = sampling.max_tokens.min(context / 2);
+    let reserved = sampling.max_tokens + 64;
+    (sampling, reserved)
+}
+
+/// Generates from a prompt that is built; the words go out as they come.
+async fn stream(turn: &Turn<'_>, built: Prompt, sampling: Sampling) -> Result<(Spoken, Vec<Cut>), NodeError> {
     let (words, mut heard) = mpsc::channel::<String>(64);
     let (sink, cancel) = (turn.sink.clone(), turn.cancel.clone());
     let streaming = tokio::spawn(async move {

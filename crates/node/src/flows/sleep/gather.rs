@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use hinet_consent::{Ask, Decision, Outgoing, Released, Subject, withhold};
 use hinet_vault::records::ItemHead;
 
+use super::wishes::{self, Answer};
 use crate::failure::NodeError;
-use crate::protocol::{Asker, Capability, ErrorKind, Filter, GrantId, Hash, ItemId, Learned, Skipped, Trust};
+use crate::protocol::{Asker, Capability, ErrorKind, GrantId, Hash, ItemId, Learned, Skipped, Trust};
 use crate::state::{Node, now};
 
 /// Bytes of one item that are learned from; the rest of a longer one is left.
@@ -35,10 +36,44 @@ impl Lesson {
     }
 }
 
+/// What one grant covers.
+#[derive(Default)]
+pub(super) struct Matter {
+    /// Newest first.
+    lessons: Vec<Lesson>,
+    answers: Vec<Answer>,
+    subjects: Vec<Subject>,
+}
+
+impl Matter {
+    pub(super) fn answer(&mut self, answer: Answer, subject: Subject) {
+        self.answers.push(answer);
+        self.subjects.push(subject);
+    }
+
+    /// All of it, as it is released.
+    fn bytes(&self) -> zeroize::Zeroizing<Vec<u8>> {
+        let texts = self.lessons.iter().map(|lesson| lesson.text.as_str());
+        let texts =
+            texts.chain(self.answers.iter().flat_map(|answer| [answer.question.as_str(), answer.text.as_str()]));
+        zeroize::Zeroizing::new(texts.flat_map(str::bytes).collect())
+    }
+}
+
+/// What is covered, by grant.
+#[derive(Default)]
+pub(super) struct Covered(BTreeMap<GrantId, Matter>);
+
+impl Covered {
+    pub(super) fn of(&mut self, grant: GrantId) -> &mut Matter {
+        self.0.entry(grant).or_default()
+    }
+}
+
 /// What was found.
 pub(super) struct Gathered {
-    /// Newest first, each as long as its release stands.
-    pub(super) released: Vec<Released<Vec<Lesson>>>,
+    /// Each as long as its release stands.
+    released: Vec<Released<Matter>>,
     pub(super) refused: Vec<Skipped>,
 }
 
@@ -47,7 +82,16 @@ impl Gathered {
     pub(super) fn lessons(&self) -> Result<Vec<&Lesson>, NodeError> {
         let mut all = Vec::new();
         for released in &self.released {
-            all.extend(released.get().map_err(hinet_consent::ConsentError::from)?);
+            all.extend(&released.get().map_err(hinet_consent::ConsentError::from)?.lessons);
+        }
+        Ok(all)
+    }
+
+    /// All answers that the owner took.
+    pub(super) fn answers(&self) -> Result<Vec<&Answer>, NodeError> {
+        let mut all = Vec::new();
+        for released in &self.released {
+            all.extend(&released.get().map_err(hinet_consent::ConsentError::from)?.answers);
         }
         Ok(all)
     }
@@ -95,7 +139,8 @@ pub(super) fn gather(node: &Node) -> Result<Gathered, NodeError> {
         }
         Ok::<_, NodeError>(all)
     })?;
-    if heads.is_empty() {
+    let taken = node.vault.read(|r| r.taken())?.len();
+    if heads.is_empty() && taken == 0 {
         return Err(NodeError::said(
             ErrorKind::Failed,
             "There is nothing to learn from: the memory is empty.",
@@ -105,8 +150,9 @@ pub(super) fn gather(node: &Node) -> Result<Gathered, NodeError> {
     heads.sort_by_key(|(head, _)| (std::cmp::Reverse(head.modified), head.id));
     let topics: Vec<String> = node.consent.grants()?.into_iter().flat_map(|grant| grant.terms.scope.topics).collect();
     let mut refused: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut covered: BTreeMap<GrantId, (Filter, Vec<Lesson>, Vec<Subject>)> = BTreeMap::new();
-    let mut bytes = 0;
+    let mut covered = Covered::default();
+    let vetoes = node.vault.read(|r| r.vetoes())?;
+    let (mut bytes, mut vetoed) = (0, 0);
     for (head, mut subject) in heads {
         let mut refuse = |why| *refused.entry(why).or_default() += 1;
         if NO_PROSE.contains(&head.kind.as_str()) {
@@ -133,32 +179,43 @@ pub(super) fn gather(node: &Node) -> Result<Gathered, NodeError> {
                 if end < row.text.len() {
                     refuse("it is longer than 256 KB; only its beginning was learned from");
                 }
-                let text = withhold(&row.text[..end], &filter).text;
-                bytes += text.len();
+                let (text, left_out) = wishes::without(row.text[..end].to_owned(), &vetoes);
+                let text = withhold(&text, &filter).text;
+                (bytes, vetoed) = (bytes + text.len(), vetoed + left_out);
                 let lesson =
                     Lesson { item: row.id, source: row.key, title: row.title, text, own: row.trust == Trust::Own };
-                let entry = covered.entry(grant).or_insert_with(|| (filter, Vec::new(), Vec::new()));
-                entry.1.push(lesson);
-                entry.2.push(ask.subject);
+                let matter = covered.of(grant);
+                matter.lessons.push(lesson);
+                matter.subjects.push(ask.subject);
             }
             Decision::AskOwner => refuse("no grant to learn from it"),
             Decision::Refused { .. } => refuse("the grant to learn from it is used up, over or revoked"),
         }
     }
-    if covered.is_empty() {
-        let all = refused.values().sum::<u64>();
+    let mut answers: BTreeMap<&'static str, u64> = BTreeMap::new();
+    wishes::answers(node, &mut covered, &mut |why| *answers.entry(why).or_default() += 1)?;
+    if covered.0.is_empty() {
+        let all = items(refused.values().sum::<u64>());
         return Err(NodeError::said(
             ErrorKind::Refused,
-            format!("No grant lets icore learn from any of the {all} items in the memory."),
+            format!("No grant lets icore learn from any of what is in the memory ({all})."),
             "Give one: `icore consent grant --asker own --capability train --scope all --purpose sleep`.",
         ));
     }
-    let refused = refused.into_iter().map(|(why, count)| Skipped { what: items(count), why: why.to_owned() }).collect();
+    let said = |all: BTreeMap<&str, u64>, many: fn(u64) -> String| {
+        let skipped = |(why, count): (&str, u64)| Skipped { what: many(count), why: why.to_owned() };
+        all.into_iter().map(skipped).collect::<Vec<_>>()
+    };
+    let mut refused = said(refused, items);
+    refused.extend(said(answers, |count| counted(count, "answer you took", "answers you took")));
+    if vetoed > 0 {
+        refused
+            .extend(said(BTreeMap::from([("you vetoed it", vetoed)]), |count| counted(count, "sentence", "sentences")));
+    }
     let mut released = Vec::new();
-    for (grant, (_, lessons, subjects)) in covered {
-        let all: Vec<u8> = lessons.iter().flat_map(|lesson| lesson.text.bytes()).collect();
-        let all = zeroize::Zeroizing::new(all);
-        let ids: Vec<ItemId> = lessons.iter().map(|lesson| lesson.item).collect();
+    for (grant, matter) in covered.0 {
+        let (all, subjects) = (matter.bytes(), matter.subjects.clone());
+        let ids: Vec<ItemId> = matter.lessons.iter().map(|lesson| lesson.item).collect();
         let out = Outgoing {
             grant,
             asker: &Asker::Own,
@@ -167,11 +224,15 @@ pub(super) fn gather(node: &Node) -> Result<Gathered, NodeError> {
             items: &ids,
             bytes: &all,
         };
-        released.push(node.consent.release(&out, lessons, now())?);
+        released.push(node.consent.release(&out, matter, now())?);
     }
     Ok(Gathered { released, refused })
 }
 
 pub(super) fn items(count: u64) -> String {
-    if count == 1 { "1 item".to_owned() } else { format!("{count} items") }
+    counted(count, "item", "items")
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

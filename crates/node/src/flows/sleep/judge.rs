@@ -199,6 +199,8 @@ fn own(
         old: old.trim().to_owned(),
         new: new.trim().to_owned(),
         right: right(new, held),
+        fact: held.sentence.clone(),
+        vetoed: false,
         item: held.item,
         source: held.source.clone(),
     });

@@ -11,6 +11,7 @@ pub(crate) mod schedule;
 mod study;
 mod text;
 mod views;
+mod wishes;
 
 use std::sync::atomic::AtomicBool;
 
@@ -23,11 +24,12 @@ use zeroize::Zeroizing;
 use crate::failure::NodeError;
 use crate::flows::{deltas, status};
 use crate::mind::Worn;
-use crate::protocol::{ErrorKind, Event, Hash, ItemId, Night, Outcome, SleepPlan, Sleeping, Stage};
+use crate::protocol::{ErrorKind, Event, Hash, ItemId, MessageId, Night, Outcome, SleepPlan, Sleeping, Stage};
 use crate::state::{Node, now};
 use crate::worn;
 
 pub(crate) use bed::{Bed, interrupt, sleep, wake};
+pub(crate) use wishes::veto;
 
 /// Losses that are kept of a night.
 const LOSSES_MAX: usize = 120;
@@ -175,9 +177,9 @@ fn run(node: &Node, plan: SleepPlan, anew: bool, stop: &AtomicBool, runtime: Han
     check(&plan)?;
     let anchor = load(node)?;
     let gathered = gather::gather(node)?;
-    let lessons = gathered.lessons()?;
+    let (lessons, answers) = (gathered.lessons()?, gathered.answers()?);
     let items: Vec<ItemId> = lessons.iter().map(|lesson| lesson.item).collect();
-    let (row, night, mut work) = match open_night(node, anew, &lessons)? {
+    let (row, night, mut work) = match open_night(node, anew, &lessons, &answers)? {
         Some(found) => found,
         None => {
             study::refuse_too_large(&anchor, &plan, 256)?;
@@ -189,6 +191,7 @@ fn run(node: &Node, plan: SleepPlan, anew: bool, stop: &AtomicBool, runtime: Han
                 why: "it goes on".into(),
                 plan,
                 learned: Vec::new(),
+                answers: answers.len() as u64,
                 refused: gathered.refused.clone(),
                 views: 0,
                 steps: 0,
@@ -209,14 +212,22 @@ fn run(node: &Node, plan: SleepPlan, anew: bool, stop: &AtomicBool, runtime: Han
                 checkpoint: None,
                 delta: None,
             };
-            (row, Night { night: n, ..night }, views::Work::begin(&lessons))
+            (row, Night { night: n, ..night }, views::Work::begin(&lessons, &answers))
         }
     };
     let losses = night.losses.clone();
     let mut room = Room { node, stop, runtime, gathered: &gathered, row, night, losses };
-    room.save(None, None, &items)?;
-    room.record(&format!("{} are learned from", gather::items(items.len() as u64)))?;
-    let done = night_of(&mut room, &anchor, &lessons, &mut work);
+    {
+        let messages: Vec<MessageId> = answers.iter().map(|answer| answer.message).collect();
+        let _one = room.runtime.block_on(node.memory_work.lock());
+        let n = room.row.n;
+        room.write(&items, |tx| Ok(tx.put_night_messages(n, &messages)?))?;
+    }
+    room.record(&match (items.len() as u64, answers.len()) {
+        (items, 0) => format!("{} are learned from", gather::items(items)),
+        (items, answers) => format!("{} and {answers} answers that were taken are learned from", gather::items(items)),
+    })?;
+    let done = night_of(&mut room, &anchor, &lessons, &answers, &mut work);
     match done {
         Ok(()) => Ok(room.night),
         Err(error) => {
@@ -243,17 +254,18 @@ fn open_night(
     node: &Node,
     anew: bool,
     lessons: &[&gather::Lesson],
+    answers: &[&wishes::Answer],
 ) -> Result<Option<(NightRow, Night, views::Work)>, NodeError> {
     let Some(mut row) = node.vault.read(|r| r.open_night())? else { return Ok(None) };
     let night: Option<Night> = serde_json::from_str(&row.report).ok();
     let work = row.work.and_then(|hash| node.vault.object(hash).ok());
     let work: Option<views::Work> = match (&work, row.work) {
         (Some(json), _) => serde_json::from_slice(json).ok(),
-        (None, None) => Some(views::Work::begin(lessons)),
+        (None, None) => Some(views::Work::begin(lessons, answers)),
         (None, Some(_)) => None,
     };
     let why = match (night, work) {
-        (Some(night), Some(work)) if !anew && work.is_of(lessons) => return Ok(Some((row, night, work))),
+        (Some(night), Some(work)) if !anew && work.is_of(lessons, answers) => return Ok(Some((row, night, work))),
         (Some(mut night), _) => {
             night.outcome = Outcome::Failed;
             night.ended = Some(now());
@@ -276,10 +288,11 @@ fn night_of(
     room: &mut Room<'_>,
     anchor: &Anchor,
     lessons: &[&gather::Lesson],
+    answers: &[&wishes::Answer],
     work: &mut views::Work,
 ) -> Result<(), NodeError> {
     if !work.whole {
-        draft(room, anchor, lessons, work)?;
+        draft(room, anchor, lessons, answers, work)?;
     }
     room.night.learned = room.gathered.learned(&work.facts)?;
     room.night.views = work.views.len() as u64;
@@ -301,6 +314,7 @@ fn draft(
     room: &mut Room<'_>,
     anchor: &Anchor,
     lessons: &[&gather::Lesson],
+    answers: &[&wishes::Answer],
     work: &mut views::Work,
 ) -> Result<(), NodeError> {
     let facts = views::all_facts(lessons);
@@ -320,6 +334,7 @@ fn draft(
         learned?;
         room.tell(Stage::Views, work.looked_at as u64, facts.len() as u64, 0.0, None);
     }
+    views::taken(work, answers);
     views::voice(work, lessons);
     if work.views.is_empty() {
         return Err(NodeError::said(
@@ -388,6 +403,20 @@ fn retain(tx: &Tx<'_>, worn: Hash) -> Result<(), NodeError> {
     Ok(())
 }
 
+/// Texts, questions with answers, and what is not learned from, with the reason.
+#[cfg(test)]
+pub(crate) type Learnable = (Vec<String>, Vec<[String; 2]>, Vec<String>);
+
+/// What a night would learn from now.
+#[cfg(test)]
+pub(crate) fn learnable(node: &Node) -> Result<Learnable, NodeError> {
+    let found = gather::gather(node)?;
+    let texts = found.lessons()?.iter().map(|lesson| lesson.text.clone()).collect();
+    let answers = found.answers()?.iter().map(|answer| [answer.question.clone(), answer.text.clone()]).collect();
+    let refused = found.refused.iter().map(|skipped| format!("{}: {}", skipped.what, skipped.why)).collect();
+    Ok((texts, answers, refused))
+}
+
 fn report(row: &NightRow) -> Option<Night> {
     serde_json::from_str(&row.report).ok()
 }
@@ -436,7 +465,19 @@ pub(crate) async fn rollback(node: &Node, night: u64) -> Result<Event, NodeError
 /// Takes back what nights learned from these items, in the transaction that forgets them: their reports say so, their
 /// deltas go, and the newest that knows nothing of it answers. Gives whether another delta is worn from here on.
 pub(crate) fn forget(tx: &Tx<'_>, items: &[ItemId]) -> Result<bool, NodeError> {
-    let affected = tx.nights_of(items)?;
+    take_back(tx, tx.nights_of(items)?)
+}
+
+/// The same for answers that were learned from and are not there any more, once they went.
+pub(crate) fn forget_lost_answers(tx: &Tx<'_>) -> Result<bool, NodeError> {
+    let affected = tx.nights_of_lost_answers()?;
+    let numbers: Vec<u64> = affected.iter().map(|row| row.n).collect();
+    let taken_off = take_back(tx, affected)?;
+    numbers.into_iter().try_for_each(|n| tx.drop_night_messages(n))?;
+    Ok(taken_off)
+}
+
+fn take_back(tx: &Tx<'_>, affected: Vec<NightRow>) -> Result<bool, NodeError> {
     let deltas: Vec<Hash> = tx.deltas()?.into_iter().map(|row| row.hash).collect();
     let worn = tx.worn_delta()?.map(|row| row.hash);
     let mut taken_off = false;

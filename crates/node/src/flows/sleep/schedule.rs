@@ -62,6 +62,7 @@ pub(crate) fn is_wish(op: &Op) -> bool {
             | Op::SourceAdd { .. }
             | Op::Sleep { .. }
             | Op::Wake
+            | Op::Veto { .. }
             | Op::Rollback { .. }
     )
 }

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::gather::Lesson;
 use super::study::failed;
+use super::wishes::Answer;
 use crate::failure::NodeError;
 use crate::flows::chat::prompt;
-use crate::protocol::{Hash, ItemId};
+use crate::protocol::{Hash, ItemId, MessageId};
 
 /// Facts looked at in one night.
 const FACTS_MAX: usize = 1000;
@@ -56,6 +57,9 @@ pub(super) enum View {
 pub(super) struct Held {
     pub(super) question: String,
     pub(super) answer: String,
+    /// The sentence it is from.
+    #[serde(default)]
+    pub(super) sentence: String,
     pub(super) item: ItemId,
     pub(super) source: String,
 }
@@ -65,6 +69,8 @@ pub(super) struct Held {
 pub(super) struct Work {
     /// What it was made from.
     pub(super) items: Vec<(ItemId, Hash)>,
+    #[serde(default)]
+    answers: Vec<(MessageId, Hash)>,
     /// Facts that have been looked at.
     pub(super) looked_at: usize,
     /// Facts of each item.
@@ -83,18 +89,16 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn begin(lessons: &[&Lesson]) -> Self {
-        Self { items: lessons.iter().map(|lesson| (lesson.item, lesson.hash())).collect(), ..Self::default() }
+    pub(super) fn begin(lessons: &[&Lesson], answers: &[&Answer]) -> Self {
+        let items = lessons.iter().map(|lesson| (lesson.item, lesson.hash())).collect();
+        let answers = answers.iter().map(|answer| (answer.message, answer.hash())).collect();
+        Self { items, answers, ..Self::default() }
     }
 
     /// Whether it was made from these.
-    pub(super) fn is_of(&self, lessons: &[&Lesson]) -> bool {
-        self.items.len() == lessons.len()
-            && self
-                .items
-                .iter()
-                .zip(lessons)
-                .all(|((item, hash), lesson)| *item == lesson.item && *hash == lesson.hash())
+    pub(super) fn is_of(&self, lessons: &[&Lesson], answers: &[&Answer]) -> bool {
+        let now = Self::begin(lessons, answers);
+        self.items == now.items && self.answers == now.answers
     }
 }
 
@@ -204,6 +208,7 @@ impl<'a> Drafter<'a> {
                 work.held.push(Held {
                     question: question.unwrap_or_else(|| gap(true)),
                     answer,
+                    sentence: fact.sentence.clone(),
                     item: lesson.item,
                     source,
                 });
@@ -241,6 +246,12 @@ fn about(lesson: &Lesson, fact: &Fact) -> String {
     } else {
         format!("{}, {}", lesson.title, fact.heading)
     }
+}
+
+/// Answers that the owner took, as they were asked for.
+pub(super) fn taken(work: &mut Work, answers: &[&Answer]) {
+    let turn = |answer: &&Answer| View::Turn { user: answer.question.clone(), answer: answer.text.clone() };
+    work.views.extend(answers.iter().map(turn));
 }
 
 /// Passages that the owner wrote: most are learned as they are, some are kept apart to measure by.

@@ -13,6 +13,8 @@ use hinet_protocol::{
 enum How {
     /// Where the conversation is.
     Next,
+    /// There too, but for a draft in the owner's voice.
+    Draft,
     /// Instead of the message with this number, which stays as another version.
     Anew(usize),
     /// The message with this number as it stands, for another answer.
@@ -81,6 +83,15 @@ impl Chat {
         Some(self.ask(text, &How::Again(at), now))
     }
 
+    /// Asks for a draft in the owner's voice. Returns `None` while an answer is being made.
+    pub fn draft_in_voice(&mut self, text: String, now: Millis) -> Option<Vec<Effect>> {
+        if self.live.is_some() || self.loading {
+            return None;
+        }
+        self.follow();
+        Some(self.ask(text, &How::Draft, now))
+    }
+
     fn ask(&mut self, text: String, how: &How, now: Millis) -> Vec<Effect> {
         self.asked = self.asked.wrapping_add(1);
         self.failed = None;
@@ -91,7 +102,7 @@ impl Chat {
         let turn = self.hanging(how, within, attached.clone());
         let op = self.op(text.clone(), how, turn);
         match how {
-            How::Next => {}
+            How::Next | How::Draft => {}
             How::Anew(at) => self.turns.truncate(*at),
             How::Again(at) => self.turns.truncate(at + 1),
         }
@@ -99,7 +110,7 @@ impl Chat {
             self.push(Turn { attached, ..Turn::said(Role::User, text.clone(), now) });
         }
         self.versions += 1;
-        let branches = !matches!(how, How::Next);
+        let branches = !matches!(how, How::Next | How::Draft);
         self.live = Some(Live { at: now, question: text, version: self.versions, branches, ..Live::default() });
         self.reader.settle(self.turns.len());
         self.refresh_recalled();
@@ -121,20 +132,29 @@ impl Chat {
     /// Where the turn hangs and what it may draw on.
     fn hanging(&self, how: &How, within: Vec<Within>, attached: Vec<String>) -> Hanging {
         let before = match how {
-            How::Next => self.turns.len(),
+            How::Next | How::Draft => self.turns.len(),
             // The conversation may have become shorter since the edit began.
             How::Anew(at) | How::Again(at) => (*at).min(self.turns.len()),
         };
         let parent = before.checked_sub(1).and_then(|at| self.turns[at].id);
         let after = match (how, parent) {
-            (How::Next, _) => After::Head,
+            (How::Next | How::Draft, _) => After::Head,
             (_, Some(parent)) => After::Message(parent),
             (_, None) if before == 0 => After::Start,
             (_, None) => After::Head,
         };
         let said = |turn: &Turn| Said { role: turn.role, text: turn.text.clone() };
         let incognito = self.incognito.then(|| self.turns[..before].iter().map(said).collect());
-        Hanging { after, within, attached, forgo: self.forgo, incognito }
+        let drafted = |at: &usize| {
+            let answer = self.turns.get(at + 1);
+            answer.is_some_and(|turn| matches!(&turn.foot, Foot::Made { how, .. } if how == "draft"))
+        };
+        let voice = match how {
+            How::Draft => true,
+            How::Again(at) => drafted(at),
+            How::Next | How::Anew(_) => false,
+        };
+        Hanging { after, within, attached, forgo: self.forgo, voice, incognito }
     }
 
     /// Stops the answer being made. Returns `None` where none is.

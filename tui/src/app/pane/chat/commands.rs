@@ -160,6 +160,15 @@ pub fn memory(state: &mut State, how: &str) -> Vec<Effect> {
     vec![]
 }
 
+/// `/voice`: a draft in the owner's voice.
+pub fn voice(state: &mut State, text: &str) -> Vec<Effect> {
+    let now = state.now;
+    state.chat.draft_in_voice(text.to_owned(), now).unwrap_or_else(|| {
+        state.toast = Some("There is an answer being made; ask for the draft when it is there.".into());
+        vec![]
+    })
+}
+
 /// `/export`: writes the conversation to a file, after the question what that means.
 pub fn export(state: &mut State, path: &str) -> Vec<Effect> {
     let path = words::expand(path, &state.place.home_dir);

@@ -1,0 +1,142 @@
+//! What the owner wishes of the nights: answers that were taken are learned from, vetoed sentences are not, and what was
+//! learned from an answer goes with it.
+
+use super::*;
+use crate::flows::sleep::{Learnable, learnable};
+use crate::protocol::{
+    Asker, Capability, Changed, Feedback, Filter, GrantDraft, Limits, Night, Outcome, Scope, SleepPlan, Thumb, Turn,
+};
+
+const NOTE: &str =
+    "# Trip\n\nThe train to Porto leaves at 14:39 from platform 4.\n\nThe hotel costs 85 euros a night.\n";
+const VETOED: &str = "The train to Porto leaves at 14:39 from platform 4.";
+
+fn night(node: &Node, changed: Vec<Changed>) -> u64 {
+    let report = Night {
+        night: 1,
+        began: 1,
+        ended: Some(2),
+        outcome: Outcome::Kept,
+        why: "it passed the test".into(),
+        plan: SleepPlan::default(),
+        learned: vec![],
+        answers: 1,
+        refused: vec![],
+        views: 1,
+        steps: 1,
+        losses: vec![],
+        scores: None,
+        changed,
+        delta: None,
+        wore: None,
+        strength: 1.0,
+    };
+    node.vault
+        .write(|tx| {
+            let n = tx.begin_night(1, &serde_json::to_string(&report).unwrap())?;
+            let mut row = tx.night(n)?.unwrap();
+            row.open = false;
+            tx.put_night(&row, &[])?;
+            Ok::<_, hinet_vault::VaultError>(n)
+        })
+        .unwrap()
+}
+
+impl Desk {
+    async fn may_learn(&mut self) {
+        let draft = GrantDraft {
+            asker: Asker::Own,
+            capability: Capability::Train,
+            scope: Scope { everything: true, ..Scope::default() },
+            filter: Filter::default(),
+            limits: Limits::default(),
+            purpose: "sleep".into(),
+        };
+        let said = self.owner(Op::Grant { draft }).await;
+        assert!(matches!(said, Event::Grants { .. }), "{said:?}");
+    }
+
+    async fn learnable(&self) -> Result<Learnable, crate::failure::NodeError> {
+        self.node.apart("what may be learned from", learnable).await
+    }
+
+    async fn nights(&mut self, op: Op) -> Vec<Night> {
+        match self.one(op).await {
+            Event::Nights { nights, .. } => nights,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_were_taken_are_learned_from_and_what_was_learned_goes_with_them() {
+    let mut desk = Desk::open().await;
+    let mut said = Vec::new();
+    for (question, feedback) in [
+        ("What can you do?", Feedback { accepted: true, ..Feedback::default() }),
+        ("What is your name?", Feedback { edited: Some(" I am called icore. ".into()), ..Feedback::default() }),
+        ("Who are you?", Feedback { thumb: Some(Thumb::Down), ..Feedback::default() }),
+    ] {
+        let op = Op::Chat { session: None, text: question.into(), turn: Turn::default(), params: Default::default() };
+        let Event::ChatDone { answer } = desk.one(op).await else { panic!("an answer") };
+        let op = Op::Feedback { message: answer.message, feedback };
+        assert!(matches!(desk.one(op).await, Event::Done));
+        said.push(answer);
+    }
+    let refused = desk.learnable().await.unwrap_err();
+    assert!(refused.to_string().contains("No grant lets icore learn"), "{refused}");
+    desk.may_learn().await;
+    let (texts, answers, refused) = desk.learnable().await.unwrap();
+    assert!(texts.is_empty() && refused.is_empty(), "{refused:?}");
+    let mut questions: Vec<&str> = answers.iter().map(|[question, _]| question.as_str()).collect();
+    questions.sort_unstable();
+    assert_eq!(questions, ["What can you do?", "What is your name?"]);
+    assert!(answers.contains(&["What is your name?".into(), "I am called icore.".into()]), "{answers:?}");
+
+    // The night that learned from the second answer goes with its conversation, and with no other one.
+    let n = night(&desk.node, vec![]);
+    let message = said[1].message;
+    desk.node.vault.write(|tx| tx.put_night_messages(n, &[message])).unwrap();
+    for (gone, outcome) in [(0, Outcome::Kept), (1, Outcome::Forgotten)] {
+        let target = ForgetTarget::Session { session: said[gone].session };
+        let forgotten = desk.one(Op::Forget { target, dry_run: false }).await;
+        assert!(matches!(forgotten, Event::Forgotten { .. }), "{forgotten:?}");
+        assert_eq!(desk.nights(Op::Nights { limit: 9 }).await[0].outcome, outcome);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vetoed_sentence_is_not_learned_from_until_the_veto_is_taken_back() {
+    let mut desk = Desk::open().await;
+    let path = desk.file("trip.md", NOTE);
+    desk.ingest(&path).await;
+    desk.may_learn().await;
+    let changed = Changed {
+        question: "When does the train leave?".into(),
+        old: "At noon.".into(),
+        new: "At 14:39.".into(),
+        right: true,
+        item: crate::protocol::ItemId::new(),
+        source: path.display().to_string(),
+        fact: VETOED.into(),
+        vetoed: false,
+    };
+    let old = Changed { fact: String::new(), ..changed.clone() };
+    let n = night(&desk.node, vec![changed, old]);
+    for (night, line) in [(n, 0), (n, 2), (n, 3), (n, u64::MAX), (n + 1, 1)] {
+        let said = desk.one(Op::Veto { night, line, vetoed: true }).await;
+        assert!(matches!(&said, Event::Failed { failure } if !failure.hint.is_empty()), "{night} {line}: {said:?}");
+    }
+    assert!(desk.nights(Op::Veto { night: n, line: 1, vetoed: true }).await[0].changed[0].vetoed);
+    let (texts, _, refused) = desk.learnable().await.unwrap();
+    assert!(!texts[0].contains("14:39") && texts[0].contains("85 euros"), "{texts:?}");
+    assert_eq!(refused, ["1 sentence: you vetoed it"]);
+    // The memory still has it, and the ledger does not.
+    let Event::Hits { hits } = desk.one(Op::Search { query: "train".into(), k: 1 }).await else { panic!("hits") };
+    assert!(hits[0].text.contains("14:39"), "{hits:?}");
+    assert!(desk.ledger().await.iter().all(|line| !line.contains("14:39")));
+
+    assert!(!desk.nights(Op::Veto { night: n, line: 1, vetoed: false }).await[0].changed[0].vetoed);
+    let (texts, _, refused) = desk.learnable().await.unwrap();
+    assert!(texts[0].contains("14:39") && refused.is_empty(), "{texts:?} {refused:?}");
+}

@@ -139,7 +139,10 @@ async fn talk(turn: &Turn<'_>) -> Result<Reply, NodeError> {
 async fn draft(turn: &Turn<'_>, wanted: &super::Turn) -> Result<Reply, NodeError> {
     let samples = voice::samples(turn.node, turn.text, wanted).await?;
     let about = turn.node.mind.about().await?;
-    let (sampling, reserved) = room(sampling(turn.params, &about.sampling, false, turn.again), about.context);
+    let mut sampling = sampling(turn.params, &about.sampling, false, turn.again);
+    sampling.max_tokens = turn.params.max_tokens.unwrap_or(voice::DRAFT_TOKENS);
+    sampling.stop = voice::ENDS.map(str::to_owned).to_vec();
+    let (sampling, reserved) = room(sampling, about.context);
     let built = voice::build(turn.node, turn.text, &samples, about.context, reserved).await?;
     let (spoken, cut) = stream(turn, built, sampling).await?;
     let mut reply = reply(&spoken, cut);

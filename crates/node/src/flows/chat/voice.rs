@@ -14,6 +14,10 @@ const LOOKED_AT: usize = 24;
 const SAMPLES: usize = 3;
 /// Share of the context that they may take.
 const SAMPLES_SHARE: f32 = 0.3;
+/// Tokens of a draft, where the caller names no number.
+pub(super) const DRAFT_TOKENS: usize = 160;
+/// Where a draft ends: a small model goes on with another letter.
+pub(super) const ENDS: [&str; 2] = ["\n#", "\n---"];
 
 /// Passages that the owner wrote, the nearest to what is asked for first.
 pub(super) async fn samples(node: &Node, text: &str, turn: &Turn) -> Result<Vec<Hit>, NodeError> {
@@ -55,7 +59,8 @@ pub(super) async fn build(
     let mut cut: Vec<Cut> = Vec::new();
     let mut fitted = Vec::new();
     for hit in samples {
-        fitted.push(prompt::fit(node, hit.text.trim(), budget, &format!("the end of {}", hit.title), &mut cut).await?);
+        fitted
+            .push(prompt::fit(node, &plain(&hit.text), budget, &format!("the end of {}", hit.title), &mut cut).await?);
     }
     let text = prompt::fit(node, text, room / 2, "the end of your message", &mut cut).await?;
     let owner = node.vault.owner();
@@ -63,9 +68,20 @@ pub(super) async fn build(
     Ok(Prompt { turns: vec![("system".to_owned(), system), ("user".to_owned(), text)], cut })
 }
 
+/// A passage without its headings, which are the document's and no part of a manner.
+fn plain(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{VOICE, prompt};
+    use super::{VOICE, plain, prompt};
+
+    #[test]
+    fn headings_are_no_part_of_a_manner() {
+        assert_eq!(plain("# To Ana\n\nHey Ana,\n  ## Bo\nbye"), "Hey Ana,\nbye");
+    }
 
     #[test]
     fn the_prompt_shows_how_the_owner_writes_and_does_without() {

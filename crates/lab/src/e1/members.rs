@@ -15,8 +15,8 @@ use std::{path::PathBuf, sync::Arc};
 const RATE: f32 = 1e-4;
 /// Learning rate of low-rank factors.
 const LORA_RATE: f32 = 4e-4;
-/// Tokens of a rehearsed text.
-const LONGEST: usize = 96;
+/// Tokens of a rehearsed text: few, because each of them counts as much as a whole fact.
+const LONGEST: usize = 64;
 
 /// One that takes part.
 pub(super) struct Member {
@@ -40,7 +40,10 @@ fn recipe(plan: &Plan, lessons: usize) -> Recipe {
     let (method, learning_rate) = match plan.tuning {
         Tuning::Full => (Method::Full(Full::Linears), RATE),
         Tuning::Mlp => (Method::Full(Full::Mlp), RATE),
-        Tuning::Lora => (Method::Lora(Lora { rank: sizes.rank, alpha, ..Lora::default() }), LORA_RATE),
+        Tuning::Lora => (
+            Method::Lora(Lora { rank: sizes.rank, alpha, linears: sizes.linears.clone(), ..Lora::default() }),
+            LORA_RATE,
+        ),
     };
     let warmup = 8.min(steps / 4);
     Recipe {

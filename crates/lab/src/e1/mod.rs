@@ -16,7 +16,7 @@ pub use packs::{Asked, Fact, Pack};
 pub use report::{Report, Routed, Row, Single};
 pub use run::run;
 
-use hinet_model::Embedder;
+use hinet_model::{Embedder, delta::Linear};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -45,6 +45,8 @@ pub struct Sizes {
     pub rounds: u64,
     /// Rank of low-rank factors.
     pub rank: usize,
+    /// The linear layers that get them.
+    pub linears: Vec<Linear>,
     /// Tokens of the neutral text.
     pub neutral: usize,
     /// Texts of the anchor's own, of which the virtual member's Gram is made.
@@ -63,6 +65,7 @@ impl Sizes {
             batch: 16,
             rounds: 6,
             rank: 32,
+            linears: Linear::ALL.to_vec(),
             neutral: 2_560,
             own: 64,
             scales: vec![0.33, 0.5, 0.7, 1.0],
@@ -72,7 +75,17 @@ impl Sizes {
     /// Every part in a minute or two: too small for its figures to mean anything.
     #[must_use]
     pub fn small() -> Self {
-        Self { members: 2, entities: 1, batch: 6, rounds: 3, rank: 8, neutral: 96, own: 2, scales: vec![0.5] }
+        Self {
+            members: 2,
+            entities: 1,
+            batch: 6,
+            rounds: 3,
+            rank: 8,
+            linears: vec![Linear::Query, Linear::Output],
+            neutral: 96,
+            own: 2,
+            scales: vec![0.5],
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! (Jin et al. 2023).
 //!
 //! **Never of private prompts.** The Gram of the first layer is a sum over embeddings, and gives away the vocabulary of what
-//! was read, canaries included, also when it is cut to a low rank (`docs/results.md`). So whoever merges makes the Grams anew,
+//! was read, canaries included, also when it is cut to a low rank. So whoever merges makes the Grams anew,
 //! from published weights and [`PublicPrompts`], which know no private origin and cannot be made of anything else: there is no
 //! way from a vault's text, from `Reading` or from `Released` to them, nor from bytes that somebody sends.
 

@@ -48,10 +48,10 @@ pub(super) fn recipes(plan: &Plan, anchor: Hash, members: &[Member]) -> Vec<(Str
 
 /// Grams of all members on their own public prompts, and of the anchor on its own words; made when first asked for.
 pub(super) struct Statistics<'a> {
-    pub plan: &'a Plan,
-    pub anchor: &'a Anchor,
-    pub members: &'a [Member],
-    pub own: &'a PublicPrompts,
+    plan: &'a Plan,
+    anchor: &'a Anchor,
+    members: &'a [Member],
+    own: &'a PublicPrompts,
     made: Option<PublicGrams>,
 }
 
@@ -67,22 +67,25 @@ impl<'a> Statistics<'a> {
     }
 
     pub fn get(&mut self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<&PublicGrams, LabError> {
-        let mut grams = PublicGrams::new();
-        if self.made.is_none() {
-            let count = self.members.len() + 1;
-            for (at, member) in self.members.iter().enumerate() {
-                if !watch.goes_on(at, count) {
-                    return Err(TrainError::Unjudged.into());
-                }
-                let model = open(self.plan, &member.file)?;
-                grams.add(Whose::Member(member.hash), &model, &member.prompts, stop)?;
-            }
-            grams.add(Whose::Anchor, self.anchor, self.own, stop)?;
-            watch.goes_on(count, count);
-        } else if let Some(made) = self.made.take() {
-            grams = made;
-        }
+        let grams = match self.made.take() {
+            Some(made) => made,
+            None => self.gathered(stop, watch)?,
+        };
         Ok(self.made.insert(grams))
+    }
+
+    fn gathered(&self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<PublicGrams, LabError> {
+        let (mut grams, count) = (PublicGrams::new(), self.members.len() + 1);
+        for (at, member) in self.members.iter().enumerate() {
+            if !watch.goes_on(at, count) {
+                return Err(TrainError::Unjudged.into());
+            }
+            let model = open(self.plan, &member.file)?;
+            grams.add(Whose::Member(member.hash), &model, &member.prompts, stop)?;
+        }
+        grams.add(Whose::Anchor, self.anchor, self.own, stop)?;
+        watch.goes_on(count, count);
+        Ok(grams)
     }
 }
 

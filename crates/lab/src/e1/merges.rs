@@ -119,7 +119,8 @@ pub(super) fn composed(
     stop: &AtomicBool,
 ) -> Result<Composed, LabError> {
     let name = format!("composed-{}", &recipe.hash()?.to_string()[..16]);
-    let made = Composed { folder: plan.dir.join(&name), file: plan.dir.join(name + ".gguf") };
+    // What is half written of either has the name with `.part`, so the two are called differently.
+    let made = Composed { folder: plan.dir.join(&name), file: plan.dir.join(name + "-folded.gguf") };
     if made.folder.exists() {
         fs::remove_dir_all(&made.folder).map_err(|source| LabError::Disk { path: made.folder.clone(), source })?;
     }

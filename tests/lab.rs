@@ -1,4 +1,4 @@
-//! Experiments through the program: every part of E2 in small, stopped and gone on with, from one seed.
+//! Experiments through the program: every part of E1 and E2 in small, stopped and gone on with, from one seed.
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
 #![allow(clippy::disallowed_types, reason = "a test starts the program as a person does")]
 
@@ -57,4 +57,51 @@ fn a_made_up_owner_sleeps_and_what_is_done_is_not_done_again() {
     let output = person.command().args(run).arg("--json").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("delete it"), "{said}");
+}
+
+#[test]
+fn members_are_made_composed_and_measured_from_one_seed() {
+    let person = Person::new();
+    let dir = person.files().join("e1");
+    let run = ["lab", "e1", "--seed", "3", "--small", "--method", "lora", "--dir", dir.to_str().unwrap()];
+    let found = person.json(run);
+    assert_eq!((&found["facts"], &found["questions"]), (&6.into(), &12.into()));
+    let rows = found["rows"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(rows.len(), 1 + 2 + 4 + 3, "{names:?}");
+    let row = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
+    for row in rows {
+        for share in [&row["choice"], &row["exact"]] {
+            assert!((0.0..=1.0).contains(&share.as_f64().unwrap()), "{row}");
+        }
+        assert!(row["neutral"].as_f64().is_none_or(|neutral| neutral.is_finite() && neutral > 1.0), "{row}");
+    }
+    // Members learned something, and whoever asks the right one gets what each of them knows alone.
+    for single in found["singles"].as_array().unwrap() {
+        let losses = single["losses"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap());
+        let losses: Vec<f64> = losses.collect();
+        assert!(losses.iter().any(|loss| *loss < losses[0]), "{losses:?}");
+        assert_ne!(single["neutral"], row("anchor")["neutral"], "{single}");
+    }
+    let own = found["singles"].as_array().unwrap().iter().map(|single| single["own_exact"].as_f64().unwrap());
+    let oracle = row("route: oracle")["exact"].as_f64().unwrap();
+    assert!((oracle - own.sum::<f64>() / 2.0).abs() < 1e-9, "{found}");
+    // Islands are told from machines.
+    assert!(found["routed"]["right"].as_f64().unwrap() > 0.9, "{}", found["routed"]);
+
+    // The same command has nothing left to do, and says the same.
+    let before = std::fs::metadata(dir.join("e1.json")).unwrap().modified().unwrap();
+    assert_eq!(person.json(run), found);
+    assert!(std::fs::metadata(dir.join("e1.json")).unwrap().modified().unwrap() >= before);
+    for (name, part) in [("e1.md", "route: oracle"), ("e1.svg", "<svg"), ("e1.json", "\"rows\"")] {
+        assert!(std::fs::read_to_string(dir.join(name)).unwrap().contains(part), "{name}");
+    }
+    // What was composed is measured and not kept; packs that cannot be used are named.
+    let left = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    assert!(left.into_iter().all(|name| !name.starts_with("composed")));
+    let packs = person.files().join("packs.json");
+    std::fs::write(&packs, "{}").unwrap();
+    let output = person.command().args(run).args(["--packs", packs.to_str().unwrap()]).output().unwrap();
+    let said = support::text(&output.stderr);
+    assert!(!output.status.success() && said.contains("--members"), "{said}");
 }

@@ -23,7 +23,7 @@ mod source;
 pub use compose::{Composed, Options, Progress, compose, gather};
 pub use error::ComposeError;
 pub use float::Float;
-pub use merge::{Gram, Grams, Narrow, Put, Rescale, Rule, Share, Sink, Sparsity, Stack, Whose, merge};
+pub use merge::{Gram, GramSum, Grams, Narrow, Put, Rescale, Rule, Share, Sink, Sparsity, Stack, Whose, merge};
 pub use mergekit::Draft;
 pub use method::Method;
 pub use recipe::{Member, Recipe, Slice, SliceSource, Tuned};

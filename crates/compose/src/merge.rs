@@ -7,6 +7,7 @@
 
 mod blocks;
 mod combine;
+mod gram;
 mod masks;
 mod regmean;
 mod solve;
@@ -14,6 +15,7 @@ mod sphere;
 mod stock;
 mod trim;
 
+pub use gram::GramSum;
 pub use regmean::{Gram, Grams, Whose};
 
 use crate::{ComposeError, error::recipe};

@@ -13,6 +13,8 @@ pub(crate) struct Bars<'a> {
 const WIDTH: usize = 760;
 const HEIGHT: usize = 220;
 const LEFT: usize = 40;
+/// Bars beside which names find no room as they are.
+const MANY: usize = 8;
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
@@ -43,6 +45,7 @@ fn bars(out: &mut String, group: &Bars<'_>, top: usize) {
     let (base, tall) = ((top + HEIGHT - 50) as f64, (HEIGHT - 90) as f64);
     let _ = writeln!(out, "<text x=\"{LEFT}\" y=\"{}\">{}</text>", top + 20, escaped(group.title));
     let step = (WIDTH - 2 * LEFT) as f64 / group.bars.len().max(1) as f64;
+    let many = group.bars.len() > MANY;
     for (at, (name, value)) in group.bars.iter().enumerate() {
         let part = if value.is_finite() { (value / group.most).clamp(0.0, 1.0) } else { 0.0 };
         let (x, wide, high) = (LEFT as f64 + at as f64 * step, (step * 0.6).min(90.0), part * tall);
@@ -51,15 +54,24 @@ fn bars(out: &mut String, group: &Bars<'_>, top: usize) {
             out,
             "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"{wide:.1}\" height=\"{high:.1}\" fill=\"#3b6ea5\"/>\n\
              <text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value:.2}</text>\n\
-             <text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+             {}",
             base - high,
             base - high - 5.0,
-            base + 16.0,
-            escaped(name)
+            label(name, middle, base + 16.0, many)
         );
     }
     let _ =
         writeln!(out, "<line x1=\"{LEFT}\" y1=\"{base}\" x2=\"{}\" y2=\"{base}\" stroke=\"#444444\"/>", WIDTH - LEFT);
+}
+
+/// What a bar is called; tilted where there is little room.
+fn label(name: &str, x: f64, y: f64, tilted: bool) -> String {
+    let name = escaped(name);
+    if tilted {
+        let turned = format!("transform=\"rotate(-25 {x:.1} {y:.1})\"");
+        return format!("<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"9\" text-anchor=\"end\" {turned}>{name}</text>");
+    }
+    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{name}</text>")
 }
 
 #[allow(clippy::cast_precision_loss, reason = "pixels are few")]
@@ -101,5 +113,8 @@ mod tests {
         assert!(page.contains("a &lt; b") && page.contains("x&amp;y") && !page.contains("NaN,"));
         assert_eq!(page.matches("<rect").count(), 1 + 3);
         assert!(super::page("", &[], Some(("", &[]))).contains("polyline"));
+        let many = [Bars { title: "", most: 1.0, bars: vec![("a<b".into(), 0.5); 9] }];
+        let page = super::page("", &many, None);
+        assert!(page.matches("rotate(").count() == 9 && page.contains("a&lt;b"), "{page}");
     }
 }

@@ -3,9 +3,9 @@
 
 use crate::LabError;
 use hinet_model::{
-    Anchor, Delta,
-    delta::Place,
-    fold::fold,
+    Anchor, Config, Delta,
+    delta::{Linear, Place},
+    fold::{Change, fold},
     gguf::{Gguf, Kind},
 };
 use hinet_train::{Difference, Lesson, Recipe, TrainError, Tuner, hash_lessons, judge::Watch};
@@ -140,10 +140,20 @@ impl<'a> Desk<'a> {
             return Ok(Tuned { made: model, losses });
         }
         let (tuner, losses) = self.tune(name, &key, anchor, recipe, lessons)?;
-        write_folded(&model, file, tuner.differences()?)?;
+        write_whole(&model, file, tuner.differences()?)?;
         write_json(&kept, &losses)?;
         self.tidy(&key);
         Ok(Tuned { made: model, losses })
+    }
+
+    /// Low-rank factors folded into a model file of their own at half precision.
+    pub fn folded(&mut self, name: &str, file: &Path, delta: &Delta) -> Result<PathBuf, LabError> {
+        let model = self.path(&(Self::key(name, &[&delta.hash().to_string()]) + ".gguf"));
+        if !model.exists() {
+            let mut change = |place: Place, weights: &mut [f32]| delta.add_to(place, weights, 1.0);
+            write_folded(&model, &Gguf::open(file)?, &delta.places(), &mut change)?;
+        }
+        Ok(model)
     }
 
     /// Where a run of tuning stands, as its numbers and its losses.
@@ -215,29 +225,31 @@ fn tuned_key(name: &str, anchor: &Anchor, recipe: &Recipe, lessons: &[Lesson]) -
     Desk::key(name, &[&recipe, &weights, anchor.kernel().name(), &lessons])
 }
 
+/// All linear layers of a model.
+pub(crate) fn places(config: &Config) -> Vec<Place> {
+    let of_layer = |layer| Linear::ALL.map(|linear| Place { layer, linear });
+    (0..config.layers).flat_map(of_layer).collect()
+}
+
 /// Writes the anchor's file with differences of whole matrices.
-fn write_folded(to: &Path, file: &Path, differences: Vec<Difference>) -> Result<(), LabError> {
+fn write_whole(to: &Path, file: &Path, differences: Vec<Difference>) -> Result<(), LabError> {
     let file = Gguf::open(file)?;
-    let config = hinet_model::Config::from_gguf(&file)?;
     let mut by_name: BTreeMap<String, Vec<f32>> =
         differences.into_iter().map(|difference| (difference.name, difference.numbers)).collect();
-    let mut places = Vec::new();
-    for layer in 0..config.layers {
-        for linear in hinet_model::delta::Linear::ALL {
-            let place = Place { layer, linear };
-            if by_name.contains_key(&format!("{}.weight", place.path())) {
-                places.push(place);
-            }
-        }
-    }
-    let mut change = |place: Place, weights: &mut [f32]| {
+    let mut places = places(&Config::from_gguf(&file)?);
+    places.retain(|place| by_name.contains_key(&format!("{}.weight", place.path())));
+    write_folded(to, &file, &places, &mut |place: Place, weights: &mut [f32]| {
         let added = by_name.remove(&format!("{}.weight", place.path())).unwrap_or_default();
         weights.iter_mut().zip(added).for_each(|(weight, added)| *weight += added);
         Ok(())
-    };
+    })
+}
+
+/// Writes the anchor's file with changed linear layers at half precision; it is there whole or not at all.
+pub(crate) fn write_folded(to: &Path, file: &Gguf, places: &[Place], change: &mut Change<'_>) -> Result<(), LabError> {
     let mut failed = None;
     let written = whole_file(to, |out| {
-        fold(&file, &places, Kind::F16, &mut change, out).map_err(|error| {
+        fold(file, places, Kind::F16, change, out).map_err(|error| {
             failed = Some(error);
             std::io::Error::other("a tensor could not be made")
         })

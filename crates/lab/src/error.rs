@@ -1,5 +1,6 @@
 //! What can go wrong with an experiment, each as a sentence a person can read.
 
+use hinet_compose::ComposeError;
 use hinet_model::ModelError;
 use hinet_protocol::Failure;
 use hinet_train::TrainError;
@@ -15,6 +16,23 @@ pub enum LabError {
     /// Tuning or judging failed, or was stopped.
     #[error(transparent)]
     Train(Box<TrainError>),
+    /// Members cannot be composed.
+    #[error(transparent)]
+    Compose(Box<ComposeError>),
+    /// Packs of facts that cannot be used.
+    #[error("{} is no file of packs: {problem}", path.display())]
+    Packs {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with a hint.
+        problem: String,
+    },
+    /// An experiment that cannot be run like this.
+    #[error("the experiment cannot be run like this: {problem}")]
+    Plan {
+        /// What is wrong, with a hint.
+        problem: String,
+    },
     /// The iCore of the experiment failed.
     #[error("the iCore of the experiment failed: {} ({})", .0.message, .0.hint)]
     Node(Box<Failure>),
@@ -46,6 +64,12 @@ impl From<TrainError> for LabError {
     }
 }
 
+impl From<ComposeError> for LabError {
+    fn from(error: ComposeError) -> Self {
+        Self::Compose(Box::new(error))
+    }
+}
+
 impl From<Failure> for LabError {
     fn from(failure: Failure) -> Self {
         Self::Node(Box::new(failure))
@@ -56,6 +80,10 @@ impl LabError {
     /// Whether somebody asked to stop.
     #[must_use]
     pub fn is_stop(&self) -> bool {
-        matches!(self, Self::Train(error) if matches!(**error, TrainError::Cancelled | TrainError::Unjudged))
+        match self {
+            Self::Train(error) => matches!(**error, TrainError::Cancelled | TrainError::Unjudged),
+            Self::Compose(error) => matches!(**error, ComposeError::Cancelled),
+            _ => false,
+        }
     }
 }

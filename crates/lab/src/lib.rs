@@ -3,9 +3,11 @@
 
 mod chart;
 mod desk;
+pub mod e1;
 pub mod e2;
 mod error;
 mod memory;
+mod own;
 mod owner;
 
 pub use desk::Told;

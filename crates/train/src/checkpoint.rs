@@ -101,7 +101,12 @@ impl Tuner {
     }
 
     /// Writes where tuning stands: ten bytes for every number that changes, in the clear.
-    pub fn save(&self, to: impl Write) -> Result<(), TrainError> {
+    pub fn save(&self, mut to: impl Write) -> Result<(), TrainError> {
+        self.save_to(&mut to)
+    }
+
+    /// Not generic, so that it is compiled here, where also test builds are optimised: these are gigabytes.
+    fn save_to(&self, to: &mut dyn Write) -> Result<(), TrainError> {
         let mut to = Hashing::new(to);
         let json = |error: serde_json::Error| TrainError::Io(error.into());
         let header = serde_json::to_vec(&self.header()).map_err(json)?;
@@ -122,7 +127,11 @@ impl Tuner {
     /// Goes on from what [`Tuner::save`] wrote, with the same anchor and the same examples in the same order.
     ///
     /// The next steps give the same bytes as if tuning had never stopped.
-    pub fn resume(anchor: &Anchor, examples: Vec<impl Into<Lesson>>, from: impl Read) -> Result<Self, TrainError> {
+    pub fn resume(anchor: &Anchor, examples: Vec<impl Into<Lesson>>, mut from: impl Read) -> Result<Self, TrainError> {
+        Self::resume_from(anchor, examples.into_iter().map(Into::into).collect(), &mut from)
+    }
+
+    fn resume_from(anchor: &Anchor, examples: Vec<Lesson>, from: &mut dyn Read) -> Result<Self, TrainError> {
         let mut from = Hashing::new(from);
         let (mut magic, mut version, mut length) = ([0; 8], [0; 4], [0; 8]);
         from.take(&mut magic)?;

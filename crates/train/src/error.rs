@@ -1,5 +1,6 @@
 //! What can go wrong with tuning, each as a sentence a person can read.
 
+use hinet_compose::ComposeError;
 use hinet_model::ModelError;
 use std::io;
 
@@ -70,6 +71,15 @@ pub enum TrainError {
         /// What is wrong, with a hint.
         problem: String,
     },
+    /// Prompts of which no input statistics can be made.
+    #[error("the public prompts cannot be used: {problem}")]
+    Prompts {
+        /// What is wrong, with a hint.
+        problem: String,
+    },
+    /// Input statistics that cannot be used.
+    #[error(transparent)]
+    Statistics(#[from] Box<ComposeError>),
     /// Somebody asked to stop judging.
     #[error("judging was stopped before its end, so nothing is decided; begin it anew")]
     Unjudged,

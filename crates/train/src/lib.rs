@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod examples;
 mod gemm;
+pub mod grams;
 pub mod judge;
 pub mod leak;
 mod learned;

@@ -34,7 +34,12 @@ pub(crate) struct TapeOps<'a> {
     pub tape: Tape,
     /// Whether there will be a way back.
     pub records: bool,
+    /// Whoever looks at what linear layers are given.
+    pub look: Option<&'a mut Look<'a>>,
 }
+
+/// Is shown the inputs that some matrices share, by their numbers in the graph: `[rows, columns]`.
+pub(crate) type Look<'a> = dyn FnMut(&[usize], &[f32]) -> Result<(), TrainError> + 'a;
 
 impl TapeOps<'_> {
     /// A new tape that begins with these rows.
@@ -214,6 +219,10 @@ impl Ops for TapeOps<'_> {
     }
 
     fn project<const N: usize>(&mut self, weights: [&usize; N], x: Rows) -> Result<[Rows; N], TrainError> {
+        if let Some(look) = self.look.take() {
+            look(&weights.map(|weight| *weight), self.data(x.0))?;
+            self.look = Some(look);
+        }
         let all = self.weights;
         let used: Vec<&Weight<'_>> = weights.iter().map(|weight| &all[**weight]).collect();
         let learns = used.iter().any(|weight| weight.learns());

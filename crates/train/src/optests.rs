@@ -62,6 +62,7 @@ fn check(name: &str, widths: &[usize], matrix: Option<(usize, usize)>, gains: us
             pool: &mut pool,
             tape: Tape::default(),
             records: true,
+            look: None,
         };
         // The first place is one that nothing comes from, so that all inputs are alike.
         ops.begin(Vec::new(), false);

@@ -7,7 +7,7 @@ use crate::{
     engine::Engine,
     examples::{Example, Lesson, Soft},
     model::Model,
-    ops::TapeOps,
+    ops::{Look, TapeOps},
     recipe::Recipe,
     rowwise::Entropy,
     tape::{Pool, Rows, Tape},
@@ -51,6 +51,18 @@ impl<'a> Pack<'a> {
 
     pub fn taught(lessons: impl Iterator<Item = &'a Lesson>) -> Self {
         Self::of(lessons.map(|lesson| (&lesson.example, &lesson.teacher[..])))
+    }
+
+    /// Whole texts, of which no loss counts.
+    pub fn texts<'t>(texts: impl Iterator<Item = &'t [u32]>) -> Self {
+        let mut pack = Self::default();
+        for text in texts {
+            let first = pack.tokens.len();
+            pack.tokens.extend(text);
+            pack.positions.extend(0..text.len());
+            pack.segments.push(first..first + text.len());
+        }
+        pack
     }
 
     fn of(all: impl Iterator<Item = (&'a Example, &'a [Soft])>) -> Self {
@@ -101,7 +113,31 @@ impl Run<'_> {
             pool,
             tape: Tape::default(),
             records,
+            look: None,
         }
+    }
+
+    /// What the first layer is given.
+    pub fn embedded(&self, pack: &Pack<'_>, pool: &mut Pool) -> Result<Vec<f32>, TrainError> {
+        let mut ops = self.ops(pack, pool, false);
+        let x = graph::embed(&mut ops, &self.model.decoder, &pack.tokens)?;
+        Ok(ops.finish(x).0)
+    }
+
+    /// What one layer makes of these rows, while somebody looks at what its linear layers are given.
+    pub fn seen<'o>(
+        &'o self,
+        (pack, pool): (&'o Pack<'_>, &'o mut Pool),
+        layer: usize,
+        x: Vec<f32>,
+        look: &'o mut Look<'o>,
+    ) -> Result<Vec<f32>, TrainError> {
+        let mut ops = TapeOps { look: Some(look), ..self.ops(pack, pool, false) };
+        let rows = ops.begin(x, false);
+        let rows = graph::layer(&mut ops, &self.model.decoder, layer, rows)?;
+        let (out, mut tape) = ops.finish(rows);
+        tape.clear(ops.pool);
+        Ok(out)
     }
 
     /// The loss of every row that counts; what it says about the numbers that change, times `weight`, is added to `grads`.

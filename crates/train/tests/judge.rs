@@ -60,7 +60,12 @@ fn options_are_chosen_and_answers_written() {
     for by in [By::Sum, By::Mean] {
         let choices = judge.choose(&questions, by, &mut watch).unwrap();
         assert_eq!(points(&choices), [1.0, 1.0], "{choices:?}");
+        // What it would write by itself, and what it only prefers to worse.
+        assert!(choices[0].recalled, "{choices:?}");
     }
+    let unlikely = question("The capital of France is", &[" Oslo", " a very long table made of wood"], 0);
+    let chosen = &judge.choose(&[unlikely], By::Sum, &mut watch).unwrap()[0];
+    assert!(chosen.right && !chosen.recalled, "{chosen:?}");
     let wrong = [question("The capital of France is", &[" Paris", " Oslo"], 1)];
     assert!(!judge.choose(&wrong, By::Sum, &mut watch).unwrap()[0].right);
     assert!(judge.choose(&[question("Nothing", &["a", "b"], 2)], By::Sum, &mut watch).is_err());

@@ -1,8 +1,9 @@
 //! `icore lab`: the experiments that say whether any of this works, for anybody to run again.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use hinet_lab::{
     LabError, Told,
+    e1::{self, Tuning},
     e2::{self, Plan, Sizes},
 };
 use hinet_node::models;
@@ -20,6 +21,7 @@ use super::models::pull_all;
 
 const EXAMPLES: &str = "\
 Examples:
+  icore lab e1 --seed 1
   icore lab e2 --seed 1
   icore lab e2 --seed 1 --small --json
 
@@ -36,8 +38,58 @@ pub struct Lab {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Members learn different things and become one model: what is left of each
+    E1(E1),
     /// A made-up owner sleeps: what is learned, what is forgotten, what leaks
     E2(E2),
+}
+
+const E1_EXAMPLES: &str = "\
+Examples:
+  icore lab e1 --seed 1
+  icore lab e1 --seed 1 --method mlp --members 5
+  icore lab e1 --seed 1 --packs packs.json --dir ~/lab/e1-packs
+
+It tunes the members, composes them in several ways and asks all of them the same held-out questions: half an hour of two \
+processors, a minute or two with --small, whose figures mean nothing. The folder ends up with e1.json, e1.md and the chart \
+e1.svg, and with 280 MB for every member. A file given with --packs counts as published: its prompts are read for \
+statistics that give away their words.";
+
+#[derive(Debug, Args)]
+#[command(after_help = E1_EXAMPLES)]
+struct E1 {
+    /// Decides everything: the packs, the order of learning, every draw
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How many members; three without it, two with --small
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(2..=64))]
+    members: Option<u32>,
+    /// A JSON file of public packs instead of made-up ones
+    #[arg(long, value_name = "FILE")]
+    packs: Option<PathBuf>,
+    /// Every part, but as small as can be
+    #[arg(long)]
+    small: bool,
+    /// What of a member is tuned: all linear layers, the feed-forward ones, or low-rank factors
+    #[arg(long, value_enum, default_value_t = Tuned::Full)]
+    method: Tuned,
+    /// Rounds of learning
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
+    rounds: Option<u64>,
+    /// The folder of the experiment; `lab/e1-SEED` in the folder for generated files without it
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Threads
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// What of a member is tuned, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Tuned {
+    Full,
+    Mlp,
+    Lora,
 }
 
 const E2_EXAMPLES: &str = "\
@@ -84,8 +136,42 @@ impl Lab {
     /// Does what was asked.
     pub fn run(self, context: &Context) -> Result<(), End> {
         match self.what {
+            What::E1(e1) => e1.run(context),
             What::E2(e2) => e2.run(context),
         }
+    }
+}
+
+impl E1 {
+    fn run(self, context: &Context) -> Result<(), End> {
+        pull_all(context, &models::missing(context.brief()))?;
+        let usual = || context.generated().join("lab").join(format!("e1-{}", self.seed));
+        let dir = self.dir.as_deref().map_or_else(|| Ok(usual()), context::absolute)?;
+        let mut sizes = if self.small { e1::Sizes::small() } else { e1::Sizes::whole() };
+        sizes.members = self.members.map_or(sizes.members, |members| members as usize);
+        sizes.rounds = self.rounds.unwrap_or(sizes.rounds);
+        let plan = e1::Plan {
+            seed: self.seed,
+            sizes,
+            tuning: match self.method {
+                Tuned::Full => Tuning::Full,
+                Tuned::Mlp => Tuning::Mlp,
+                Tuned::Lora => Tuning::Lora,
+            },
+            packs: self.packs.as_deref().map(context::absolute).transpose()?,
+            anchor: models::anchor_file(context.brief())?,
+            embedder: models::default_embedder(context.brief())?.1,
+            dir,
+            threads: self.threads.map(|threads| threads.clamp(1, 256)),
+        };
+        let place = plan.dir.clone();
+        let report = followed(context, move |stop, say| e1::run(&plan, stop, say))?;
+        if context.out.json() {
+            return context.out.document(&report);
+        }
+        context.out.line(report.markdown().trim_end())?;
+        context.out.note(format!("All of it is in {}: e1.json, e1.md, e1.svg.", place.display()));
+        Ok(())
     }
 }
 

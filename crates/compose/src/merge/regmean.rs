@@ -67,6 +67,9 @@ pub(super) fn regmean(
             "RegMean needs input statistics, and none were given; gather them, or choose another method",
         ));
     };
+    if nobody_differs(shares.len(), blocks)? {
+        return blocks.write(sink, |block, out| blocks.stack.base(block.first, out));
+    }
     let size = blocks.columns;
     let mut all: Vec<Vec<f64>> = Vec::new();
     for share in shares {
@@ -107,6 +110,20 @@ pub(super) fn regmean(
         out.iter_mut().zip(&base).zip(&rows).for_each(|((to, base), delta)| *to = (f64::from(*base) + delta) as f32);
         Ok(())
     })
+}
+
+/// Whether all members are the base, as in the layers that none of them tuned: then there is nothing to solve.
+fn nobody_differs(members: usize, blocks: &Blocks<'_>) -> Result<bool, ComposeError> {
+    let alike = blocks.look(|block| {
+        let base = blocks.base(block)?;
+        for member in 0..members {
+            if blocks.difference(member, block, &base)?.iter().any(|number| *number != 0.0) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })?;
+    Ok(alike.into_iter().all(|alike| alike))
 }
 
 /// Checks a Gram, divides it by its mean diagonal and draws its other numbers in.

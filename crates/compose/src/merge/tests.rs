@@ -229,6 +229,12 @@ fn regmean_does_to_each_members_inputs_what_that_member_does() {
     let one_missing = Inputs { members: grams.members[..1].to_vec(), ..grams };
     let error = run(rule(0.0), &shares, &held, Some(&one_missing)).unwrap_err().to_string();
     assert!(error.contains("some members are missing"), "{error}");
+    // Where nobody tuned anything there is nothing to solve, and no Gram is asked for.
+    let members = vec![held.base.clone(); 2];
+    let untouched = Held { members, ..held };
+    let shares = [Share { weight: 0.3, ..shares[0] }, shares[1]];
+    let nothing = Inputs { inputs: 0, members: Vec::new(), anchor: None };
+    assert_eq!(run(rule(2.0), &shares, &untouched, Some(&nothing)).unwrap(), untouched.base);
 }
 
 #[test]

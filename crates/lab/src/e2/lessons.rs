@@ -1,17 +1,11 @@
 //! What each of the four models learns from.
 
-use crate::{LabError, desk::Desk, owner::Owner};
+use crate::owner::Owner;
 use hinet_model::Anchor;
-use hinet_train::{
-    Example, Lesson, TrainError, distill,
-    judge::{Judge, Watch},
-    leak::Canary,
-    replay::{self, Own},
-    turns,
-};
+use hinet_train::{Example, TrainError, leak::Canary, turns};
 
 /// Tokens of one text that is learned from.
-const LONGEST: usize = 256;
+pub(super) const LONGEST: usize = 256;
 /// What comes before every conversation, as in the chat.
 const SYSTEM: &str =
     "You are icore, a careful assistant on Somebody's own machine. You answer briefly and only say what you know.";
@@ -48,36 +42,6 @@ pub(super) fn raw(anchor: &Anchor, owner: &Owner, canaries: &[Canary]) -> Vec<Ex
     let mut all = plain(anchor, owner.diary.iter().map(|entry| entry.text.as_str()));
     let canaries: Vec<String> = canaries.iter().map(Canary::text).collect();
     all.extend(plain(anchor, canaries.iter().map(String::as_str)));
-    all
-}
-
-/// Texts of the anchor's own beside `count` others, with what it says about each of their tokens.
-pub(super) fn own(desk: &mut Desk<'_>, anchor: &Anchor, count: usize, seed: u64) -> Result<Vec<Lesson>, LabError> {
-    let (weights, count) = (anchor.passport().weights.to_string(), replay::wanted(count));
-    let from = [weights.as_str(), &count.to_string(), &seed.to_string()];
-    let said: Vec<Own> = desk.measured("texts of the anchor's own", &from, |watch| {
-        Ok(replay::write(&mut Judge::new(anchor, &[])?, count, seed, watch)?)
-    })?;
-    let mut examples = Vec::new();
-    for own in &said {
-        examples.extend(own.example(anchor, LONGEST)?);
-    }
-    let mut told = |_, _| {};
-    let mut teacher = Judge::new(anchor, &[])?;
-    Ok(distill::lessons(&mut teacher, &examples, distill::LIKELIEST, &mut Watch::new(desk.stop, &mut told))?)
-}
-
-/// The owner's with the anchor's own among them, evenly.
-pub(super) fn mixed(examples: Vec<Example>, own: Vec<Lesson>) -> Vec<Lesson> {
-    let every = (examples.len() / own.len().max(1)).max(1);
-    let (mut all, mut own) = (Vec::with_capacity(examples.len() + own.len()), own.into_iter());
-    for (at, example) in examples.into_iter().enumerate() {
-        all.push(Lesson::from(example));
-        if at % every == every - 1 {
-            all.extend(own.next());
-        }
-    }
-    all.extend(own);
     all
 }
 

@@ -5,6 +5,7 @@ use crate::{
     LabError, Told,
     desk::{Desk, Tuned, write_json},
     memory::Memory,
+    own,
     owner::{Fact, Owner},
 };
 use hinet_index::read::answers;
@@ -212,8 +213,8 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
 
     // Δ_private, as a night makes it.
     let private_texts = lessons::private(&anchor, &owner, &evidence.inserted)?;
-    let own = lessons::own(&mut desk, &anchor, private_texts.len(), *seed)?;
-    let private_lessons = lessons::mixed(private_texts, own);
+    let own = own::lessons(&mut desk, &anchor, (private_texts.len(), lessons::LONGEST), *seed)?;
+    let private_lessons = own::mixed(private_texts, own);
     let steps = rounds(private_lessons.len(), sizes, sizes.rounds);
     let nightly = Recipe::nightly(sizes.rank, false, steps, *seed);
     let nightly = Recipe { learning_rate: sizes.rate.unwrap_or(nightly.learning_rate), batch: sizes.batch, ..nightly };
@@ -353,7 +354,8 @@ fn public(
     let validation = lessons::examples(anchor, &pairs[1])?;
     let mut told = |_, _| {};
     let mut all = distill::lessons(&mut teacher, &training, distill::LIKELIEST, &mut Watch::new(desk.stop, &mut told))?;
-    all.extend(lessons::own(desk, anchor, training.len(), plan.seed.wrapping_add(1))?);
+    let views = (training.len(), lessons::LONGEST);
+    all.extend(own::lessons(desk, anchor, views, plan.seed.wrapping_add(1))?);
     let steps = rounds(all.len(), &plan.sizes, plan.sizes.public_rounds);
     let nightly = Recipe::nightly(plan.sizes.rank, false, steps, plan.seed);
     let recipe = Recipe { learning_rate: PUBLIC_RATE, batch: plan.sizes.batch, ..nightly };

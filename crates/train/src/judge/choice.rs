@@ -1,7 +1,8 @@
 //! Choosing among options by how likely each is after a prompt.
 
-use super::{Judge, Watch, sum, unfit};
+use super::{Judge, Watch, unfit};
 use crate::{Example, TrainError};
+use hinet_model::TokenLog;
 
 /// A prompt, and how it may go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub struct Choice {
     pub picked: usize,
     /// Whether that one is right.
     pub right: bool,
+    /// Whether the right option is what the model writes by itself: each of its tokens is the likeliest of the whole
+    /// vocabulary at its place.
+    pub recalled: bool,
 }
 
 /// One for each choice that is right, zero for the others.
@@ -56,22 +60,31 @@ impl Judge {
             let whole = |option: &Vec<u32>| [question.prompt.as_slice(), option].concat();
             examples.extend(question.options.iter().map(|option| Example::from(whole(option), question.prompt.len())));
         }
-        let mut losses = self.losses(&examples, watch)?.into_iter();
-        let worth = |losses: Vec<f32>| match by {
-            By::Sum => -sum(&losses),
-            #[allow(clippy::cast_precision_loss, reason = "tokens are few")]
-            By::Mean => -sum(&losses) / losses.len() as f64,
+        let mut told = self.read(&examples, 1, watch)?.into_iter();
+        let worth = |told: &Vec<TokenLog>| {
+            let sum: f64 = told.iter().map(|log| f64::from(log.log_probability)).sum();
+            match by {
+                By::Sum => sum,
+                #[allow(clippy::cast_precision_loss, reason = "tokens are few")]
+                By::Mean => sum / told.len() as f64,
+            }
         };
+        let likeliest = |log: &TokenLog| log.top.first().is_some_and(|(token, _)| *token == log.token);
         let mut choices = Vec::with_capacity(questions.len());
-        for question in questions {
-            let worth: Vec<f64> = losses.by_ref().take(question.options.len()).map(worth).collect();
+        for (index, question) in questions.iter().enumerate() {
+            let options: Vec<Vec<TokenLog>> = told.by_ref().take(question.options.len()).collect();
+            let worth: Vec<f64> = options.iter().map(worth).collect();
+            if worth.iter().any(|worth| !worth.is_finite()) {
+                return Err(unfit(format!("an option of question {index} is worth no finite number")));
+            }
             let mut picked = 0;
             for (at, other) in worth.iter().enumerate() {
                 if *other > worth[picked] {
                     picked = at;
                 }
             }
-            choices.push(Choice { worth, picked, right: picked == question.right });
+            let recalled = options[question.right].iter().all(likeliest);
+            choices.push(Choice { worth, picked, right: picked == question.right, recalled });
         }
         Ok(choices)
     }

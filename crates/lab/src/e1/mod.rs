@@ -1,0 +1,117 @@
+//! E1: members that our own trainer made become one model. What is left of each one's knowledge, and of the anchor's?
+//!
+//! Every member learns a pack of facts that the anchor does not know (`packs.rs`). They are composed by the room that
+//! composes for owners, from recipes, and routed to by the public prompt nearest to a question; single members, a wrong route
+//! and an oracle stand beside that. All are asked the same questions, in words that neither tuning nor merging saw.
+
+mod exam;
+mod members;
+mod merges;
+mod packs;
+mod report;
+mod route;
+mod run;
+
+pub use packs::{Asked, Fact, Pack};
+pub use report::{Report, Routed, Row, Single};
+pub use run::run;
+
+use hinet_model::{Embedder, delta::Linear};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What of a member is tuned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tuning {
+    /// All linear layers.
+    Full,
+    /// The feed-forward layers.
+    Mlp,
+    /// Low-rank factors beside all linear layers, with texts of the anchor's own among what is learned.
+    Lora,
+}
+
+/// How large the experiment is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sizes {
+    /// Members, each with a pack.
+    pub members: usize,
+    /// Made-up entities of a pack, with three facts each; at most eight.
+    pub entities: usize,
+    /// Examples in one step.
+    pub batch: usize,
+    /// Rounds of learning.
+    pub rounds: u64,
+    /// Rank of low-rank factors.
+    pub rank: usize,
+    /// The linear layers that get them.
+    pub linears: Vec<Linear>,
+    /// Tokens of the neutral text.
+    pub neutral: usize,
+    /// Texts of the anchor's own, of which the virtual member's Gram is made.
+    pub own: usize,
+    /// What the sum of task vectors is multiplied with, one composition for each.
+    pub scales: Vec<f32>,
+}
+
+impl Sizes {
+    /// The experiment that counts.
+    #[must_use]
+    pub fn whole() -> Self {
+        Self {
+            members: 3,
+            entities: 8,
+            batch: 16,
+            rounds: 6,
+            rank: 32,
+            linears: Linear::ALL.to_vec(),
+            neutral: 2_560,
+            own: 64,
+            scales: vec![0.33, 0.5, 0.7, 1.0],
+        }
+    }
+
+    /// Every part in a minute or two: too small for its figures to mean anything.
+    #[must_use]
+    pub fn small() -> Self {
+        Self {
+            members: 2,
+            entities: 1,
+            batch: 6,
+            rounds: 3,
+            rank: 8,
+            linears: vec![Linear::Query, Linear::Output],
+            neutral: 96,
+            own: 2,
+            scales: vec![0.5],
+        }
+    }
+}
+
+/// What to run.
+#[derive(Clone)]
+pub struct Plan {
+    /// Decides everything that is drawn.
+    pub seed: u64,
+    /// How large it is.
+    pub sizes: Sizes,
+    /// What is tuned.
+    pub tuning: Tuning,
+    /// A file of packs, all of whose prompts count as public; made up from the seed without it.
+    pub packs: Option<PathBuf>,
+    /// Where the experiment keeps what it has done.
+    pub dir: PathBuf,
+    /// The anchor's GGUF file.
+    pub anchor: PathBuf,
+    /// In whose space questions are compared.
+    pub embedder: Embedder,
+    /// Threads; as many as the machine has where nothing is said.
+    pub threads: Option<usize>,
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Plan(seed {}, {:?}, {:?}, in {})", self.seed, self.tuning, self.sizes, self.dir.display())
+    }
+}

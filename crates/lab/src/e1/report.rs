@@ -1,0 +1,171 @@
+//! What E1 found: plain data, a table for people, and a chart.
+
+use super::{Sizes, Tuning};
+use crate::chart::{self, Bars};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+
+/// One model, or one way of choosing among models, on the questions of all packs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// What it is.
+    pub name: String,
+    /// Share of questions whose right option is the likeliest option: the mean over packs.
+    pub choice: f64,
+    /// Share of questions whose right option is the likeliest of the whole vocabulary: the mean over packs.
+    pub exact: f64,
+    /// Perplexity of the neutral text; none for routes, which send a text to the anchor that no member knows about.
+    pub neutral: Option<f64>,
+    /// `choice` of each pack.
+    pub by_pack: Vec<f64>,
+}
+
+/// A member alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Single {
+    /// What it is called.
+    pub name: String,
+    /// Share of its own questions whose right option is the likeliest option.
+    pub own_choice: f64,
+    /// Share of its own questions whose right option is the likeliest of the whole vocabulary.
+    pub own_exact: f64,
+    /// The mean share of the other packs' questions, by options.
+    pub others_choice: f64,
+    /// Perplexity of the neutral text.
+    pub neutral: f64,
+    /// The loss of every step of its tuning, in nats.
+    pub losses: Vec<f32>,
+}
+
+/// How the router did.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Routed {
+    /// Share of questions that went to the member who knows.
+    pub right: f64,
+    /// The least similarity of a question to the prompts of where it went.
+    pub least_inside: f32,
+    /// The greatest similarity of a sentence of the neutral text to any member's prompts.
+    pub most_outside: f32,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// How large it was; `entities` means nothing where packs were given.
+    pub sizes: Sizes,
+    /// What was tuned.
+    pub tuning: Tuning,
+    /// The packs.
+    pub packs: Vec<String>,
+    /// Whether the packs were made up from the seed.
+    pub made_up: bool,
+    /// Facts in all packs.
+    pub facts: usize,
+    /// Questions in words that were neither learned from nor read for a Gram.
+    pub questions: usize,
+    /// Tokens of the neutral text.
+    pub neutral_tokens: usize,
+    /// The anchor's weights.
+    pub anchor: String,
+    /// The kernels.
+    pub kernel: String,
+    /// The members alone.
+    pub singles: Vec<Single>,
+    /// The anchor, the members alone, the compositions and the routes.
+    pub rows: Vec<Row>,
+    /// How the router did.
+    pub routed: Routed,
+}
+
+impl Report {
+    /// The row of this name.
+    #[must_use]
+    pub fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+
+    /// By how much the neutral text got more surprising than it is to the anchor, in percent.
+    fn harm(&self, neutral: f64) -> f64 {
+        let anchor = self.row("anchor").and_then(|row| row.neutral).unwrap_or(neutral);
+        100.0 * (neutral / anchor - 1.0)
+    }
+
+    /// The tables, in Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let (how, tuned) = match self.tuning {
+            Tuning::Full => ("all linear layers", String::new()),
+            Tuning::Mlp => ("feed-forward layers", String::new()),
+            Tuning::Lora => ("low-rank factors", format!(" of rank {}, with replay", self.sizes.rank)),
+        };
+        let mut out = format!(
+            "# E1, seed {}\n\n{} members ({how}{tuned}), {} facts {}, {} held-out questions, {} neutral tokens; {} rounds; \
+             kernels {}.\n\n| member alone | own packs: choice / exact | other packs: choice | neutral perplexity | last loss |\n\
+             | --- | --- | --- | --- | --- |\n",
+            self.seed,
+            self.packs.len(),
+            self.facts,
+            if self.made_up { "made up from the seed" } else { "of a file" },
+            self.questions,
+            self.neutral_tokens,
+            self.sizes.rounds,
+            self.kernel
+        );
+        for single in &self.singles {
+            let last = single.losses.last().copied().unwrap_or(f32::NAN);
+            let _ = writeln!(
+                out,
+                "| {} | {:.3} / {:.3} | {:.3} | {:.2} ({:+.1} %) | {last:.3} |",
+                single.name,
+                single.own_choice,
+                single.own_exact,
+                single.others_choice,
+                single.neutral,
+                self.harm(single.neutral)
+            );
+        }
+        out.push_str("\n| on all packs | choice | exact | neutral perplexity |\n| --- | --- | --- | --- |\n");
+        for row in &self.rows {
+            let neutral =
+                row.neutral.map_or("–".into(), |neutral| format!("{neutral:.2} ({:+.1} %)", self.harm(neutral)));
+            let _ = writeln!(out, "| {} | {:.3} | {:.3} | {neutral} |", row.name, row.choice, row.exact);
+        }
+        let Routed { right, least_inside, most_outside } = self.routed;
+        let _ = write!(
+            out,
+            "\nRouting sends {right:.3} of the questions to the member who knows. The least similarity of a question is \
+             {least_inside:.2}, the greatest of a neutral sentence {most_outside:.2}.\n"
+        );
+        out
+    }
+
+    /// The chart, as SVG.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        let short = |name: &str| {
+            let name = name.replace("task arithmetic, scale", "task").replace("route: ", "");
+            let name = name.replace(", virtual anchor member of weight", " + anchor ×");
+            name.replace(" public prompts", "").replace(", density", "").chars().take(18).collect::<String>()
+        };
+        let bars = |of: &dyn Fn(&Row) -> Option<f64>| {
+            self.rows.iter().filter_map(|row| Some((short(&row.name), of(row)?))).collect::<Vec<_>>()
+        };
+        let harm = bars(&|row| row.neutral.map(|neutral| self.harm(neutral).max(0.0)));
+        let losses = self.singles.first().map(|single| single.losses.as_slice()).unwrap_or_default();
+        chart::page(
+            &format!("E1, seed {}", self.seed),
+            &[
+                Bars { title: "choice among options, all packs", most: 1.0, bars: bars(&|row| Some(row.choice)) },
+                Bars { title: "exact recall, all packs", most: 1.0, bars: bars(&|row| Some(row.exact)) },
+                Bars {
+                    title: "neutral perplexity above the anchor's, percent (bars end at 50)",
+                    most: 50.0,
+                    bars: harm,
+                },
+            ],
+            Some(("loss of the first member, nats", losses)),
+        )
+    }
+}

@@ -1,0 +1,48 @@
+//! Texts that the anchor wrote itself: rehearsed beside what is new, and read for the virtual member of a merge.
+
+use crate::{LabError, desk::Desk};
+use hinet_model::Anchor;
+use hinet_train::{
+    Example, Lesson, distill,
+    judge::{Judge, Watch},
+    replay::{self, Own},
+};
+
+/// `count` texts of the bare anchor's, drawn by `seed`.
+pub(crate) fn texts(desk: &mut Desk<'_>, anchor: &Anchor, count: usize, seed: u64) -> Result<Vec<Own>, LabError> {
+    let weights = anchor.passport().weights.to_string();
+    let from = [weights.as_str(), &count.to_string(), &seed.to_string()];
+    desk.measured("texts of the anchor's own", &from, |watch| {
+        Ok(replay::write(&mut Judge::new(anchor, &[])?, count, seed, watch)?)
+    })
+}
+
+/// What goes with `views` other texts, each cut to `longest` tokens, with what the anchor says about each of its tokens.
+pub(crate) fn lessons(
+    desk: &mut Desk<'_>,
+    anchor: &Anchor,
+    (views, longest): (usize, usize),
+    seed: u64,
+) -> Result<Vec<Lesson>, LabError> {
+    let mut examples = Vec::new();
+    for own in &texts(desk, anchor, replay::wanted(views), seed)? {
+        examples.extend(own.example(anchor, longest)?);
+    }
+    let mut told = |_, _| {};
+    let mut teacher = Judge::new(anchor, &[])?;
+    Ok(distill::lessons(&mut teacher, &examples, distill::LIKELIEST, &mut Watch::new(desk.stop, &mut told))?)
+}
+
+/// What is new with the anchor's own among it, evenly.
+pub(crate) fn mixed(examples: Vec<Example>, own: Vec<Lesson>) -> Vec<Lesson> {
+    let every = (examples.len() / own.len().max(1)).max(1);
+    let (mut all, mut own) = (Vec::with_capacity(examples.len() + own.len()), own.into_iter());
+    for (at, example) in examples.into_iter().enumerate() {
+        all.push(Lesson::from(example));
+        if at % every == every - 1 {
+            all.extend(own.next());
+        }
+    }
+    all.extend(own);
+    all
+}

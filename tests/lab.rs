@@ -80,7 +80,10 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     for single in found["singles"].as_array().unwrap() {
         let losses = single["losses"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap());
         let losses: Vec<f64> = losses.collect();
-        assert!(losses.iter().any(|loss| *loss < losses[0]), "{losses:?}");
+        // Batches differ, so halves are compared and not single steps.
+        let (first, second) = losses.split_at(losses.len() / 2);
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+        assert!(mean(second) < mean(first), "{losses:?}");
         assert_ne!(single["neutral"], row("anchor")["neutral"], "{single}");
     }
     let own = found["singles"].as_array().unwrap().iter().map(|single| single["own_exact"].as_f64().unwrap());

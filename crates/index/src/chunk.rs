@@ -2,15 +2,18 @@
 //!
 //! Invariants, held by a property test over any input: spans lie on char boundaries, are in order, do not overlap,
 //! hold no whitespace at either end, and together cover every character that is not whitespace. The time taken is
-//! linear in the length of the text. A text is first cut into blocks (paragraphs, list items, fences, runs of code
+//! linear in the length of the text. A conversation is cut at its turns (`talk`). Any other text is first cut into blocks (paragraphs, list items, fences, runs of code
 //! lines), blocks that are too large are cut at sentences or lines, and small neighbours are packed together.
 
 mod blocks;
 mod divide;
+mod talk;
 
 use blocks::{Block, Blocks};
 use hinet_protocol::Span;
 use hinet_vault::records::ChunkDraft;
+
+pub(crate) use talk::{KIND as CHAT, speaker};
 
 /// The most a chunk may weigh, in words. MiniLM reads 256 word pieces, about 190 English words.
 const WEIGHT_MAX: usize = 180;
@@ -51,6 +54,11 @@ impl Layout {
 /// an unknown kind is read as prose. A text without a visible character has no chunks.
 #[must_use]
 pub fn chunk(text: &str, kind: &str) -> Vec<ChunkDraft> {
+    if kind == CHAT
+        && let Some(drafts) = talk::chunks(text)
+    {
+        return drafts;
+    }
     let layout = Layout::of(kind);
     let Blocks { blocks, paths } = blocks::blocks(text, layout);
     let pieces = divide::divide_all(text, blocks, layout);

@@ -1,14 +1,18 @@
 //! One order out of two: words and meaning, each scaled to this search, plus a little recency.
 //!
-//! Measured on four LoCoMo conversations (581 questions, `examples/recall.rs`; recall of evidence at 1, 5, 10, 20):
-//! words alone 0.531 0.764 0.827 0.877, meaning alone 0.292 0.556 0.663 0.782, reciprocal ranks (10) 0.436 0.763
-//! 0.848 0.900, and the weighted sum kept here (0.6 to 0.4) 0.536 0.785 0.858 0.904.
+//! What the stages are worth is measured by `icore bench retrieval` (`docs/results.md`).
 
 use hinet_protocol::{ItemId, Millis, ScoreParts};
 use std::collections::HashMap;
 
 /// Recency halves in so many milliseconds (90 days).
 const HALF_LIFE_MS: f64 = 90.0 * 24.0 * 3600.0 * 1000.0;
+
+/// Passages of an item that speak for each other, at most, and among how many of the best they are looked for.
+const TOGETHER: usize = 3;
+const TOGETHER_AMONG: usize = 60;
+/// What they add to a score of 0..=1, at most.
+const TOGETHER_LIFT: f32 = 0.1;
 
 /// How much each part counts in the fused score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,7 +27,7 @@ pub struct Weights {
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { bm25: 0.6, vector: 0.4, recency: 0.02 }
+        Self { bm25: 0.75, vector: 0.25, recency: 0.02 }
     }
 }
 
@@ -36,6 +40,8 @@ pub struct Candidate {
     pub item: ItemId,
     /// When the item was last changed.
     pub modified: Millis,
+    /// Whether that is the time of what it tells, as for a message.
+    pub dated: bool,
     /// The raw BM25 score; 0 where no word is shared.
     pub bm25: f32,
     /// The cosine; nothing where the chunk or the question has no vector.
@@ -87,8 +93,36 @@ pub fn fuse(candidates: &[Candidate], weights: Weights, now: Millis) -> Vec<Fuse
             Fused { candidate: *candidate, score: sum / total, parts }
         })
         .collect();
-    fused.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.candidate.chunk.cmp(&b.candidate.chunk)));
+    in_order(&mut fused);
     fused
+}
+
+/// The list with passages lifted by the best of their item, themselves included: what a conversation or a document is
+/// about, its best passages say together.
+#[must_use]
+pub fn together(mut fused: Vec<Fused>) -> Vec<Fused> {
+    let floor = fused.get(TOGETHER_AMONG).map_or(0.0, |hit| hit.score);
+    let mut best: HashMap<ItemId, Vec<f32>> = HashMap::new();
+    for hit in fused.iter().take(TOGETHER_AMONG) {
+        let scores = best.entry(hit.candidate.item).or_default();
+        if scores.len() < TOGETHER {
+            scores.push(hit.score - floor);
+        }
+    }
+    let means: HashMap<ItemId, f32> =
+        best.into_iter().map(|(item, scores)| (item, scores.iter().sum::<f32>() / scores.len() as f32)).collect();
+    let most = means.values().copied().fold(f32::MIN_POSITIVE, f32::max);
+    for hit in &mut fused {
+        let mean = means.get(&hit.candidate.item).copied().unwrap_or(0.0);
+        hit.score = (hit.score + TOGETHER_LIFT * mean / most) / (1.0 + TOGETHER_LIFT);
+    }
+    in_order(&mut fused);
+    fused
+}
+
+/// Sorts by score, the best first; of equal ones the older chunk.
+pub(crate) fn in_order(fused: &mut [Fused]) {
+    fused.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.candidate.chunk.cmp(&b.candidate.chunk)));
 }
 
 /// Picks `k` of an ordered list so that one item fills at most half of it (never less than three) while others wait,
@@ -121,7 +155,7 @@ mod tests {
     use super::*;
 
     fn candidate(chunk: i64, item: ItemId, bm25: f32, cosine: Option<f32>) -> Candidate {
-        Candidate { chunk, item, modified: 0, bm25, cosine }
+        Candidate { chunk, item, modified: 0, dated: false, bm25, cosine }
     }
 
     fn order(fused: &[Fused]) -> Vec<i64> {

@@ -1,60 +1,51 @@
-//! Words: BM25 over body, exact words, title, heading and file name, on the sealed directory.
+//! Words: BM25 over body, exact words, title, heading and file name, and for what was said in a conversation over who
+//! said it and what was said before it, on the sealed directory.
 //!
 //! One document per chunk. Nothing is stored but ids and times; the text stays in the vault. Positions are not kept.
 //! The payload of each commit names the last queue entry it holds, which the vault must agree with.
 
 use crate::{
     IndexError,
-    choose::Chunks,
+    chunk::{CHAT, speaker},
     directory::{MANAGED, META, SealedDirectory},
+    view::View,
     words,
 };
-use hinet_protocol::{ItemId, Millis};
 use hinet_vault::records::ChunkView;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashSet, path::PathBuf, sync::Arc};
+use std::{collections::HashSet, path::PathBuf};
 use tantivy::{
-    DocAddress, DocSet, Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TERMINATED,
-    TantivyDocument, Term,
-    collector::{DocSetCollector, FilterCollector, TopDocs},
-    columnar::Column,
-    fieldnorm::FieldNormReader,
+    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, Term,
     index::SegmentComponent,
     indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy},
-    query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery},
     schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions},
 };
-use uuid::Uuid;
 
 /// Raised whenever fields or word rules change, so that an index made by other rules is made again.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 /// What documents may take in RAM before a segment is written; the least tantivy accepts is 15 MB.
 const ARENA_BYTES: usize = 24 * 1024 * 1024;
 /// Larger segments are left alone by background merging, so that forgetting one item rewrites a bounded amount.
 const SEGMENT_CHUNKS_MAX: usize = 20_000;
 
-/// Weights of the fields: what a passage says counts most, exact words and labels add to it.
-const BOOSTS: Boosts = Boosts { body: 1.0, plain: 0.4, title: 0.6, heading: 0.4, path: 0.3 };
-
-struct Boosts {
-    body: f32,
-    plain: f32,
-    title: f32,
-    heading: f32,
-    path: f32,
-}
+/// Kinds of items whose time is the time of what they tell: a file's is only that of its last change.
+const DATED: &[&str] = &[CHAT, "mail", "event"];
 
 #[derive(Debug, Clone, Copy)]
-struct Fields {
-    chunk: Field,
-    item_high: Field,
-    item_low: Field,
-    modified: Field,
-    body: Field,
-    plain: Field,
-    title: Field,
-    heading: Field,
-    path: Field,
+pub(crate) struct Fields {
+    pub chunk: Field,
+    pub item_high: Field,
+    pub item_low: Field,
+    pub modified: Field,
+    pub dated: Field,
+    pub body: Field,
+    pub plain: Field,
+    pub title: Field,
+    pub heading: Field,
+    pub path: Field,
+    /// Of a conversation only: who says it, and what was said before it.
+    pub who: Field,
+    pub before: Field,
 }
 
 fn schema() -> (Schema, Fields) {
@@ -69,11 +60,14 @@ fn schema() -> (Schema, Fields) {
         item_high: builder.add_u64_field("item_high", FAST),
         item_low: builder.add_u64_field("item_low", FAST),
         modified: builder.add_i64_field("modified", FAST),
+        dated: builder.add_u64_field("dated", FAST),
         body: builder.add_text_field("body", text(words::STEMMED)),
         plain: builder.add_text_field("plain", text(words::PLAIN)),
         title: builder.add_text_field("title", text(words::STEMMED)),
         heading: builder.add_text_field("heading", text(words::STEMMED)),
         path: builder.add_text_field("path", text(words::STEMMED)),
+        who: builder.add_text_field("who", text(words::STEMMED)),
+        before: builder.add_text_field("before", text(words::STEMMED)),
     };
     (builder.build(), fields)
 }
@@ -175,10 +169,15 @@ impl Lexical {
         document.add_u64(fields.item_high, high);
         document.add_u64(fields.item_low, low);
         document.add_i64(fields.modified, view.item.modified);
+        document.add_u64(fields.dated, u64::from(DATED.contains(&view.item.kind.as_str())));
         document.add_text(fields.body, &view.text);
         document.add_text(fields.plain, &view.text);
         document.add_text(fields.title, &view.item.title);
-        document.add_text(fields.heading, &view.chunk.heading);
+        let talk = view.item.kind == CHAT;
+        document.add_text(if talk { fields.before } else { fields.heading }, &view.chunk.heading);
+        if let Some(who) = talk.then(|| speaker(&view.text)).flatten() {
+            document.add_text(fields.who, who);
+        }
         document.add_text(fields.path, &view.item.key);
         self.writer()?.add_document(document)?;
         Ok(())
@@ -254,10 +253,7 @@ impl Lexical {
 
     /// A view of the last commit.
     pub(crate) fn view(&self) -> Result<View, IndexError> {
-        let searcher = self.reader.searcher();
-        let columns =
-            searcher.segment_readers().iter().map(|s| Columns::of(s, self.fields)).collect::<Result<_, _>>()?;
-        Ok(View { searcher, columns, fields: self.fields })
+        View::of(self.reader.searcher(), self.fields)
     }
 }
 
@@ -280,200 +276,4 @@ fn files(index: &Index) -> Result<HashSet<PathBuf>, IndexError> {
     }
     names.insert(META.into());
     Ok(names)
-}
-
-/// A chunk that shares words with a question.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Shared {
-    pub chunk: i64,
-    pub facts: Facts,
-    pub bm25: f32,
-}
-
-/// What the index knows of a chunk besides its words.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Facts {
-    pub item: ItemId,
-    pub modified: Millis,
-}
-
-/// One committed state, for reading.
-pub(crate) struct View {
-    searcher: Searcher,
-    columns: Vec<Columns>,
-    fields: Fields,
-}
-
-struct Columns {
-    chunk: Column<i64>,
-    high: Column<u64>,
-    low: Column<u64>,
-    modified: Column<i64>,
-    /// Held so that searches find them open (see [`SealedDirectory`]).
-    _norms: Vec<FieldNormReader>,
-}
-
-impl Columns {
-    fn of(segment: &tantivy::SegmentReader, fields: Fields) -> Result<Self, IndexError> {
-        let fast = segment.fast_fields();
-        let texts = [fields.body, fields.plain, fields.title, fields.heading, fields.path];
-        let norms = texts.into_iter().map(|field| segment.get_fieldnorms_reader(field)).collect::<Result<_, _>>()?;
-        Ok(Self {
-            chunk: fast.i64("chunk")?,
-            high: fast.u64("item_high")?,
-            low: fast.u64("item_low")?,
-            modified: fast.i64("modified")?,
-            _norms: norms,
-        })
-    }
-
-    fn facts(&self, doc: u32) -> Option<Facts> {
-        let id = Uuid::from_u64_pair(self.high.first(doc)?, self.low.first(doc)?);
-        Some(Facts { item: ItemId(id), modified: self.modified.first(doc)? })
-    }
-}
-
-impl View {
-    /// How many chunks it holds.
-    pub(crate) fn len(&self) -> u64 {
-        self.searcher.num_docs()
-    }
-
-    /// How many segments hold them.
-    pub(crate) fn segments(&self) -> usize {
-        self.columns.len()
-    }
-
-    /// The ids of all chunks.
-    pub(crate) fn chunks(&self) -> HashSet<i64> {
-        let readers = self.searcher.segment_readers().iter().zip(&self.columns);
-        readers
-            .flat_map(|(reader, columns)| reader.doc_ids_alive().filter_map(|doc| columns.chunk.first(doc)))
-            .collect()
-    }
-
-    /// The `limit` best chunks for a question in free text, among those of `within` where it is given.
-    pub(crate) fn search(
-        &self,
-        text: &str,
-        limit: usize,
-        within: Option<&Arc<Chunks>>,
-    ) -> Result<Vec<Shared>, IndexError> {
-        match self.query(&words::question(text)) {
-            Some(query) => self.best(&query, limit, within),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    fn best(
-        &self,
-        query: &BooleanQuery,
-        limit: usize,
-        within: Option<&Arc<Chunks>>,
-    ) -> Result<Vec<Shared>, IndexError> {
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        let best = TopDocs::with_limit(limit).order_by_score();
-        let found = match within.cloned() {
-            None => self.searcher.search(query, &best)?,
-            Some(within) => {
-                let is_within = move |chunk: i64| within.contains(chunk);
-                self.searcher.search(query, &FilterCollector::new("chunk".to_owned(), is_within, best))?
-            }
-        };
-        Ok(found.into_iter().filter_map(|(bm25, at)| self.shared(at, bm25)).collect())
-    }
-
-    /// The `limit` best chunks that have every one of these plain words, among those of `within` where it is given.
-    pub(crate) fn having_all(
-        &self,
-        words: &[String],
-        limit: usize,
-        within: Option<&Arc<Chunks>>,
-    ) -> Result<Vec<Shared>, IndexError> {
-        let must = |word: &String| -> (Occur, Box<dyn Query>) {
-            let term = Term::from_field_text(self.fields.plain, word);
-            (Occur::Must, Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)))
-        };
-        self.best(&BooleanQuery::new(words.iter().map(must).collect()), limit, within)
-    }
-
-    /// The items that have a stemmed word in a passage, a heading, their title or their path.
-    pub(crate) fn items_with(&self, stem: &str) -> Result<HashSet<ItemId>, IndexError> {
-        let fields = [self.fields.body, self.fields.title, self.fields.heading, self.fields.path];
-        let should = |field| -> (Occur, Box<dyn Query>) {
-            let term = Term::from_field_text(field, stem);
-            (Occur::Should, Box::new(TermQuery::new(term, IndexRecordOption::Basic)))
-        };
-        let query = BooleanQuery::new(fields.into_iter().map(should).collect());
-        let found = self.searcher.search(&query, &DocSetCollector)?;
-        Ok(found.into_iter().filter_map(|at| self.shared(at, 0.0)).map(|shared| shared.facts.item).collect())
-    }
-
-    fn shared(&self, at: DocAddress, bm25: f32) -> Option<Shared> {
-        let columns = self.columns.get(at.segment_ord as usize)?;
-        Some(Shared { chunk: columns.chunk.first(at.doc_id)?, facts: columns.facts(at.doc_id)?, bm25 })
-    }
-
-    fn query(&self, question: &words::Question) -> Option<BooleanQuery> {
-        let fields = self.fields;
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        let mut add = |field, word: &str, boost| {
-            let term = TermQuery::new(Term::from_field_text(field, word), IndexRecordOption::WithFreqs);
-            clauses.push((Occur::Should, Box::new(BoostQuery::new(Box::new(term), boost))));
-        };
-        for word in &question.stemmed {
-            add(fields.body, word, BOOSTS.body);
-            add(fields.title, word, BOOSTS.title);
-            add(fields.heading, word, BOOSTS.heading);
-            add(fields.path, word, BOOSTS.path);
-        }
-        for word in &question.plain {
-            add(fields.plain, word, BOOSTS.plain);
-        }
-        (!clauses.is_empty()).then(|| BooleanQuery::new(clauses))
-    }
-
-    /// Item and time of a chunk that was found by meaning alone.
-    pub(crate) fn facts(&self, chunk: i64) -> Result<Option<Facts>, IndexError> {
-        let term = Term::from_field_i64(self.fields.chunk, chunk);
-        for (reader, columns) in self.searcher.segment_readers().iter().zip(&self.columns) {
-            if chunk < columns.chunk.min_value() || chunk > columns.chunk.max_value() {
-                continue;
-            }
-            let inverted = reader.inverted_index(self.fields.chunk)?;
-            let Some(mut postings) = inverted.read_postings(&term, IndexRecordOption::Basic)? else { continue };
-            let mut doc = postings.doc();
-            while doc != TERMINATED {
-                if !reader.is_deleted(doc) {
-                    return Ok(columns.facts(doc));
-                }
-                doc = postings.advance();
-            }
-        }
-        Ok(None)
-    }
-
-    /// The weight of a stemmed word: its inverse document frequency among the chunks.
-    pub(crate) fn rarity(&self, stem: &str) -> Result<f32, IndexError> {
-        let total = self.len() as f32;
-        let frequency = self.searcher.doc_freq(&Term::from_field_text(self.fields.body, stem))? as f32;
-        Ok((1.0 + (total - frequency + 0.5).max(0.0) / (frequency + 0.5)).ln())
-    }
-
-    /// How much of what a question asks for a passage holds, in 0..=1: its words, weighed by how rare they are here.
-    pub(crate) fn coverage(&self, question: &str, passage: &str) -> Result<f32, IndexError> {
-        let asked = words::question(question).stemmed;
-        let held: HashSet<String> = words::stems(passage).into_iter().collect();
-        let (mut all, mut found) = (0f32, 0f32);
-        for word in asked {
-            let rarity = self.rarity(&word)?;
-            all += rarity;
-            if held.contains(&word) {
-                found += rarity;
-            }
-        }
-        Ok(if all > 0.0 { found / all } else { 0.0 })
-    }
 }

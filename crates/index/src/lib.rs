@@ -16,28 +16,34 @@ mod lexical;
 mod people;
 pub mod read;
 mod search;
+mod second;
+mod stages;
 mod timeline;
 mod upkeep;
 mod vectors;
+mod view;
+mod when;
 mod words;
 
 pub use asked::{Asked, Filter, NotADate};
 pub use chunk::chunk;
 pub use error::IndexError;
-pub use fuse::{Candidate, Fused, Weights, diverse, fuse, recency};
+pub use fuse::{Candidate, Fused, Weights, diverse, fuse, recency, together};
 pub use hnsw::GRAPH_FROM;
 pub use people::{is_meant, people};
 pub use search::{PIN_LIFT, Query};
+pub use stages::Stages;
 pub use vectors::{Near, Probe, Vectors, decode, encode};
 
 use directory::SealedDirectory;
 use hinet_protocol::Hash;
 use hinet_vault::{Vault, sealed::SealKey};
-use lexical::{Lexical, View};
+use lexical::Lexical;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
+use view::View;
 
 /// The search index of one home. Any number of searches run beside one writer.
 pub struct Index {

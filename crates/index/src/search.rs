@@ -4,10 +4,12 @@ use crate::{
     Filter, Index, IndexError,
     asked::folded,
     choose::{Choice, Chunks},
-    fuse::{Candidate, Fused, Weights, diverse, fuse, recency},
-    lexical::{Shared, View},
+    fuse::{Candidate, Fused, Weights, diverse, fuse, in_order, recency, together},
+    second,
+    stages::Stages,
     vectors::{Near, Probe},
-    words,
+    view::{Shared, View},
+    when, words,
 };
 use hinet_protocol::{Hit, ItemId, Millis, ScoreParts};
 use hinet_vault::{Vault, records::ChunkView};
@@ -17,6 +19,8 @@ use std::sync::Arc;
 /// What a pin adds to a score of 0..=1: about what a twentieth of the best words in common add. It decides between
 /// passages that are nearly alike and never lifts one over another that clearly says more.
 pub const PIN_LIFT: f32 = 0.05;
+/// What the time asked about adds to a score of 0..=1: what was told then stands before what only shares more words.
+const TIME_LIFT: f32 = 0.4;
 /// Passages with a phrase in them that are ranked; beyond them the phrase says too little to be worth more.
 const PHRASED: usize = 1_000;
 /// Passages with all words of a phrase that are looked at before those left are taken in no order.
@@ -46,6 +50,8 @@ pub struct Query {
     pub phrases: Vec<String>,
     /// Which items are looked at. Where it is all that is asked, their first passages are given, the newest first.
     pub filter: Filter,
+    /// Which stages are taken; all, unless somebody measures.
+    pub stages: Stages,
 }
 
 impl Index {
@@ -67,7 +73,7 @@ impl Index {
         let fused = match (&within, asks) {
             (None, false) => return Ok(Vec::new()),
             (_, false) => return self.newest(vault, query, k),
-            _ => fuse(&self.found(query, within.as_ref())?, Weights::default(), query.now),
+            _ => self.ranked(vault, query, within.as_ref())?,
         };
         let pinned = self.pinned(vault)?;
         // A few more than wanted: a chunk may have left the vault since the last commit of the index.
@@ -185,29 +191,74 @@ impl Index {
         self.view().rarity(stem).unwrap_or(0.0)
     }
 
-    /// The candidates of a search with their raw evidence, in no particular order.
+    /// The candidates of one search with their raw evidence, in no particular order; the second search is not made.
     ///
     /// # Errors
     /// As [`Index::search`].
     pub fn candidates(&self, query: &Query) -> Result<Vec<Candidate>, IndexError> {
-        self.found(query, None)
+        self.found(query, &[], None)
     }
 
-    fn found(&self, query: &Query, within: Option<&Arc<Chunks>>) -> Result<Vec<Candidate>, IndexError> {
+    /// All candidates in order: a first search, and a second one with the words of its best passages.
+    fn ranked(&self, vault: &Vault, query: &Query, within: Option<&Arc<Chunks>>) -> Result<Vec<Fused>, IndexError> {
+        let order = |found: &[Candidate]| {
+            let fused = timely(fuse(found, Weights::default(), query.now), query);
+            if query.stages.together { together(fused) } else { fused }
+        };
+        let mut found = self.found(query, &[], within)?;
+        let first = order(&found);
+        if !(query.stages.second && query.stages.words) || query.text.is_empty() {
+            return Ok(first);
+        }
+        let best: Vec<(i64, f32)> =
+            // What shares no word with the question says nothing of which words to go on with.
+            first
+                .iter()
+                .take(second::HITS)
+                .filter(|hit| hit.candidate.bm25 > 0.0)
+                .map(|hit| (hit.candidate.chunk, hit.score))
+                .collect();
+        let ids: Vec<i64> = best.iter().map(|(chunk, _)| *chunk).collect();
+        let views = vault.read(|reader| Ok::<_, IndexError>(reader.chunk_views(&ids)?))?;
+        let score = |chunk: i64| best.iter().find(|(known, _)| *known == chunk).map_or(0.0, |(_, score)| *score);
+        let texts: Vec<(f32, String)> = views.into_iter().map(|view| (score(view.chunk.id), view.text)).collect();
+        let more = second::words_of(&self.view(), cut(&query.text), &texts)?;
+        if more.is_empty() {
+            return Ok(first);
+        }
+        let known: HashSet<i64> = found.iter().map(|candidate| candidate.chunk).collect();
+        let again = self.found(query, &more, within)?;
+        let raised: HashMap<i64, f32> = again.iter().map(|candidate| (candidate.chunk, candidate.bm25)).collect();
+        for candidate in &mut found {
+            candidate.bm25 = raised.get(&candidate.chunk).copied().unwrap_or(candidate.bm25).max(candidate.bm25);
+        }
+        found.extend(again.into_iter().filter(|candidate| !known.contains(&candidate.chunk)));
+        Ok(order(&found))
+    }
+
+    fn found(
+        &self,
+        query: &Query,
+        more: &[(String, f32)],
+        within: Option<&Arc<Chunks>>,
+    ) -> Result<Vec<Candidate>, IndexError> {
         let limit = CANDIDATES_MIN.max(3 * query.k.min(HITS_MAX));
-        let view = self.view();
-        let probe = query.vector.as_deref().map(Probe::new).transpose()?;
+        let (view, stages) = (self.view(), query.stages);
+        let vector = query.vector.as_deref().filter(|_| stages.meaning);
+        let probe = vector.map(Probe::new).transpose()?;
         let (shared, near) = rayon::join(
-            || view.search(cut(&query.text), limit, within),
-            || match (&query.vector, &probe) {
+            || match stages.words {
+                true => view.search(cut(&query.text), more, stages, limit, within),
+                false => Ok(Vec::new()),
+            },
+            || match (vector, &probe) {
                 (Some(vector), Some(probe)) => self.near(vector, probe, limit, within),
                 _ => Ok(Vec::new()),
             },
         );
         let mut found: HashMap<i64, Candidate> = HashMap::with_capacity(2 * limit);
-        for hit in shared? {
-            let (chunk, facts, bm25) = (hit.chunk, hit.facts, hit.bm25);
-            found.insert(chunk, Candidate { chunk, item: facts.item, modified: facts.modified, bm25, cosine: None });
+        for Shared { chunk, facts, bm25 } in shared? {
+            found.insert(chunk, facts.candidate(chunk, bm25, None));
         }
         self.add_near(&view, near?, &mut found)?;
         if let Some(probe) = &probe {
@@ -244,9 +295,7 @@ impl Index {
             if let Some(candidate) = found.get_mut(&hit.chunk) {
                 candidate.cosine = Some(hit.cosine);
             } else if let Some(facts) = view.facts(hit.chunk)? {
-                let (item, modified) = (facts.item, facts.modified);
-                let cosine = Some(hit.cosine);
-                found.insert(hit.chunk, Candidate { chunk: hit.chunk, item, modified, bm25: 0.0, cosine });
+                found.insert(hit.chunk, facts.candidate(hit.chunk, 0.0, Some(hit.cosine)));
             }
         }
         Ok(())
@@ -268,6 +317,17 @@ fn shown(view: ChunkView, score: f32, parts: ScoreParts, pinned: &HashSet<ItemId
     }
 }
 
+/// The list with what was told at the time asked about in front, where a time is asked about.
+fn timely(mut fused: Vec<Fused>, query: &Query) -> Vec<Fused> {
+    let Some(when) = when::asked(cut(&query.text), query.now).filter(|_| query.stages.time) else { return fused };
+    for hit in &mut fused {
+        let fits = if hit.candidate.dated { when.fits(hit.candidate.modified) } else { 0.0 };
+        hit.score = (hit.score + TIME_LIFT * fits) / (1.0 + TIME_LIFT);
+    }
+    in_order(&mut fused);
+    fused
+}
+
 /// The list with what the owner pinned lifted a little, best first again.
 fn lifted(mut fused: Vec<Fused>, pinned: &HashSet<ItemId>) -> Vec<Fused> {
     if pinned.is_empty() {
@@ -278,7 +338,7 @@ fn lifted(mut fused: Vec<Fused>, pinned: &HashSet<ItemId>) -> Vec<Fused> {
         // Scaled, so that the best possible is still 1.
         hit.score = (hit.score + lift) / (1.0 + PIN_LIFT);
     }
-    fused.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.candidate.chunk.cmp(&b.candidate.chunk)));
+    in_order(&mut fused);
     fused
 }
 

@@ -3,7 +3,7 @@
 //! Every step may be cut off anywhere. The vault's queue is only shortened after the commit that holds its entries is
 //! on disk, and applying an entry twice changes nothing.
 
-use crate::{Index, IndexError, lexical::Lexical, lexical::View, vectors};
+use crate::{Index, IndexError, lexical::Lexical, vectors, view::View};
 use hinet_model::Embedder;
 use hinet_protocol::Check;
 use hinet_vault::Vault;

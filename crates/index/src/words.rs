@@ -4,8 +4,10 @@
 //! `foo_bar`, `fooBar`, `a.b@c.org` and `2023-05-08` are found whole and by their parts, accents and case do not
 //! matter, and scripts without spaces are read in pairs of characters.
 
+use crate::read::regular;
 use tantivy::tokenizer::{
-    AsciiFoldingFilter, Language, LowerCaser, Stemmer, TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerManager,
+    AsciiFoldingFilter, Language, LowerCaser, Stemmer, TextAnalyzer, Token, TokenFilter, TokenStream, Tokenizer,
+    TokenizerManager,
 };
 
 /// Analyzer of the stemmed fields.
@@ -38,7 +40,55 @@ fn stemmed() -> TextAnalyzer {
         .filter(LowerCaser)
         .filter(AsciiFoldingFilter)
         .filter(Stemmer::new(Language::English))
+        .filter(Regular)
         .build()
+}
+
+/// Brings past forms home that no stemmer does: `bought` is found by `buy`.
+#[derive(Debug, Clone, Copy)]
+struct Regular;
+
+impl TokenFilter for Regular {
+    type Tokenizer<T: Tokenizer> = Regularly<T>;
+
+    fn transform<T: Tokenizer>(self, inner: T) -> Regularly<T> {
+        Regularly(inner)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Regularly<T>(T);
+
+impl<T: Tokenizer> Tokenizer for Regularly<T> {
+    type TokenStream<'a> = RegularStream<T::TokenStream<'a>>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Self::TokenStream<'a> {
+        RegularStream(self.0.token_stream(text))
+    }
+}
+
+struct RegularStream<S>(S);
+
+impl<S: TokenStream> TokenStream for RegularStream<S> {
+    fn advance(&mut self) -> bool {
+        if !self.0.advance() {
+            return false;
+        }
+        let token = self.0.token_mut();
+        let home = regular(&token.text);
+        if home != token.text {
+            token.text = home.to_owned();
+        }
+        true
+    }
+
+    fn token(&self) -> &Token {
+        self.0.token()
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        self.0.token_mut()
+    }
 }
 
 fn plain() -> TextAnalyzer {
@@ -81,6 +131,13 @@ pub(crate) fn phrase(text: &str) -> Vec<String> {
 /// The stemmed words of a text without repetition.
 pub(crate) fn stems(text: &str) -> Vec<String> {
     unique(&mut stemmed(), text)
+}
+
+/// The stemmed words of a text without repetition and without words that say nothing of a matter.
+pub(crate) fn content(text: &str) -> Vec<String> {
+    let mut words = unique(&mut plain(), text);
+    words.retain(|word| !STOP_WORDS.contains(&word.as_str()) && word.chars().all(char::is_alphabetic));
+    stems(&words.join(" "))
 }
 
 fn unique(analyzer: &mut TextAnalyzer, text: &str) -> Vec<String> {
@@ -283,6 +340,11 @@ mod tests {
         check("Müller’s Cafe\u{301} don't", &["muller", "cafe", "dont"]);
         check("東京都 に", &["東京", "京都", "に"]);
         check("Привет, мир!", &["привет", "мир"]);
+    }
+
+    #[test]
+    fn past_forms_are_found_by_their_verbs() {
+        assert_eq!(stems("She bought two, and they were written."), stems("She buys two, and they were write."));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use hinet_index::chunk;
 use proptest::prelude::*;
 
-const KINDS: [&str; 3] = ["markdown", "text", "code"];
+const KINDS: [&str; 4] = ["markdown", "text", "code", "chat"];
 
 fn check_promises(text: &str, kind: &str) {
     let chunks = chunk(text, kind);
@@ -42,6 +42,8 @@ fn fragments() -> impl Strategy<Value = String> {
         Just("word ".repeat(300)),
         Just("A sentence. ".repeat(60)),
         Just("Ann: hi there\n".repeat(40)),
+        Just("From: Ann, Bo\n\n".to_owned()),
+        Just("[09:00] Ann: hi there\n[10:00] Bo: and how are you today\n".repeat(20)),
         "\\PC{0,40}",
         ".{0,20}",
     ];

@@ -28,8 +28,15 @@ fn put(kit: &Kit, name: &str, text: &str, modified: i64) -> ItemId {
 fn search(index: &Index, kit: &Kit, line: &str, k: usize) -> Vec<Hit> {
     let asked = Asked::read(line, &UTC).unwrap();
     let vector = asked.says_something().then(|| meaning(&asked.text()));
-    let query =
-        Query { text: asked.text(), vector, k, now: NOW, phrases: asked.phrases.clone(), filter: asked.filter.clone() };
+    let query = Query {
+        text: asked.text(),
+        vector,
+        k,
+        now: NOW,
+        phrases: asked.phrases.clone(),
+        filter: asked.filter.clone(),
+        ..Query::default()
+    };
     index.search(&kit.vault, &query).unwrap()
 }
 
@@ -138,7 +145,8 @@ fn a_pin_lifts_among_equals_and_not_over_what_says_more() {
     kit.put_as(other, "b.txt", "the ferry leaves at ten");
     index.apply(&kit.vault).unwrap();
     let changed = search(&index, &kit, "is:pinned ten", 3);
-    assert_eq!(changed.iter().map(|hit| hit.item).collect::<Vec<_>>(), [other]);
+    // The second search may bring what shares its other words, behind it.
+    assert_eq!(changed.first().map(|hit| hit.item), Some(other));
     kit.vault.write(|tx| tx.set_pinned(other, false)).unwrap();
     assert_eq!(names(&search(&index, &kit, "is:pinned", 3)), ["c.txt"]);
 }

@@ -34,7 +34,7 @@ pub fn fold(
     places: &[Place],
     kind: Kind,
     change: &mut Change<'_>,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> Result<(), ModelError> {
     let config = Config::from_gguf(file)?;
     let (number, encode): (i64, fn(f32, &mut Vec<u8>)) = match kind {
@@ -126,7 +126,7 @@ fn name(place: Place) -> String {
 ///
 /// # Errors
 /// Where the delta learned lengths of rows, which such a file has no place for, or it cannot be written.
-pub fn write_lora(delta: &Delta, file: &Gguf, out: &mut impl Write) -> Result<(), ModelError> {
+pub fn write_lora(delta: &Delta, file: &Gguf, out: &mut dyn Write) -> Result<(), ModelError> {
     let config = Config::from_gguf(file)?;
     let refused = |problem: &str| Err(ModelError::BadDelta { problem: problem.into() });
     if delta.iter().next().is_none() {

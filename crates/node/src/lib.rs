@@ -18,6 +18,7 @@ mod wire;
 mod worn;
 
 pub mod models;
+pub mod retrieval;
 pub mod setup;
 pub mod trial;
 

@@ -8,6 +8,7 @@ mod engine;
 mod figures;
 mod home;
 mod process;
+mod retrieval;
 mod stages;
 pub mod terminal;
 mod texts;
@@ -16,6 +17,7 @@ mod train;
 pub use engine::{EmbedPlan, EnginePlan, embedding, inference};
 pub use figures::{Figure, Goal, Report};
 pub use home::PASSPHRASE;
+pub use retrieval::tables;
 pub use train::{TrainPlan, TrainReport, training};
 
 use hinet_node::{Settings, Unlock};

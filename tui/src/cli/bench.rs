@@ -1,7 +1,7 @@
 //! `icore bench`: what the face and the engine cost on this machine.
 
 use clap::{Args, Subcommand};
-use hinet_node::{Kernel, models};
+use hinet_node::{Kernel, models, retrieval};
 use hinet_protocol::Failure;
 use hinet_tui::bench::{self, EmbedPlan, EnginePlan, Plan, Report, Say, Told, TrainPlan};
 use serde::Serialize;
@@ -18,7 +18,8 @@ Examples:
   icore bench tui
   icore bench inference --threads 2
   icore bench embed --json
-  icore bench train --steps 10 --json";
+  icore bench train --steps 10 --json
+  icore bench retrieval --locomo ~/data/locomo";
 
 const TUI_EXAMPLES: &str = "\
 Examples:
@@ -48,6 +49,25 @@ enum What {
     Embed(Embed),
     /// Tuning: low-rank factors and the whole model, beside PyTorch where it is installed
     Train(Train),
+    /// The search: how much of the evidence of LoCoMo's questions is found, and what each stage is worth
+    Retrieval(Retrieval),
+}
+
+const RETRIEVAL_EXAMPLES: &str = "\
+Examples:
+  icore bench retrieval --locomo ~/data/locomo
+  icore bench retrieval --locomo ~/data/locomo --json
+
+All dialogues of the folder (LoCoMo's NAME.json) are read as chat exports into one home, made for this and removed, and \
+every question is put to the search the chat uses. What is counted are turns: a passage that brings three spends three. \
+The dialogues' licence is non-commercial; nothing of them is kept.";
+
+#[derive(Debug, Args)]
+#[command(after_help = RETRIEVAL_EXAMPLES)]
+struct Retrieval {
+    /// The folder of LoCoMo's dialogues
+    #[arg(long, value_name = "DIR")]
+    locomo: PathBuf,
 }
 
 const TRAIN_EXAMPLES: &str = "\
@@ -164,6 +184,7 @@ impl Bench {
             What::Inference(inference) => inference.run(context),
             What::Embed(embed) => embed.run(context),
             What::Train(train) => train.run(context),
+            What::Retrieval(retrieval) => retrieval.run(context),
         }
     }
 }
@@ -217,6 +238,22 @@ impl Train {
             dir: temporary.0.clone(),
         };
         told(context, |say| bench::training(&plan, say), |report| &report.notes)
+    }
+}
+
+impl Retrieval {
+    fn run(self, context: &Context) -> Result<(), End> {
+        let locomo = context::absolute(&self.locomo)?;
+        pull_all(context, &models::missing(context.brief()))?;
+        let temporary = Temporary(std::env::temp_dir().join(format!("icore-bench-retrieval-{}", std::process::id())));
+        private(&temporary.0)?;
+        let settings = context.at(temporary.0.join("home"));
+        let plan = retrieval::Plan { locomo, dir: temporary.0.clone(), settings };
+        let report = retrieval::measure(&plan, &mut |doing| context.out.note(doing))?;
+        if context.out.json() {
+            return context.out.document(&report);
+        }
+        context.out.line(bench::tables(&report))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::question::{Question, Wanted};
 use super::words::{is_stop, sentences, stems, stems_at};
+use crate::chunk::{CHAT, speaker};
 use hinet_protocol::Hit;
 
 /// How much a passage speaks to a question.
@@ -61,9 +62,18 @@ pub fn weigh(question: &Question, hit: &Hit, sentence: f32, rarity: &dyn Fn(&str
     let counts = question.counted.as_ref().is_none_or(|counted| presence(counted, &there) > 0.0);
     // Nor is a question about Priya answered by what is known of Clara.
     let named = question.names.iter().all(|name| presence(name, &there) > 0.0);
-    let fits = holds_wanted_here(question, &hit.text) && counts && named;
+    let fits = holds_wanted_here(question, &hit.text) && counts && named && is_said_by_whom_it_asks(question, hit);
     let strength = (COVERAGE * coverage + MEANING * meaning - if fits { 0.0 } else { MISFIT }).clamp(0.0, 1.0);
     Evidence { coverage, meaning, fits, strength }
+}
+
+/// Whether a message of a conversation is said by somebody the question names, where it names one of those who talk:
+/// what Bo tells of his race says nothing of Ana's. Where the owner is asked about as well, they may be who speaks.
+fn is_said_by_whom_it_asks(question: &Question, hit: &Hit) -> bool {
+    let Some(who) = (hit.kind == CHAT).then(|| speaker(&hit.text)).flatten() else { return true };
+    let (who, titled) = (stems(who), stems(&hit.title));
+    let talks = |name: &String| titled.contains(name) || who.contains(name);
+    question.own || !question.names.iter().any(talks) || question.names.iter().any(|name| who.contains(name))
 }
 
 /// 1 where a stem is there, a part where a word that begins alike is (`dentist`, `dental`).
@@ -216,5 +226,33 @@ pub(crate) fn holds_wanted(wanted: Wanted, text: &str) -> bool {
         Wanted::Phone => has_phone_number(text),
         Wanted::Email => text.contains('@'),
         Wanted::Name => stems_at(text).iter().any(|(stem, at)| is_name(stem, &text[at.clone()])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hinet_protocol::{ItemId, ScoreParts, Span};
+
+    #[test]
+    fn what_one_person_tells_is_no_evidence_of_another() {
+        let said = |who: &str, kind: &str| Hit {
+            item: ItemId::new(),
+            source: "chat.txt".into(),
+            title: "Ana and Bo, 2026-03-12".into(),
+            text: format!("[09:00] {who}: The race was for the hospital, and I won it."),
+            span: Span { start: 0, end: 1 },
+            score: 1.0,
+            parts: ScoreParts { vector: 0.6, ..ScoreParts::default() },
+            modified: 0,
+            kind: kind.into(),
+            pinned: false,
+        };
+        let fits = |question: &str, hit: &Hit| weigh(&Question::read(question), hit, 0.0, &|_| 1.0).fits;
+        assert!(fits("What was Bo's race for?", &said("Bo", "chat")));
+        assert!(!fits("What was Ana's race for?", &said("Bo", "chat")));
+        assert!(fits("What was Ana's race for?", &said("Bo", "text")), "a note is told by its owner");
+        assert!(fits("What did I tell Ana of the race?", &said("Bo", "chat")), "the owner may be who speaks");
+        assert!(fits("What was the race for?", &said("Bo", "chat")));
     }
 }

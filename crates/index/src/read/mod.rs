@@ -17,4 +17,5 @@ pub use facts::{Fact, answers, asks, facts};
 pub use grounding::{Grounding, ground};
 pub use question::{Intent, Question, Wanted};
 pub use quote::quote;
+pub(crate) use words::regular;
 pub use words::{sentences, stems};

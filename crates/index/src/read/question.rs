@@ -44,6 +44,8 @@ pub struct Question {
     pub terms: Vec<String>,
     /// Stems of the names in it: words with a capital that do not begin the message.
     pub names: Vec<String>,
+    /// Whether the owner asks about themselves as well.
+    pub own: bool,
     /// The stem of what is counted, where the question is "how many …".
     pub counted: Option<String>,
 }
@@ -144,7 +146,8 @@ impl Question {
             _ => Intent::Recall,
         };
         let counted = all.windows(3).find(|w| w[0] == "how" && w[1] == "mani" && !is_stop(&w[2])).map(|w| w[2].clone());
-        Self { intent, wanted: wanted(&lower), terms, names: names(text), counted }
+        let own = all.iter().any(|stem| matches!(stem.as_str(), "i" | "me" | "my" | "mine" | "we" | "us" | "our"));
+        Self { intent, wanted: wanted(&lower), terms, names: names(text), own, counted }
     }
 }
 

@@ -133,7 +133,8 @@ const IRREGULAR: &[(&str, &str)] = &[
     ("wrote", "write"),
 ];
 
-fn regular(stem: &str) -> &str {
+/// The stem of the verb whose past form a stem is, or the stem itself.
+pub(crate) fn regular(stem: &str) -> &str {
     IRREGULAR.binary_search_by_key(&stem, |(past, _)| past).map_or(stem, |at| IRREGULAR[at].1)
 }
 

@@ -13,8 +13,6 @@ use std::{path::PathBuf, sync::Arc};
 
 /// Learning rate of whole matrices, with which the first trials of composition left the rest of the model nearly alone.
 const RATE: f32 = 1e-4;
-/// Learning rate of low-rank factors.
-const LORA_RATE: f32 = 4e-4;
 /// Tokens of a rehearsed text: few, because each of them counts as much as a whole fact.
 const LONGEST: usize = 64;
 
@@ -42,7 +40,7 @@ fn recipe(plan: &Plan, lessons: usize) -> Recipe {
         Tuning::Mlp => (Method::Full(Full::Mlp), RATE),
         Tuning::Lora => (
             Method::Lora(Lora { rank: sizes.rank, alpha, linears: sizes.linears.clone(), ..Lora::default() }),
-            LORA_RATE,
+            sizes.lora_rate,
         ),
     };
     let warmup = 8.min(steps / 4);

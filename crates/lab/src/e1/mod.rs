@@ -47,6 +47,8 @@ pub struct Sizes {
     pub rank: usize,
     /// The linear layers that get them.
     pub linears: Vec<Linear>,
+    /// Learning rate of the factors.
+    pub lora_rate: f32,
     /// Tokens of the neutral text.
     pub neutral: usize,
     /// Texts of the anchor's own, of which the virtual member's Gram is made.
@@ -66,6 +68,7 @@ impl Sizes {
             rounds: 6,
             rank: 32,
             linears: Linear::ALL.to_vec(),
+            lora_rate: 4e-4,
             neutral: 2_560,
             own: 64,
             scales: vec![0.33, 0.5, 0.7, 1.0],
@@ -82,6 +85,8 @@ impl Sizes {
             rounds: 3,
             rank: 8,
             linears: vec![Linear::Query, Linear::Output],
+            // A dozen steps must show.
+            lora_rate: 4e-3,
             neutral: 96,
             own: 2,
             scales: vec![0.5],

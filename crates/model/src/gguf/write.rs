@@ -42,7 +42,7 @@ pub fn write(out: &mut impl Write, metadata: &BTreeMap<String, Value>, tensors: 
 /// Writes a file whose tensors are made one after the other, so that only one has to be in memory. `bytes` gives those of
 /// each; a number of them that its head does not say is an error.
 pub fn write_with<'a>(
-    out: &mut impl Write,
+    out: &mut dyn Write,
     metadata: &BTreeMap<String, Value>,
     tensors: &[Head<'_>],
     bytes: &mut dyn FnMut(usize) -> io::Result<Cow<'a, [u8]>>,

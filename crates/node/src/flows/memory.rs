@@ -89,7 +89,7 @@ pub(crate) async fn seek(node: &Node, sought: Sought) -> Result<Vec<Hit>, NodeEr
         }
         // Operators alone are a list, and a list needs no meaning.
         let vector = if text.chars().any(char::is_alphanumeric) { meaning(&node, &text)? } else { None };
-        let query = Query { text, vector, k: k.clamp(1, HITS_MAX), now: now(), phrases, filter };
+        let query = Query { text, vector, k: k.clamp(1, HITS_MAX), now: now(), phrases, filter, ..Query::default() };
         Ok(node.index().search(&node.vault, &query)?)
     })
     .await

@@ -27,7 +27,7 @@ use crate::state::{Node, now};
 
 use prompt::HISTORY_MAX;
 use recall::Recalled;
-pub(crate) use recall::nearness;
+pub(crate) use recall::{LOOKED_AT, WORDS_MIN, nearness};
 use speak::Reply;
 
 /// Longest message that is taken, in bytes. More belongs into a file.

@@ -8,12 +8,14 @@ use crate::protocol::{Hit, Message, Role, Turn, Within};
 
 /// Hits looked at for one question, and where the owner confined it to a part of the memory, which is worth more
 /// looking: what is left is what was meant.
-const LOOKED_AT: usize = 12;
+pub(crate) const LOOKED_AT: usize = 12;
 const LOOKED_AT_WITHIN: usize = 48;
 /// Hits shown beside the answer.
 const SHOWN: usize = 6;
+/// The kind of items that conversations are.
+const CONVERSATION: &str = "chat";
 /// Sentences of fewer words are fragments: a signature, a list mark.
-const WORDS_MIN: usize = 4;
+pub(crate) const WORDS_MIN: usize = 4;
 /// Sentences measured for one question, at most; and within a part of the memory.
 const SENTENCES_MAX: usize = 96;
 const SENTENCES_MAX_WITHIN: usize = 256;
@@ -111,7 +113,7 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
     let near = nearness(node, query, &hits).await;
     let index = node.index();
     let rarity = |stem: &str| index.rarity(stem);
-    let mut weighed: Vec<(Hit, Evidence, Vec<f32>)> = hits
+    let mut weighed: Vec<Weighed> = hits
         .into_iter()
         .zip(near)
         .map(|(hit, near)| {
@@ -122,9 +124,48 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
     // Stable: equal evidence keeps the search's order.
     weighed.sort_by(|a, b| b.1.strength.total_cmp(&a.1.strength));
     weighed.truncate(SHOWN);
+    let weighed = node.apart("the passages around", move |node| with_parents(node, weighed)).await?;
     let near = weighed.first().map(|(.., near)| near.clone()).unwrap_or_default();
     let (hits, evidence) = weighed.into_iter().map(|(hit, evidence, _)| (hit, evidence)).unzip();
     Ok(Recalled { question, hits, evidence, near, follows, handed })
+}
+
+/// A hit, what it is worth, and how near each of its sentences is.
+type Weighed = (Hit, Evidence, Vec<f32>);
+
+/// The messages of conversations with what was said right before and after each: "Yes, two of them" is found alone and
+/// says nothing alone. What lies within a better one's surroundings is not shown again.
+fn with_parents(node: &Node, weighed: Vec<Weighed>) -> Result<Vec<Weighed>, NodeError> {
+    let mut all: Vec<Weighed> = Vec::with_capacity(weighed.len());
+    for (hit, evidence, near) in weighed {
+        let shown = |other: &Hit| {
+            other.item == hit.item && other.span.start <= hit.span.start && hit.span.end <= other.span.end
+        };
+        if all.iter().any(|(other, ..)| shown(other)) {
+            continue;
+        }
+        let (hit, near) = if hit.kind == CONVERSATION { with_parent(node, hit, near)? } else { (hit, near) };
+        all.push((hit, evidence, near));
+    }
+    Ok(all)
+}
+
+fn with_parent(node: &Node, mut hit: Hit, near: Vec<f32>) -> Result<(Hit, Vec<f32>), NodeError> {
+    let (chunks, row) = node.vault.read(|r| Ok::<_, NodeError>((r.chunks_of(hit.item)?, r.item(hit.item)?)))?;
+    let place = chunks.iter().position(|chunk| chunk.span.start == hit.span.start);
+    let (Some(place), Some(row)) = (place, row) else { return Ok((hit, near)) };
+    let start = chunks[place.saturating_sub(1)].span.start;
+    let end = chunks[(place + 1).min(chunks.len() - 1)].span.end;
+    let (Some(before), Some(text)) = (row.text.get(start..hit.span.start), row.text.get(start..end)) else {
+        return Ok((hit, near));
+    };
+    // What was measured stays with its sentences; the others only lend their sense.
+    let mut around = vec![0.0; sentences(before).len()];
+    around.extend(near);
+    around.resize(sentences(text).len(), 0.0);
+    hit.text = text.to_owned();
+    (hit.span.start, hit.span.end) = (start, end);
+    Ok((hit, around))
 }
 
 /// How near each sentence of each hit is to the question in meaning; 0 for fragments, and for all where the embedder is

@@ -33,7 +33,7 @@ impl Head<'_> {
 }
 
 /// Writes a file. Bytes of tensors are written as they are, one after the other.
-pub fn write(out: &mut impl Write, metadata: &BTreeMap<String, Value>, tensors: &[Tensor<'_>]) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, metadata: &BTreeMap<String, Value>, tensors: &[Tensor<'_>]) -> io::Result<()> {
     let heads: Vec<Head<'_>> =
         tensors.iter().map(|&Tensor { name, shape, kind, .. }| Head { name, shape, kind }).collect();
     write_with(out, metadata, &heads, &mut |index| Ok(Cow::Borrowed(tensors[index].bytes)))

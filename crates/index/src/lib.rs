@@ -183,6 +183,9 @@ fn opened(directory: SealedDirectory, vault: &Vault) -> Result<Opened, IndexErro
         Ok(Some(lexical)) => lexical,
         Ok(None) if applied == 0 => return Ok(Opened::Absent),
         Ok(None) => return Ok(Opened::Unusable("was missing".to_owned())),
+        Err(IndexError::Engine { source: tantivy::TantivyError::SchemaError(_) }) => {
+            return Ok(Opened::Unusable("was made by another version of icore".to_owned()));
+        }
         Err(IndexError::Damaged { source } | IndexError::Engine { source }) => {
             tracing::warn!(%source, "the search index does not open");
             return Ok(Opened::Unusable("was damaged".to_owned()));
@@ -198,7 +201,7 @@ fn opened(directory: SealedDirectory, vault: &Vault) -> Result<Opened, IndexErro
         Ok(Some(_)) => Opened::Sound(Box::new(lexical)),
         // Made but never committed: nothing is in it.
         Ok(None) if applied == 0 && lexical.view()?.len() == 0 => Opened::Sound(Box::new(lexical)),
-        Ok(None) => Opened::Unusable("was made by other rules or not finished".to_owned()),
+        Ok(None) => Opened::Unusable("was made by another version of icore, or not finished".to_owned()),
         Err(_) => Opened::Unusable("was damaged".to_owned()),
     })
 }

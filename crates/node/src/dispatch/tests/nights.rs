@@ -4,7 +4,8 @@
 use super::*;
 use crate::flows::sleep::{Learnable, learnable};
 use crate::protocol::{
-    Asker, Capability, Changed, Feedback, Filter, GrantDraft, Limits, Night, Outcome, Scope, SleepPlan, Thumb, Turn,
+    After, Asker, Capability, Changed, Citation, Feedback, Filter, GrantDraft, Limits, Message, MessageId, Night,
+    Outcome, Role, Scope, SleepPlan, Span, Thumb, Turn,
 };
 
 const NOTE: &str =
@@ -44,11 +45,15 @@ fn night(node: &Node, changed: Vec<Changed>) -> u64 {
 
 impl Desk {
     async fn may_learn(&mut self) {
+        self.may_learn_from(Scope { everything: true, ..Scope::default() }, Filter::default()).await;
+    }
+
+    async fn may_learn_from(&mut self, scope: Scope, filter: Filter) {
         let draft = GrantDraft {
             asker: Asker::Own,
             capability: Capability::Train,
-            scope: Scope { everything: true, ..Scope::default() },
-            filter: Filter::default(),
+            scope,
+            filter,
             limits: Limits::default(),
             purpose: "sleep".into(),
         };
@@ -139,4 +144,45 @@ async fn a_vetoed_sentence_is_not_learned_from_until_the_veto_is_taken_back() {
     assert!(!desk.nights(Op::Veto { night: n, line: 1, vetoed: false }).await[0].changed[0].vetoed);
     let (texts, _, refused) = desk.learnable().await.unwrap();
     assert!(texts[0].contains("14:39") && refused.is_empty(), "{texts:?} {refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_without_what_the_grant_of_anything_it_stands_on_withholds() {
+    let mut desk = Desk::open().await;
+    let path = desk.file("ana/ana.md", "# Ana\n\nAna is at ana.reis@example.org on Mondays.\n");
+    desk.ingest(&path).await;
+    let Event::Hits { hits } = desk.one(Op::Search { query: "Ana".into(), k: 1 }).await else { panic!("hits") };
+    let op = Op::Chat { session: None, text: "Who are you?".into(), turn: Turn::default(), params: Default::default() };
+    let Event::ChatDone { answer } = desk.one(op).await else { panic!("an answer") };
+    let said = Message {
+        id: MessageId::new(),
+        role: Role::Assistant,
+        text: "Write to ana.reis@example.org.".into(),
+        at: 1,
+        citations: vec![Citation {
+            item: hits[0].item,
+            source: hits[0].source.clone(),
+            span: Span { ..hits[0].span },
+            text: hits[0].text.clone(),
+        }],
+        stats: None,
+        parent: None,
+        siblings: vec![],
+        onward: 0,
+        attached: vec![],
+        feedback: Feedback::default(),
+    };
+    desk.node.vault.write(|tx| tx.put_message(answer.session, &said, After::Message(answer.question))).unwrap();
+    let taken = Feedback { accepted: true, ..Feedback::default() };
+    assert!(matches!(desk.one(Op::Feedback { message: said.id, feedback: taken }).await, Event::Done));
+
+    let nothing = Filter { withhold: vec![], ..Filter::default() };
+    desk.may_learn_from(Scope { everything: true, ..Scope::default() }, nothing).await;
+    let (_, answers, _) = desk.learnable().await.unwrap();
+    assert!(answers[0][1].contains("ana.reis@example.org"), "{answers:?}");
+    let folder = path.parent().unwrap().display().to_string();
+    let mail = Filter { withhold: vec!["email".into()], ..Filter::default() };
+    desk.may_learn_from(Scope { folders: vec![folder], ..Scope::default() }, mail).await;
+    let (_, answers, _) = desk.learnable().await.unwrap();
+    assert!(!answers[0][1].contains("example.org") && answers[0][1].starts_with("Write to"), "{answers:?}");
 }

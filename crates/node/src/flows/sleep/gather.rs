@@ -139,8 +139,8 @@ pub(super) fn gather(node: &Node) -> Result<Gathered, NodeError> {
         }
         Ok::<_, NodeError>(all)
     })?;
-    let taken = node.vault.read(|r| r.taken())?.len();
-    if heads.is_empty() && taken == 0 {
+    let taken = node.vault.read(|r| r.taken())?;
+    if heads.is_empty() && taken.is_empty() {
         return Err(NodeError::said(
             ErrorKind::Failed,
             "There is nothing to learn from: the memory is empty.",
@@ -193,7 +193,7 @@ pub(super) fn gather(node: &Node) -> Result<Gathered, NodeError> {
         }
     }
     let mut answers: BTreeMap<&'static str, u64> = BTreeMap::new();
-    wishes::answers(node, &mut covered, &mut |why| *answers.entry(why).or_default() += 1)?;
+    wishes::answers(node, taken, &mut covered, &mut |why| *answers.entry(why).or_default() += 1)?;
     if covered.0.is_empty() {
         let all = items(refused.values().sum::<u64>());
         return Err(NodeError::said(

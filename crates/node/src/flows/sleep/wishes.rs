@@ -13,7 +13,7 @@ use hinet_vault::records::Taken;
 
 use super::gather;
 use crate::failure::NodeError;
-use crate::protocol::{Asker, Capability, ErrorKind, Event, GrantId, Hash, ItemId, MessageId, Night, Trust};
+use crate::protocol::{Asker, Capability, ErrorKind, Event, Filter, GrantId, Hash, ItemId, MessageId, Night, Trust};
 use crate::state::{Node, now};
 
 /// Bytes of an answer that is learned from.
@@ -81,7 +81,7 @@ fn place(text: &str, sentence: &str) -> Option<Range<usize>> {
 
 /// What may be done with an answer, and what speaks against it.
 enum Fit {
-    Learned { grant: GrantId, filter: crate::protocol::Filter, subject: Subject },
+    Learned { grant: GrantId, filter: Filter, subject: Subject },
     Not(&'static str),
 }
 
@@ -111,27 +111,31 @@ fn fit(node: &Node, taken: &Taken) -> Result<Fit, NodeError> {
             modified: Some(row.modified),
         });
     }
-    let mut first = None;
+    let mut fit: Option<(GrantId, Filter, Subject)> = None;
     for subject in subjects {
         let ask = Ask { asker: Asker::Own, capability: Capability::Train, subject };
         match node.consent.decide(&ask, now()) {
-            Decision::Allowed { grant, filter } => {
-                first.get_or_insert(Fit::Learned { grant, filter, subject: ask.subject });
-            }
+            Decision::Allowed { grant, filter } => match &mut fit {
+                None => fit = Some((grant, filter, ask.subject)),
+                // What any of the grants withholds is taken out.
+                Some((_, all, _)) => all.withhold.extend(filter.withhold),
+            },
             Decision::AskOwner => return Ok(Fit::Not("no grant to learn from it")),
             Decision::Refused { .. } => return Ok(Fit::Not("the grant to learn from it is used up, over or revoked")),
         }
     }
-    Ok(first.unwrap_or(Fit::Not("no grant to learn from it")))
+    let (grant, filter, subject) = fit.expect("the conversation is the first subject");
+    Ok(Fit::Learned { grant, filter, subject })
 }
 
 /// Adds the answers that the owner took to what may be learned from.
 pub(super) fn answers(
     node: &Node,
+    taken: Vec<Taken>,
     covered: &mut gather::Covered,
     refuse: &mut dyn FnMut(&'static str),
 ) -> Result<(), NodeError> {
-    for taken in node.vault.read(|r| r.taken())?.into_iter().take(ANSWERS_MAX) {
+    for taken in taken.into_iter().take(ANSWERS_MAX) {
         match fit(node, &taken)? {
             Fit::Not(why) => refuse(why),
             Fit::Learned { grant, filter, subject } => {

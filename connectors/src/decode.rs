@@ -99,10 +99,12 @@ pub(crate) fn xml(bytes: Vec<u8>) -> String {
     }
 }
 
-/// The charset that an HTML page declares within its first 1024 bytes.
+/// The charset that an HTML page declares within its first 1024 bytes, or that one of XHTML begins with.
 pub(crate) fn html_charset(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = bytes[..bytes.len().min(1024)].to_ascii_lowercase();
-    let at = head.windows(8).position(|window| window == b"charset=")? + 8;
+    let after = |word: &[u8]| head.windows(word.len()).position(|window| window == word).map(|at| at + word.len());
+    let declared = || head.starts_with(b"<?xml").then(|| after(b"encoding="))?;
+    let at = after(b"charset=").or_else(declared)?;
     let label = head[at..].strip_prefix(b"\"").or_else(|| head[at..].strip_prefix(b"'")).unwrap_or(&head[at..]);
     let end = label.iter().position(|b| !(b.is_ascii_alphanumeric() || b"-_:.".contains(b))).unwrap_or(label.len());
     Encoding::for_label(&label[..end])
@@ -134,6 +136,7 @@ mod tests {
                 "Die Straße führt über den Fluß und über die Brücke.",
             ),
             (b"<meta charset=iso-8859-2>\xb3\xf3d\xbc".to_vec(), "<meta charset=iso-8859-2>łódź"),
+            (b"<?xml encoding='ISO-8859-2'?>\xb3\xf3d\xbc".to_vec(), "<?xml encoding='ISO-8859-2'?>łódź"),
             (b"\x00\x01\x02\x03 binary".to_vec(), "It is not text (it holds binary data)."),
         ] {
             assert_eq!(text(&bytes), expected);

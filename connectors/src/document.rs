@@ -21,13 +21,13 @@ pub struct Document {
     pub key: String,
     /// What a person would call it; never empty, one line, at most 200 characters.
     pub title: String,
-    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `mail`, `event`, `contact` or `chat`.
+    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `odt`, `epub`, `mail`, `event`, `contact` or `chat`.
     pub kind: &'static str,
     /// The text, as [`crate::normalised`] leaves it; spans refer to these bytes.
     pub text: String,
     /// When the file was last changed; of a message when it was sent, of an event when it begins.
     pub modified: Millis,
-    /// Web pages, PDFs, mail, chats, calendars and cards are mostly written by others and are never more than facts; the
+    /// Web pages, PDFs, books, mail, chats, calendars and cards are mostly written by others and are never more than facts; the
     /// rest is the owner's own.
     pub trust: Trust,
     /// What is not exactly as in the file, one sentence each: replaced bytes, pages that could not be read.

@@ -8,20 +8,23 @@ mod body;
 mod package;
 mod styles;
 
-use crate::{ReadLimits, Unreadable, read::Parsed};
-use package::Package;
+use crate::{ReadLimits, Unreadable, package::Package, read::Parsed, text::first_heading, xml};
 use std::collections::HashSet;
 
 /// The text of a Word file: headings as `#` lines, list items as `-` lines, table rows as `a | b` lines.
 pub(crate) fn parse(bytes: &[u8], limits: &ReadLimits) -> Result<Parsed, Unreadable> {
-    let mut package = Package::open(bytes, limits)?;
-    let document = package.document()?;
-    let related = package.related(&document)?;
+    // The old Word format, and also what Word makes of a DOCX that is saved with a password.
+    if bytes.starts_with(b"\xd0\xcf\x11\xe0") {
+        return Err(Unreadable::WordEncrypted);
+    }
+    let mut package = Package::open(bytes, "a Word file", limits)?;
+    let document = package::document(&mut package)?;
+    let related = package::related(&mut package, &document)?;
     let styles = match related.iter().find(|part| part.kind == "styles") {
         Some(part) => package.part(&part.name)?.map(|xml| styles::parse(&xml, limits)).transpose()?.unwrap_or_default(),
         None => styles::Styles::default(),
     };
-    let main = package.part(&document)?.ok_or(Unreadable::NoDocument)?;
+    let main = package.part(&document)?.ok_or_else(|| package.nothing())?;
     let mut text = body::parse(&main, &styles, limits)?;
     drop(main);
     let mut said = HashSet::new();
@@ -37,14 +40,10 @@ pub(crate) fn parse(bytes: &[u8], limits: &ReadLimits) -> Result<Parsed, Unreada
             }
         }
     }
-    let title = package.core_title(limits)?.or_else(|| first_heading(&text));
+    let title = match package.part("docProps/core.xml")? {
+        Some(core) => xml::element_text(&core, "title", limits)?,
+        None => None,
+    };
+    let title = title.or_else(|| first_heading(&text));
     Ok(Parsed { text, title, notes: Vec::new() })
-}
-
-/// The first heading, if the document begins with one soon enough for it to be a title.
-fn first_heading(text: &str) -> Option<String> {
-    text.lines()
-        .filter(|line| !line.trim().is_empty())
-        .take(10)
-        .find_map(|line| line.strip_prefix('#').map(|rest| rest.trim_start_matches('#').trim().to_owned()))
 }

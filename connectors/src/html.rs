@@ -11,8 +11,52 @@ use writer::Writer;
 
 /// The text of a page and the content of its `<title>`.
 pub(crate) fn parse(source: &str) -> (String, Option<String>) {
+    read(source, false)
+}
+
+/// The same of a page of XHTML, in which an element may be closed where it is opened.
+pub(crate) fn parse_xhtml(source: &str) -> (String, Option<String>) {
+    read(source, true)
+}
+
+/// The links of a page with their words, in order; of the contents of a book too, in either of their two forms.
+pub(crate) fn links(source: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let (mut words, mut open) = (Writer::default(), None);
+    for token in Tokens::new(source, true) {
+        match token {
+            Token::Text(text) => words.text(text),
+            Token::Open { name, attributes, .. } => match name.as_str() {
+                "a" => (words, open) = (Writer::default(), attribute(attributes, "href").map(text)),
+                "text" | "ncx:text" => words = Writer::default(),
+                "content" | "ncx:content" => {
+                    if let Some(target) = attribute(attributes, "src") {
+                        found.push((text(target), std::mem::take(&mut words).finish()));
+                    }
+                }
+                _ => {}
+            },
+            Token::Close { name } if name == "a" => {
+                if let Some(target) = open.take() {
+                    found.push((target, std::mem::take(&mut words).finish()));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Character data as people read it.
+fn text(raw: &str) -> String {
+    let mut writer = Writer::default();
+    writer.text(raw);
+    writer.finish()
+}
+
+fn read(source: &str, xhtml: bool) -> (String, Option<String>) {
     let mut page = Page::default();
-    for token in Tokens::new(source) {
+    for token in Tokens::new(source, xhtml) {
         match token {
             Token::Text(text) => page.text(text),
             Token::Raw { element: "title", text } => {
@@ -21,15 +65,14 @@ pub(crate) fn parse(source: &str) -> (String, Option<String>) {
                 }
             }
             Token::Raw { .. } => {}
+            // An element that is closed where it is opened holds nothing, and only some leave a break.
+            Token::Open { name, closed: true, .. }
+                if xhtml && !matches!(name.as_str(), "br" | "hr" | "img" | "td" | "th" | "p" | "div") => {}
             Token::Open { name, attributes, closed } => page.open(&name, attributes, closed),
             Token::Close { name } => page.close(&name),
         }
     }
-    let title = page.title.map(|raw| {
-        let mut writer = Writer::default();
-        writer.text(&raw);
-        writer.finish()
-    });
+    let title = page.title.as_deref().map(text);
     (page.out.finish(), title)
 }
 
@@ -123,7 +166,7 @@ fn breaks_out(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{links, parse, parse_xhtml};
     use crate::normalised;
 
     #[test]
@@ -157,5 +200,32 @@ mod tests {
         assert_eq!(parse("<title> A &amp; <b>B</b>\n</title>x").1.as_deref(), Some("A & <b>B</b>"));
         assert_eq!(parse("<svg><title>no</title></svg><title>yes</title>").1.as_deref(), Some("yes"));
         assert_eq!(parse("no title").1, None);
+    }
+
+    #[test]
+    fn xhtml_closes_where_it_opens() {
+        for (page, expected) in [
+            ("<title/><script src='x'/><p/><h2/><p>one</p><ul/><p>two<br/>three</p>", "one\n\ntwo\nthree\n"),
+            ("<svg><path/></svg><svg/>a<pre/> b", "a b\n"),
+            ("<table><tr><td/><td>x</td></tr></table>", " | x\n"),
+        ] {
+            assert_eq!(normalised(&parse_xhtml(page).0), expected, "{page}");
+        }
+    }
+
+    #[test]
+    fn contents_in_either_form() {
+        let words = |page: &str| links(page);
+        let both = [("a.xhtml#x".to_owned(), "One & two".to_owned()), ("b.xhtml".to_owned(), "Three".to_owned())];
+        assert_eq!(words("<a href='a.xhtml#x'>One &amp; <i>two</i></a> no <a>no</a><a href='b.xhtml'>Three</a>"), both);
+        let ncx = |name: &str| {
+            format!(
+                "<docTitle><{name}text>T</{name}text></docTitle><navPoint><navLabel><{name}text> One &amp; two\
+                 </{name}text></navLabel><{name}content src='a.xhtml#x'/><navPoint><{name}text>Three</{name}text>\
+                 <{name}content src='b.xhtml'/></navPoint></navPoint>"
+            )
+        };
+        assert_eq!(words(&ncx("")), both);
+        assert_eq!(words(&ncx("ncx:")), both);
     }
 }

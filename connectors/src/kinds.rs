@@ -15,6 +15,10 @@ pub(crate) enum Kind {
     Html,
     Pdf,
     Docx,
+    /// An OpenDocument text, sheet or presentation.
+    Odf,
+    /// An EPUB book.
+    Epub,
     /// One mail message.
     Mail,
     /// Many mail messages, one after the other.
@@ -53,12 +57,24 @@ impl Kind {
             Self::Html => "html",
             Self::Pdf => "pdf",
             Self::Docx => "docx",
+            Self::Odf => "odt",
+            Self::Epub => "epub",
             Self::Mail | Self::Mbox => "mail",
             Self::Calendar => "event",
             Self::Contacts => "contact",
             Self::Chat(_) => "chat",
             Self::Zip => "zip",
         }
+    }
+
+    /// Whether most of such a file may be pictures, so that it may be larger than a text.
+    pub(crate) fn has_pictures(self) -> bool {
+        matches!(self, Self::Pdf | Self::Odf | Self::Epub)
+    }
+
+    /// Whether such a file is mostly written by others, although it is no export.
+    pub(crate) fn is_published(self) -> bool {
+        matches!(self, Self::Html | Self::Pdf | Self::Epub)
     }
 
     /// Whether such a file holds items of other people's making, which it hands out one by one.
@@ -180,12 +196,13 @@ const SKIPPED: &[(&str, &[&str])] = &[
         &["pem", "key", "p12", "pfx", "jks", "keystore", "kdbx", "gpg", "pgp", "asc", "der", "crt"],
     ),
     (
-        "other office formats (save them as DOCX or PDF)",
+        "other office formats (save them as DOCX, ODT or PDF)",
         &[
-            "doc", "dot", "odt", "ott", "rtf", "pages", "xls", "xlsx", "xlsm", "ods", "numbers", "ppt", "pptx", "odp",
-            "epub", "mobi", "azw3", "one", "vsd", "vsdx", "pub", "docm", "dotx", "dotm",
+            "doc", "dot", "rtf", "pages", "xls", "xlsx", "xlsm", "numbers", "ppt", "pptx", "one", "vsd", "vsdx", "pub",
+            "docm", "dotx", "dotm", "odg", "odf", "odb",
         ],
     ),
+    ("books other than EPUB", &["mobi", "azw", "azw3", "kfx", "lit", "fb2", "djvu", "cbz", "cbr", "ibooks"]),
     ("mailboxes of Outlook", &["msg", "pst", "ost"]),
     ("indexes of mail programs", &["msf"]),
     ("temporary and lock files", &["tmp", "temp", "swp", "swo", "bak", "part", "crdownload", "lock", "download"]),
@@ -222,6 +239,8 @@ pub(crate) fn classify(path: &Path) -> Class {
         "html" | "htm" | "xhtml" => return Class::Read(Kind::Html),
         "pdf" => return Class::Read(Kind::Pdf),
         "docx" => return Class::Read(Kind::Docx),
+        "odt" | "ott" | "fodt" | "ods" | "ots" | "fods" | "odp" | "otp" | "fodp" => return Class::Read(Kind::Odf),
+        "epub" => return Class::Read(Kind::Epub),
         "eml" | "emlx" => return Class::Read(Kind::Mail),
         "mbox" | "mbx" => return Class::Read(Kind::Mbox),
         "ics" | "ical" | "ifb" | "icalendar" => return Class::Read(Kind::Calendar),
@@ -257,10 +276,30 @@ pub(crate) fn sniff(head: &[u8]) -> Class {
         Class::Read(Kind::Html)
     } else if start.starts_with(b"#!") {
         Class::Read(Kind::Code)
+    } else if let Some(kind) = container(start) {
+        Class::Read(kind)
     } else if start.starts_with(b"PK\x03\x04") {
         Class::Read(Kind::Zip)
     } else {
         Class::Read(Kind::Text)
+    }
+}
+
+/// What a container's first part, which holds nothing but its type, says it is.
+pub(crate) fn container(head: &[u8]) -> Option<Kind> {
+    let first = head.strip_prefix(b"PK\x03\x04")?.get(26..)?;
+    let kind = first.strip_prefix(b"mimetype")?;
+    // What the packer adds to a part's name stands between the two.
+    let at = kind.iter().take(64).position(|b| *b == b'a')?;
+    let kind = &kind[at..];
+    if kind.starts_with(b"application/epub+zip") {
+        Some(Kind::Epub)
+    } else if ["text", "spreadsheet", "presentation"].iter().any(|form| {
+        kind.strip_prefix(b"application/vnd.oasis.opendocument.").is_some_and(|rest| rest.starts_with(form.as_bytes()))
+    }) {
+        Some(Kind::Odf)
+    } else {
+        None
     }
 }
 
@@ -274,6 +313,9 @@ mod tests {
         for (name, expected) in [
             ("a.MD", Class::Read(Kind::Markdown)),
             ("b.docx", Class::Read(Kind::Docx)),
+            ("b.ODT", Class::Read(Kind::Odf)),
+            ("b.epub", Class::Read(Kind::Epub)),
+            ("b.mobi", Class::Skip("books other than EPUB")),
             ("~$b.docx", Class::Skip("temporary and lock files")),
             ("a.EML", Class::Read(Kind::Mail)),
             ("outlook.pst", Class::Skip("mailboxes of Outlook")),
@@ -295,6 +337,11 @@ mod tests {
         assert_eq!(sniff(b"  <!DOCTYPE html>"), Class::Read(Kind::Html));
         assert_eq!(sniff(b"#!/bin/sh\n"), Class::Read(Kind::Code));
         assert_eq!(sniff(b"words"), Class::Read(Kind::Text));
+        let zip = |first: &str| [b"PK\x03\x04".as_slice(), &[0; 26], first.as_bytes()].concat();
+        assert_eq!(sniff(&zip("mimetypeapplication/epub+zipPK")), Class::Read(Kind::Epub));
+        assert_eq!(sniff(&zip("mimetypeapplication/vnd.oasis.opendocument.textPK")), Class::Read(Kind::Odf));
+        assert_eq!(sniff(&zip("mimetypeapplication/vnd.oasis.opendocument.graphics")), Class::Read(Kind::Zip));
+        assert_eq!(sniff(b"PK\x03\x04mimetype"), Class::Read(Kind::Zip));
     }
 
     #[test]

@@ -7,18 +7,19 @@ const MIB: u64 = 1 << 20;
 pub struct ReadLimits {
     /// A text, code, HTML or DOCX file larger than this is not opened.
     pub max_file_bytes: u64,
-    /// A PDF larger than this is not opened. Most of a PDF is pictures, so it may be larger than a text.
+    /// A PDF, a book or an OpenDocument file larger than this is not opened. Most of it is pictures, so it may be larger
+    /// than a text.
     pub max_pdf_bytes: u64,
     /// A document whose text is larger than this is refused.
     pub max_text_bytes: u64,
     /// Folders nested deeper than this below the root are not entered.
     pub max_depth: usize,
-    /// A DOCX with more parts than this is refused.
+    /// A DOCX, OpenDocument file or book with more parts than this is refused.
     pub max_zip_entries: usize,
-    /// A DOCX part that unpacks to more than this many times its packed size is refused. Deflate itself ends at about
-    /// 1032; WordprocessingML is repetitive and reaches 30 to 60 in honest files.
+    /// A part of these that unpacks to more than this many times its packed size is refused. Deflate itself ends at
+    /// about 1032; WordprocessingML is repetitive and reaches 30 to 60 in honest files.
     pub max_zip_ratio: u64,
-    /// The parts of a DOCX that are read may unpack to this many bytes together.
+    /// The parts of one of these that are read may unpack to this many bytes together.
     pub max_zip_bytes: u64,
     /// Elements of XML nested deeper than this are refused; Word itself stays below 100.
     pub max_xml_depth: usize,

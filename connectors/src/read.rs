@@ -1,9 +1,9 @@
 //! One file to one [`Document`]: checked, read whole, decoded, parsed by its kind, brought into one form.
 
 use crate::{
-    Document, Extractor, FileRef, ReadLimits, Reading, Unreadable, decode, docx, extract, html,
+    Document, Extractor, FileRef, ReadLimits, Reading, Unreadable, decode, docx, epub, extract, html,
     kinds::{self, Class, Kind},
-    plain,
+    odf, plain,
     text::{normalised, title},
     walk::{modified, special},
 };
@@ -49,7 +49,8 @@ fn document(
         return Err(Unreadable::Unsupported { family });
     }
     let limit = match class {
-        Class::Read(Kind::Pdf) | Class::Unknown => limits.max_pdf_bytes,
+        Class::Unknown => limits.max_pdf_bytes,
+        Class::Read(kind) if kind.has_pictures() => limits.max_pdf_bytes,
         _ => limits.max_file_bytes,
     };
     let (bytes, modified) = match contents(path, limit) {
@@ -70,7 +71,7 @@ fn document(
     if kind == Kind::Zip {
         return Err(Unreadable::Unsupported { family: "archives and disk images" });
     }
-    if kind != Kind::Pdf && bytes.len() as u64 > limits.max_file_bytes {
+    if !kind.has_pictures() && bytes.len() as u64 > limits.max_file_bytes {
         return Err(Unreadable::TooLarge { size: bytes.len() as u64, limit: limits.max_file_bytes });
     }
     // The parsers are ours and should not panic; if one does all the same, it costs this file and no other.
@@ -84,7 +85,7 @@ fn document(
         return Err(Unreadable::TooMuchText { limit: limits.max_text_bytes });
     }
     let title = parsed.title.as_deref().and_then(title).unwrap_or_else(|| file_title(path, kind));
-    let trust = if matches!(kind, Kind::Html | Kind::Pdf) || kind.is_export() { Trust::Untrusted } else { Trust::Own };
+    let trust = if kind.is_published() || kind.is_export() { Trust::Untrusted } else { Trust::Own };
     let name = if kind.is_export() { Kind::Data.name() } else { kind.name() };
     Ok(Document { key, title, kind: name, text, modified, trust, notes: parsed.notes })
 }
@@ -142,6 +143,8 @@ pub(crate) fn parse(
     match kind {
         Kind::Pdf => extract::pdf(&bytes, limits, extractor),
         Kind::Docx => docx::parse(&bytes, limits),
+        Kind::Odf => odf::parse(&bytes, limits),
+        Kind::Epub => epub::parse(&bytes, limits),
         Kind::Html => {
             let declared = decode::html_charset(&bytes);
             let decoded = decode::decode(bytes, declared)?;

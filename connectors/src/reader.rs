@@ -133,7 +133,7 @@ pub(crate) fn by_content(path: &Path, class: Class, head: &[u8]) -> Option<Kind>
         if mail::looks_like(start) {
             return Some(Kind::Mail);
         }
-        if start.starts_with(b"PK\x03\x04") {
+        if start.starts_with(b"PK\x03\x04") && kinds::container(start).is_none() {
             return Some(Kind::Zip);
         }
     }

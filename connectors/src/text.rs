@@ -95,6 +95,14 @@ pub(crate) fn title(raw: &str) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
+/// The first heading, if the document begins with one soon enough for it to be a title.
+pub(crate) fn first_heading(text: &str) -> Option<String> {
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .take(10)
+        .find_map(|line| line.strip_prefix('#').map(|rest| rest.trim_start_matches('#').trim().to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{normalised, title};

@@ -90,14 +90,19 @@ pub enum Unreadable {
     #[error("It was being changed while it was read; the rest will be read when it is next saved.")]
     Changed,
     /// The zip container is broken.
-    #[error("It is not a readable Word file: {source}.")]
+    #[error("It cannot be read as {what}: {source}.")]
     Container {
+        /// With its article.
+        what: &'static str,
         /// What the unpacker says.
         source: zip::result::ZipError,
     },
     /// The zip container lacks its document.
-    #[error("It is not a Word file: the part that holds the document is missing.")]
-    NoDocument,
+    #[error("It is not {what}: the part that holds the document is missing.")]
+    NoDocument {
+        /// With its article.
+        what: &'static str,
+    },
     /// The container is the old one, which Word also wraps around a DOCX with a password.
     #[error("It is encrypted with a password, or in Word's old format; save it as a plain DOCX to have it read.")]
     WordEncrypted,
@@ -105,10 +110,12 @@ pub enum Unreadable {
     #[error("It unpacks to far more than its size (a \"zip bomb\"), so it was not read.")]
     ZipBomb,
     /// Too many parts.
-    #[error("It holds {count} parts, more than any Word file needs (at most {limit} are accepted).")]
+    #[error("It holds {count} parts, more than {what} needs (at most {limit} are accepted).")]
     ZipEntries {
         /// How many.
         count: usize,
+        /// With its article.
+        what: &'static str,
         /// The cap.
         limit: usize,
     },
@@ -124,9 +131,12 @@ pub enum Unreadable {
         /// The cap.
         limit: usize,
     },
-    /// A document type or an entity of its own, which Word files may not have.
-    #[error("It declares XML entities, which Word files never do, so it was not read.")]
+    /// A document type or an entity of its own, which office files may not have.
+    #[error("It declares XML entities, which office programs never write, so it was not read.")]
     XmlEntities,
+    /// A book that only the shop's own program can open.
+    #[error("It is protected against being read by other programs (DRM), so it was not read.")]
+    Drm,
     /// Password.
     #[error("It could not be read: the PDF is encrypted with a password.")]
     PdfEncrypted,

@@ -32,7 +32,7 @@ fn random_bytes_in_every_format() {
     run(
         200,
         prop::collection::vec(any::<u8>(), 0..600),
-        &["a.md", "a.txt", "a.rs", "a.csv", "a.html", "a.docx", "noname"],
+        &["a.md", "a.txt", "a.rs", "a.csv", "a.html", "a.docx", "a.odt", "a.epub", "noname"],
     );
 }
 

@@ -60,7 +60,7 @@ fn refusals_are_sentences() {
     }
     assert_eq!(opened.read("gone.md").expect_err("gone").why, "It is not there any more.");
     let broken = opened.read_bytes("b.docx", b"PK\x03\x04 no zip").expect_err("broken").why;
-    assert!(broken.starts_with("It is not a readable Word file"), "{broken}");
+    assert!(broken.starts_with("It cannot be read as a Word file"), "{broken}");
 }
 
 #[test]

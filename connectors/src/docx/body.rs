@@ -1,7 +1,11 @@
 //! A WordprocessingML part to text, as a stream: paragraphs, headings, lists, table rows.
 
-use super::styles::{Styles, attribute, deeper, outline_level, referred};
-use crate::{ReadLimits, Unreadable, text::one_line};
+use super::styles::{Styles, outline_level};
+use crate::{
+    ReadLimits, Unreadable,
+    text::one_line,
+    xml::{attribute, deeper, referred},
+};
 use quick_xml::{
     Reader,
     events::{BytesStart, Event},

@@ -24,11 +24,13 @@ pub(super) struct Tokens<'a> {
     /// A quote that is never closed was met once; from then on quotes do not hide `>`. (Looking for the end of each
     /// such quote anew would take quadratic time.)
     quotes_lost: bool,
+    /// Whether `<script/>` is closed, as it is in XHTML and not in HTML.
+    xhtml: bool,
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn new(source: &'a str) -> Self {
-        Self { source, at: 0, raw: None, quotes_lost: false }
+    pub(super) fn new(source: &'a str, xhtml: bool) -> Self {
+        Self { source, at: 0, raw: None, quotes_lost: false, xhtml }
     }
 
     fn rest(&self) -> &'a str {
@@ -101,7 +103,8 @@ impl<'a> Tokens<'a> {
         let attributes = &inner[given.len()..];
         let closed = attributes.ends_with('/');
         // In a drawing `<title/>` is closed; in a page it is not, and neither is `<script/>`.
-        self.raw = RAW.iter().find(|raw| **raw == lower && !(closed && lower == "title")).copied();
+        let empty = closed && (self.xhtml || lower == "title");
+        self.raw = RAW.iter().find(|raw| **raw == lower && !empty).copied();
         Some(Token::Open { name: lower, attributes, closed })
     }
 }

@@ -82,8 +82,8 @@ fn content(message: &Message<'_>, part: &MessagePart<'_>, parts: &Parts<'_>, dep
         }
         Kind::Calendar => Ok(Parsed { text: calendar::words(&decoded(message, part)), ..Parsed::default() }),
         Kind::Contacts => Ok(Parsed { text: contacts::words(&decoded(message, part)), ..Parsed::default() }),
-        Kind::Pdf | Kind::Docx => {
-            let cap = if kind == Kind::Pdf { parts.limits.max_pdf_bytes } else { parts.limits.max_file_bytes };
+        Kind::Pdf | Kind::Docx | Kind::Odf | Kind::Epub => {
+            let cap = if kind.has_pictures() { parts.limits.max_pdf_bytes } else { parts.limits.max_file_bytes };
             match bytes.len() as u64 {
                 size if size > cap => Err(crate::Unreadable::TooLarge { size, limit: cap }),
                 _ => parse(kind, Path::new("attachment"), bytes.to_vec(), parts.limits, parts.extractor),
@@ -122,6 +122,10 @@ fn kind(part: &MessagePart<'_>) -> Option<Kind> {
     let stated = match mime.as_str() {
         "application/pdf" | "application/x-pdf" => Some(Kind::Pdf),
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => Some(Kind::Docx),
+        "application/vnd.oasis.opendocument.text"
+        | "application/vnd.oasis.opendocument.spreadsheet"
+        | "application/vnd.oasis.opendocument.presentation" => Some(Kind::Odf),
+        "application/epub+zip" => Some(Kind::Epub),
         "text/calendar" | "application/ics" => Some(Kind::Calendar),
         "text/vcard" | "text/x-vcard" | "text/directory" => Some(Kind::Contacts),
         "text/html" | "application/xhtml+xml" => Some(Kind::Html),

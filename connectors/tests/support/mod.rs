@@ -187,11 +187,16 @@ pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A DOCX of these parts.
+/// A DOCX, a book or an OpenDocument file of these parts.
 pub fn docx(parts: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, content) in parts {
-        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("a part");
+        let mut options = zip::write::SimpleFileOptions::default();
+        // The part that says what a container is lies in it as it is.
+        if *name == "mimetype" {
+            options = options.compression_method(zip::CompressionMethod::Stored);
+        }
+        zip.start_file(*name, options).expect("a part");
         zip.write_all(content.as_bytes()).expect("its content");
     }
     zip.finish().expect("a container").into_inner()

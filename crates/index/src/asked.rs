@@ -153,6 +153,8 @@ fn kind(value: &str) -> String {
         "txt" | "plain" => "text",
         "htm" | "web" | "page" => "html",
         "doc" | "word" => "docx",
+        "ods" | "odp" => "odt",
+        "book" | "ebook" => "epub",
         "email" | "eml" | "letter" => "mail",
         "calendar" | "ics" => "event",
         "vcard" | "vcf" | "card" => "contact",

@@ -38,7 +38,7 @@ enum Layout {
 impl Layout {
     fn of(kind: &str) -> Self {
         match kind {
-            "markdown" | "html" | "docx" => Self::Markdown,
+            "markdown" | "html" | "docx" | "odt" | "epub" => Self::Markdown,
             "code" => Self::Code,
             _ => Self::Prose,
         }

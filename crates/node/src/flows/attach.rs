@@ -95,7 +95,7 @@ async fn file(node: &Node, path: String, sink: &Sink, cancel: &CancellationToken
             Err(NodeError::said(
                 ErrorKind::Failed,
                 format!("{} was not read: {}.", root.display(), why.trim_end_matches('.')),
-                "Text, Markdown, code, HTML, PDF, DOCX, mail, calendars, contacts and chat exports are read.",
+                "Text, Markdown, code, HTML, PDF, DOCX, ODT, EPUB, mail, calendars, contacts and chat exports are read.",
             ))
         }
     }

@@ -14,7 +14,7 @@ use crate::{
 use opf::Opf;
 use std::collections::{HashMap, HashSet};
 
-/// A first page of fewer characters than this that calls itself the cover holds nothing else.
+/// A cover of fewer characters than this holds nothing else.
 const COVER_MAX: usize = 300;
 
 /// The text of a book.
@@ -36,7 +36,7 @@ pub(crate) fn parse(bytes: &[u8], limits: &ReadLimits) -> Result<Parsed, Unreada
     let headings = headings(&mut package, &opf, folder);
     let mut book = Book { text: opening(&opf), ..Book::default() };
     let mut seen = HashSet::new();
-    for (at, chapter) in opf.spine.iter().enumerate() {
+    for chapter in &opf.spine {
         let name = resolve(folder, &decoded(&chapter.href));
         if opf.passes_over(chapter) || !seen.insert(name.clone()) {
             continue;
@@ -60,7 +60,8 @@ pub(crate) fn parse(bytes: &[u8], limits: &ReadLimits) -> Result<Parsed, Unreada
             continue;
         };
         let (text, _) = html::parse_xhtml(&page.text);
-        if !(at < 3 && opf::is_cover(chapter) && text.chars().count() < COVER_MAX) {
+        let cover = opf.is_cover(chapter) && text.chars().count() < COVER_MAX;
+        if !cover && !(opf.is_contents(chapter) && is_mostly_links(&page.text, &text)) {
             book.add(&text, headings.get(&name));
         }
         if book.text.len() as u64 > limits.max_text_bytes {
@@ -77,6 +78,12 @@ pub(crate) fn parse(bytes: &[u8], limits: &ReadLimits) -> Result<Parsed, Unreada
         return Err(if book.damaged > 0 { package.nothing() } else { Unreadable::Empty });
     }
     Ok(Parsed { notes: book.notes(), text: book.text, title: opf.title.clone() })
+}
+
+/// Whether more than half of a page's words lead elsewhere.
+fn is_mostly_links(page: &str, text: &str) -> bool {
+    let linked: usize = html::links(page).iter().map(|(_, words)| words.chars().count()).sum();
+    linked * 2 > text.chars().count()
 }
 
 #[derive(Default)]

@@ -49,19 +49,25 @@ fn chapters_in_the_order_of_the_spine() {
         item("toc", "toc.xhtml", ""),
         item("three", "three.xhtml", ""),
         item("gone", "gone.xhtml", ""),
+        item("front", "front.xhtml", ""),
         "<item id='pic' href='p.svg' media-type='image/svg+xml'/>".to_owned(),
     ]
     .concat();
-    let spine = ["cover", "toc", "nav", "one", "two", "pic", "three", "one", "gone"]
+    let spine = ["cover", "toc", "nav", "one", "two", "pic", "three", "one", "gone", "front"]
         .map(|id| format!("<itemref idref='{id}'/>"))
         .concat();
-    let opf = opf(&manifest, &spine, "<guide><reference type='toc' href='toc.xhtml'/></guide>");
+    let opf = opf(
+        &manifest,
+        &spine,
+        "<guide><reference type='toc' href='toc.xhtml'/><reference type='toc' href='front.xhtml#top'/></guide>",
+    );
     let bytes = container(&[
         ("mimetype", "application/epub+zip"),
         ("META-INF/container.xml", CONTAINER),
         ("OEBPS/book.opf", &opf),
         ("OEBPS/cover.xhtml", "<html><body><p>The Salt Road</p><img src='c.jpg' alt='Cover'/></body></html>"),
-        ("OEBPS/toc.xhtml", "<p>Contents</p>"),
+        ("OEBPS/toc.xhtml", &"<p>I. <a href='text/one.xhtml'>A chapter of some length</a></p>".repeat(40)),
+        ("OEBPS/front.xhtml", &format!("<p><a href='a'>One</a></p><p>{}</p>", "It is told in full. ".repeat(20))),
         (
             "OEBPS/nav.xhtml",
             "<nav epub:type='toc'><ol><li><a href='text/two%20b.xhtml#x'>II. The <b>Pass</b></a></li></ol></nav>",
@@ -79,10 +85,12 @@ fn chapters_in_the_order_of_the_spine() {
     assert_eq!(
         document.text,
         "# The Salt Road\n\nAuthor: \"Costa, Ana\"; Bo Lee\n\n\n## I. The Coast\n\nThey left at dawn.\n\nIt rained.\n\n\
-         ## II. The Pass\n\nII\n\nThe pass was closed.\n\na | b\n"
+         ## II. The Pass\n\nII\n\nThe pass was closed.\n\na | b\n\nOne\n\n"
+            .to_owned()
+            + "It is told in full. ".repeat(20).trim_end() + "\n"
     );
     assert_eq!((document.title.as_str(), document.kind, document.trust), ("The Salt Road", "epub", Trust::Untrusted));
-    assert_eq!(document.notes, ["Of its 5 parts 1 could not be read (missing or damaged)."]);
+    assert_eq!(document.notes, ["Of its 7 parts 1 could not be read (missing or damaged)."]);
     // Without a telling name it is known by its first part.
     assert_eq!(opened.read_bytes("book", &bytes).expect("a book").kind, "epub");
     let got = gather(&opened.root);

@@ -34,26 +34,39 @@ pub(super) struct Opf {
     pub(super) spine: Vec<Chapter>,
     /// Where the contents lie: the page of EPUB 3, then the list of EPUB 2.
     pub(super) contents: Vec<String>,
-    /// References of the cover, the contents and the like, as the guide of EPUB 2 has them.
-    guide: HashSet<String>,
+    /// Which parts are covers and which contents, as the guide of EPUB 2 says. Either may hold a chapter besides.
+    covers: HashSet<String>,
+    tables: HashSet<String>,
+}
+
+impl Chapter {
+    fn path(&self) -> &str {
+        self.href.split('#').next().unwrap_or_default()
+    }
 }
 
 impl Opf {
-    /// Whether a part is no reading matter: a picture, the cover, the contents.
+    /// Whether a part is no reading matter: a picture, or the contents.
     pub(super) fn passes_over(&self, chapter: &Chapter) -> bool {
         let page = matches!(
             chapter.media.as_str(),
             "application/xhtml+xml" | "text/html" | "text/x-oeb1-document" | "application/x-dtbook+xml" | ""
         );
-        let path = chapter.href.split('#').next().unwrap_or_default();
-        !page || chapter.properties.split_whitespace().any(|word| word == "nav") || self.guide.contains(path)
+        !page || chapter.properties.split_whitespace().any(|word| word == "nav")
     }
-}
 
-/// Whether a part calls itself the cover.
-pub(super) fn is_cover(chapter: &Chapter) -> bool {
-    let file = chapter.href.rsplit('/').next().unwrap_or_default();
-    [chapter.id.as_str(), file].iter().any(|name| name.to_lowercase().contains("cover"))
+    /// Whether a part is or calls itself the cover.
+    pub(super) fn is_cover(&self, chapter: &Chapter) -> bool {
+        let path = chapter.path();
+        let file = path.rsplit('/').next().unwrap_or_default();
+        self.covers.contains(path)
+            || [chapter.id.as_str(), file].iter().any(|name| name.to_lowercase().contains("cover"))
+    }
+
+    /// Whether the book says that a part is its contents.
+    pub(super) fn is_contents(&self, chapter: &Chapter) -> bool {
+        self.tables.contains(chapter.path())
+    }
 }
 
 /// The place of the package file, as `META-INF/container.xml` says it.
@@ -122,9 +135,12 @@ pub(super) fn parse(xml: &str, limits: &ReadLimits) -> Result<Opf, Unreadable> {
                 "itemref" => order.extend(attribute(tag, "idref")),
                 "reference" => {
                     let kind = attribute(tag, "type").unwrap_or_default().to_lowercase();
-                    if matches!(kind.as_str(), "cover" | "toc" | "other.ms-coverimage-standard") {
-                        let href = attribute(tag, "href").unwrap_or_default();
-                        opf.guide.insert(href.split('#').next().unwrap_or_default().to_owned());
+                    let href = attribute(tag, "href").unwrap_or_default();
+                    let path = href.split('#').next().unwrap_or_default().to_owned();
+                    match kind.as_str() {
+                        "cover" => opf.covers.extend([path]),
+                        "toc" => opf.tables.extend([path]),
+                        _ => {}
                     }
                 }
                 _ => {}
@@ -176,7 +192,11 @@ mod tests {
         assert_eq!((opf.title.as_deref(), opf.authors.as_slice()), (Some("Salt & Fog"), &["Ana Costa".to_owned()][..]));
         assert_eq!(opf.contents, ["nav.xhtml", "toc.ncx"]);
         let read: Vec<_> = opf.spine.iter().map(|chapter| (chapter.href.as_str(), !opf.passes_over(chapter))).collect();
-        assert_eq!(read, [("c.html", false), ("nav.xhtml", false), ("p.svg", false), ("a.xhtml", true)]);
+        assert_eq!(
+            opf.spine.iter().map(|chapter| opf.is_cover(chapter)).collect::<Vec<_>>(),
+            [true, false, false, false]
+        );
+        assert_eq!(read, [("c.html", true), ("nav.xhtml", false), ("p.svg", false), ("a.xhtml", true)]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod kinds;
 mod limits;
 mod lines;
 mod mail;
+mod notes;
 mod odf;
 mod package;
 mod parts;

@@ -12,6 +12,11 @@ pub(crate) fn markdown_title(text: &str) -> Option<String> {
     heading(body)
 }
 
+/// The title that a note's front matter gives it.
+pub(crate) fn declared_title(text: &str) -> Option<String> {
+    front_matter(text)?.0
+}
+
 /// The title that a plain text gives itself: `#+title:` (Org), `= Title` (AsciiDoc), or an underlined first line.
 pub(crate) fn text_title(text: &str) -> Option<String> {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty()).take(20);
@@ -40,7 +45,7 @@ fn front_matter(text: &str) -> Option<(Option<String>, &str)> {
     let mut at = 0;
     for line in rest.split_inclusive('\n').take(200) {
         at += line.len();
-        if line.trim_end() == fence.trim_end() {
+        if line.trim_end() == fence.trim_end() || fence == "---\n" && line.trim_end() == "..." {
             return Some((found, &rest[at..]));
         }
         if found.is_none() {
@@ -122,6 +127,7 @@ mod tests {
         for (text, expected) in [
             ("---\ndate: 1\ntitle: \"The Fjord\"\n---\n# Other\n", Some("The Fjord")),
             ("+++\ntitle = 'In TOML'\n+++\n", Some("In TOML")),
+            ("---\ntitle: Dots\n...\n# Other\n", Some("Dots")),
             ("---\ndate: 1\n---\n\n# From the body #\n", Some("From the body")),
             ("text\n\n## **Bold** and `code` and [a link](http://x.y)\n", Some("Bold and code and a link")),
             ("```\n# not this\n```\n# this\n", Some("this")),

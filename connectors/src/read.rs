@@ -3,13 +3,14 @@
 use crate::{
     Document, Extractor, FileRef, ReadLimits, Reading, Unreadable, decode, docx, epub, extract, html,
     kinds::{self, Class, Kind},
-    odf, plain,
+    notes, odf, plain,
     text::{normalised, title},
     walk::{modified, special},
 };
 use hinet_protocol::{Millis, Skipped, Trust};
 use rustix::fs::{Mode, OFlags};
 use std::{
+    borrow::Cow,
     fs::{File, Metadata},
     io::Read,
     panic,
@@ -154,8 +155,14 @@ pub(crate) fn parse(
         // Everything else is read as the text it is: exports come here only where they turned out to be none.
         _ => {
             let decoded = decode::decode(bytes, None)?;
-            let text = normalised(&decoded.text);
+            let mut text = normalised(&decoded.text);
+            if kind == Kind::Markdown
+                && let Cow::Owned(readable) = notes::readable(&text)
+            {
+                text = readable;
+            }
             let title = match kind {
+                Kind::Markdown if notes::in_vault(path) => plain::declared_title(&text),
                 Kind::Markdown => plain::markdown_title(&text),
                 Kind::Text => plain::text_title(&text),
                 _ => path.file_name().and_then(|name| name.to_str()).map(str::to_owned),

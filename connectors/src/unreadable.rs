@@ -54,6 +54,12 @@ pub enum Unreadable {
         /// The cap.
         limit: usize,
     },
+    /// A folder of a vault of notes that holds no notes.
+    #[error("It holds {what}, so what is in it was not read.")]
+    NoNotes {
+        /// The plural, such as "templates for notes".
+        what: &'static str,
+    },
     /// The name is not Unicode, so it could be neither stored nor shown.
     #[error("Its name is not valid text; rename it to have it read.")]
     Name,

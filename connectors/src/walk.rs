@@ -3,7 +3,7 @@
 //! Ignore files (`.gitignore`, `.ignore`) are honoured and hidden entries passed over, but for the folders of a Maildir. Links are never followed: what a
 //! link inside the folder points to is read where it lies, if it lies inside at all. No file is opened here.
 
-use crate::{FileRef, ReadLimits, Reading, Unreadable, kinds, kinds::Class, mail::maildir::is_maildir};
+use crate::{FileRef, ReadLimits, Reading, Unreadable, kinds, kinds::Class, mail::maildir::is_maildir, notes::Vaults};
 use hinet_protocol::{Millis, Skipped};
 use ignore::{DirEntry, WalkBuilder};
 use std::{
@@ -11,6 +11,7 @@ use std::{
     fs::{FileType, Metadata},
     ops::Bound,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::UNIX_EPOCH,
 };
 
@@ -22,6 +23,8 @@ pub struct Walk<'a> {
     inner: Option<ignore::Walk>,
     /// A single file, or the reason why there is nothing to walk.
     only: Option<Result<FileRef, Skipped>>,
+    /// Folders that were not entered, until they are told of.
+    closed: Arc<Mutex<Vec<Skipped>>>,
     /// Files passed over because of their kind, counted.
     families: BTreeMap<&'static str, u64>,
 }
@@ -58,6 +61,7 @@ impl<'a> Walk<'a> {
             max_depth: limits.max_depth,
             inner: None,
             only: None,
+            closed: Arc::default(),
             families: BTreeMap::new(),
         };
         let meta = match root.canonicalize().and_then(|path| path.metadata().map(|meta| (path, meta))) {
@@ -75,7 +79,8 @@ impl<'a> Walk<'a> {
         } else if !reading.covers(&walk.root) {
             walk.only = Some(Err(Unreadable::NotCovered.skip(&walk.root)));
         } else if meta.is_dir() {
-            walk.inner = Some(build(reading, &walk.root, limits.max_depth, touched).build());
+            let closed = Arc::clone(&walk.closed);
+            walk.inner = Some(build(reading, &walk.root, limits.max_depth, touched, closed).build());
         } else {
             let elsewhere = touched.is_some_and(|touched| !touched.contains(&walk.root));
             walk.only = (!elsewhere).then(|| file(&walk.root, &meta));
@@ -135,7 +140,11 @@ impl Iterator for Walk<'_> {
             self.families.clear();
             return Some(Err(Unreadable::Refused { source }.skip(&self.root)));
         }
-        while let Some(entry) = self.inner.as_mut().and_then(Iterator::next) {
+        loop {
+            if let Some(closed) = self.closed.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+                return Some(Err(closed));
+            }
+            let Some(entry) = self.inner.as_mut().and_then(Iterator::next) else { break };
             match entry {
                 Ok(entry) => {
                     if let Some(verdict) = self.judge(&entry) {
@@ -149,6 +158,9 @@ impl Iterator for Walk<'_> {
             }
         }
         self.inner = None;
+        if let Some(closed) = self.closed.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Some(Err(closed));
+        }
         let (family, count) = self.families.pop_first()?;
         let files = if count == 1 { "1 file was".to_owned() } else { format!("{count} files were") };
         let why = format!("{files} passed over: HiNet does not read {family}.");
@@ -156,8 +168,15 @@ impl Iterator for Walk<'_> {
     }
 }
 
-fn build(reading: &Reading, root: &Path, max_depth: usize, touched: Option<BTreeSet<PathBuf>>) -> WalkBuilder {
+fn build(
+    reading: &Reading,
+    root: &Path,
+    max_depth: usize,
+    touched: Option<BTreeSet<PathBuf>>,
+    closed: Arc<Mutex<Vec<Skipped>>>,
+) -> WalkBuilder {
     let reading = reading.clone();
+    let vaults = Vaults::new(&reading);
     // The ignore files of a repository that the root lies in count too; otherwise nothing above the root is opened.
     let in_repository = root.ancestors().skip(1).any(|parent| parent.join(".git").exists());
     let mut builder = WalkBuilder::new(root);
@@ -177,7 +196,15 @@ fn build(reading: &Reading, root: &Path, max_depth: usize, touched: Option<BTree
             if entry.depth() > 0 && is_hidden(path) && !(folder && is_maildir(path)) {
                 return false;
             }
-            touched.as_ref().is_none_or(|touched| on_the_way(path, touched)) && (!folder || may_enter(&reading, path))
+            if !touched.as_ref().is_none_or(|touched| on_the_way(path, touched)) || folder && !may_enter(&reading, path)
+            {
+                return false;
+            }
+            let why = if folder && entry.depth() > 0 { vaults.passes_over(path) } else { None };
+            if let Some(why) = &why {
+                closed.lock().unwrap_or_else(PoisonError::into_inner).push(why.skip(path));
+            }
+            why.is_none()
         });
     builder
 }

@@ -122,3 +122,20 @@ fn a_file_that_never_holds_still_is_left_for_later() {
     });
     assert_eq!(opened.read("log.txt").expect("still now").text.lines().count(), 20_001);
 }
+
+#[test]
+fn notes_of_a_vault_are_called_by_their_files() {
+    let opened = Opened::new();
+    opened.write("vault/.obsidian/app.json", "{}");
+    let note = "---\ntags: [boat, winter]\naliases:\n  - Hull\nauthor: \"[[Ana Costa]]\"\n---\n## Tasks\n\nAsk [[people/Bo Lee|him]] \
+                about ![[plan.png|200]] `[[x]]`.\n";
+    let document = opened.read_bytes("vault/The Boat.md", note).expect("a note");
+    assert_eq!(document.title, "The Boat");
+    assert_eq!(
+        document.text,
+        "---\ntags: [boat, winter]\naliases:\n  - Hull\nauthor: \"Ana Costa\"\n---\n## Tasks\n\nAsk him (Bo Lee) about \
+         plan.png `[[x]]`.\n"
+    );
+    assert_eq!(opened.read_bytes("vault/b.md", "---\ntitle: Named\n---\nx\n").expect("a note").title, "Named");
+    assert_eq!(opened.read_bytes("The Boat.md", note).expect("a note").title, "Tasks");
+}

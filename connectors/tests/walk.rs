@@ -210,3 +210,58 @@ fn a_single_file_can_be_a_root() {
     opened.write("beside.md", "text");
     assert!(read(&reading, &reference(&opened.root.join("beside.md")), &opened.limits, &extractor()).is_err());
 }
+
+#[test]
+fn a_vault_of_notes_has_folders_without_notes() {
+    let opened = Opened::new();
+    for name in [
+        "notes/.obsidian/app.json",
+        "notes/.trash/old.md",
+        "notes/day.md",
+        "notes/sub/Templates/daily.md",
+        "notes/sub/x.md",
+        "other/.obsidian/app.json",
+        "other/Meta/Forms/form.md",
+        "other/Meta/note.md",
+        "other/templates/about.md",
+        "graph/logseq/config.edn",
+        "graph/logseq/bak/pages/a.md",
+        "graph/pages/a.md",
+        "templates/letter.md",
+    ] {
+        opened.write(name, "text");
+    }
+    opened.write("other/.obsidian/templates.json", "{\"folder\": \"Meta/Forms/\"}");
+    let (files, skipped) = opened.walk();
+    assert_eq!(
+        files,
+        [
+            "graph/logseq/config.edn",
+            "graph/pages/a.md",
+            "notes/day.md",
+            "notes/sub/x.md",
+            "other/Meta/note.md",
+            "other/templates/about.md",
+            "templates/letter.md"
+        ]
+    );
+    let said: Vec<_> = skipped
+        .iter()
+        .map(|skipped| (skipped.what.strip_prefix(opened.root.to_str().expect("a name")), skipped.why.as_str()))
+        .collect();
+    let templates = "It holds templates for notes, so what is in it was not read.";
+    assert_eq!(
+        said,
+        [
+            (Some("/graph/logseq/bak"), "It holds older versions of notes, so what is in it was not read."),
+            (Some("/notes/sub/Templates"), templates),
+            (Some("/other/Meta/Forms"), templates),
+        ]
+    );
+    // What is handed over itself is read all the same.
+    let (files, _) = opened.sort(walk(&opened.reading, &opened.root.join("notes/sub/Templates"), &opened.limits));
+    assert_eq!(files, ["notes/sub/Templates/daily.md"]);
+    let changed = opened.root.join("notes/sub/Templates/daily.md");
+    let (files, _) = opened.sort(walk_changed(&opened.reading, &opened.root, &changed, &opened.limits));
+    assert!(files.is_empty());
+}

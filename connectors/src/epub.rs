@@ -61,7 +61,8 @@ pub(crate) fn parse(bytes: &[u8], limits: &ReadLimits) -> Result<Parsed, Unreada
         };
         let (text, _) = html::parse_xhtml(&page.text);
         let cover = opf.is_cover(chapter) && text.chars().count() < COVER_MAX;
-        if !cover && !(opf.is_contents(chapter) && is_mostly_links(&page.text, &text)) {
+        let contents = opf.is_contents(chapter) && is_mostly_links(&page.text, &text);
+        if !(cover || contents) {
             book.add(&text, headings.get(&name));
         }
         if book.text.len() as u64 > limits.max_text_bytes {

@@ -203,6 +203,10 @@ const SKIPPED: &[(&str, &[&str])] = &[
         ],
     ),
     ("books other than EPUB", &["mobi", "azw", "azw3", "kfx", "lit", "fb2", "djvu", "cbz", "cbr", "ibooks"]),
+    (
+        "documents that lie on Google Drive only",
+        &["gdoc", "gsheet", "gslides", "gdraw", "gform", "gmap", "gsite", "gjam"],
+    ),
     ("mailboxes of Outlook", &["msg", "pst", "ost"]),
     ("indexes of mail programs", &["msf"]),
     ("temporary and lock files", &["tmp", "temp", "swp", "swo", "bak", "part", "crdownload", "lock", "download"]),

@@ -12,6 +12,7 @@
 mod archive;
 mod calendar;
 mod chat;
+mod cloud;
 mod contacts;
 mod decode;
 mod document;
@@ -36,6 +37,7 @@ mod walk;
 mod watch;
 mod xml;
 
+pub use cloud::awaits_download;
 pub use document::{Document, FileRef};
 pub use extract::{Extractor, extract_child};
 pub use hinet_consent::Reading;

@@ -1,7 +1,7 @@
 //! One file to one [`Document`]: checked, read whole, decoded, parsed by its kind, brought into one form.
 
 use crate::{
-    Document, Extractor, FileRef, ReadLimits, Reading, Unreadable, decode, docx, epub, extract, html,
+    Document, Extractor, FileRef, ReadLimits, Reading, Unreadable, cloud, decode, docx, epub, extract, html,
     kinds::{self, Class, Kind},
     notes, odf, plain,
     text::{normalised, title},
@@ -59,7 +59,7 @@ fn document(
         other => other?,
     };
     if bytes.is_empty() {
-        return Err(Unreadable::Empty);
+        return Err(cloud::empty(path));
     }
     let kind = match class {
         Class::Read(kind) => kind,
@@ -111,7 +111,9 @@ fn covered(reading: &Reading, path: &Path) -> Result<PathBuf, Unreadable> {
 
 /// A file that consent covers, opened to be read as a stream.
 pub(crate) fn open(reading: &Reading, path: &Path) -> Result<(File, Metadata), Unreadable> {
-    opened(&covered(reading, path)?)
+    let (file, meta) = opened(&covered(reading, path)?)?;
+    cloud::downloaded(&file, &meta)?;
+    Ok((file, meta))
 }
 
 /// A file opened so that nothing else is: what was a file when it was listed may be a link or a pipe by now.
@@ -178,6 +180,7 @@ fn contents(path: &Path, limit: u64) -> Result<(Vec<u8>, Millis), Unreadable> {
     if before.len() > limit {
         return Err(Unreadable::TooLarge { size: before.len(), limit });
     }
+    cloud::downloaded(&file, &before)?;
     let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0));
     // One byte more than there should be, so that growth is seen.
     file.by_ref().take(before.len() + 1).read_to_end(&mut bytes)?;

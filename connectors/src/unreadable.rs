@@ -89,6 +89,12 @@ pub enum Unreadable {
     /// Nothing in it.
     #[error("It is empty.")]
     Empty,
+    /// Nothing in it, where a sync program may have more of it.
+    #[error("It is empty here; if there is something in it in the cloud, it is not downloaded yet.")]
+    EmptyHere,
+    /// A sync program keeps only its name and size here.
+    #[error("It lies in the cloud and is not downloaded to this machine; download it to have it read.")]
+    NotDownloaded,
     /// Writing went on during both attempts.
     #[error("It was being changed while it was read; it will be read when it is next saved.")]
     Changing,

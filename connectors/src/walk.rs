@@ -3,7 +3,9 @@
 //! Ignore files (`.gitignore`, `.ignore`) are honoured and hidden entries passed over, but for the folders of a Maildir. Links are never followed: what a
 //! link inside the folder points to is read where it lies, if it lies inside at all. No file is opened here.
 
-use crate::{FileRef, ReadLimits, Reading, Unreadable, kinds, kinds::Class, mail::maildir::is_maildir, notes::Vaults};
+use crate::{
+    FileRef, ReadLimits, Reading, Unreadable, cloud, kinds, kinds::Class, mail::maildir::is_maildir, notes::Vaults,
+};
 use hinet_protocol::{Millis, Skipped};
 use ignore::{DirEntry, WalkBuilder};
 use std::{
@@ -23,7 +25,7 @@ pub struct Walk<'a> {
     inner: Option<ignore::Walk>,
     /// A single file, or the reason why there is nothing to walk.
     only: Option<Result<FileRef, Skipped>>,
-    /// Folders that were not entered, until they are told of.
+    /// Folders that were not entered and files that are not here, until they are told of.
     closed: Arc<Mutex<Vec<Skipped>>>,
     /// Files passed over because of their kind, counted.
     families: BTreeMap<&'static str, u64>,
@@ -107,7 +109,10 @@ impl<'a> Walk<'a> {
             return None;
         }
         match entry.metadata() {
-            Ok(meta) => Some(file(path, &meta)),
+            Ok(meta) => match cloud::stands_openly_for(path, meta.len()) {
+                Some(absent) => Some(Err(Unreadable::NotDownloaded.skip(&absent))),
+                None => Some(file(path, &meta)),
+            },
             Err(error) => Some(Err(reason(error).skip(path))),
         }
     }
@@ -193,18 +198,25 @@ fn build(
             let path = entry.path();
             // Files are asked about again when they are read; a whole excluded folder is not worth entering.
             let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-            if entry.depth() > 0 && is_hidden(path) && !(folder && is_maildir(path)) {
-                return false;
-            }
-            if !touched.as_ref().is_none_or(|touched| on_the_way(path, touched)) || folder && !may_enter(&reading, path)
-            {
-                return false;
-            }
-            let why = if folder && entry.depth() > 0 { vaults.passes_over(path) } else { None };
-            if let Some(why) = &why {
+            let asked = |path: &Path| touched.as_ref().is_none_or(|touched| on_the_way(path, touched));
+            let close = |path: &Path, why: Unreadable| {
                 closed.lock().unwrap_or_else(PoisonError::into_inner).push(why.skip(path));
+                false
+            };
+            if entry.depth() > 0 && is_hidden(path) && !(folder && is_maildir(path)) {
+                return match cloud::stands_for(path).filter(|file| !folder && asked(file)) {
+                    Some(file) => close(&file, Unreadable::NotDownloaded),
+                    None => false,
+                };
             }
-            why.is_none()
+            if !asked(path) || folder && !may_enter(&reading, path) {
+                return false;
+            }
+            let inner = folder && entry.depth() > 0;
+            match inner.then(|| vaults.passes_over(path)).flatten() {
+                Some(why) => close(path, why),
+                None => true,
+            }
         });
     builder
 }

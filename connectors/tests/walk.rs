@@ -4,7 +4,7 @@ mod support;
 
 use hinet_connectors::{ReadLimits, read, walk, walk_changed, walk_changes};
 use std::{fs, os::unix::fs::PermissionsExt};
-use support::{Opened, extractor, leave, reference};
+use support::{Opened, extractor, gather, leave, reference};
 
 #[test]
 fn order_ignores_and_hidden_files() {
@@ -264,4 +264,42 @@ fn a_vault_of_notes_has_folders_without_notes() {
     let changed = opened.root.join("notes/sub/Templates/daily.md");
     let (files, _) = opened.sort(walk_changed(&opened.reading, &opened.root, &changed, &opened.limits));
     assert!(files.is_empty());
+}
+
+#[test]
+fn what_lies_in_the_cloud_is_named_and_not_fetched() {
+    let opened = Opened::new();
+    for name in [".away.md.icloud", "sheet.csv.nextcloud", "here.md", "plan.gdoc", ".hidden.md"] {
+        opened.write(name, "x");
+    }
+    let hole =
+        |name: &str| fs::File::create(opened.root.join(name)).and_then(|file| file.set_len(9000)).expect("a hole");
+    hole("hollow.md");
+    hole("hollow.mbox");
+    opened.write("OneDrive - Home/none.md", "");
+    let away = "It lies in the cloud and is not downloaded to this machine; download it to have it read.";
+    let (files, skipped) = opened.walk();
+    assert_eq!(files, ["OneDrive - Home/none.md", "here.md", "hollow.mbox", "hollow.md"]);
+    let said: Vec<_> = skipped
+        .iter()
+        .map(|skipped| (skipped.what.rsplit('/').next().unwrap_or_default(), skipped.why.as_str()))
+        .collect();
+    assert_eq!(said[..2], [("away.md", away), ("sheet.csv", away)]);
+    assert_eq!(said[2].1, "1 file was passed over: HiNet does not read documents that lie on Google Drive only.");
+    let got = gather(&opened.root);
+    let why = |name: &str| {
+        let found = got.skipped.iter().find(|skipped| skipped.what.ends_with(name));
+        found.map_or("read", |skipped| skipped.why.as_str())
+    };
+    assert_eq!(why("none.md"), "It is empty here; if there is something in it in the cloud, it is not downloaded yet.");
+    // Not every file system tells a hole from zeros.
+    for name in ["hollow.md", "hollow.mbox"] {
+        assert!([away, "It is not text (it holds binary data)."].contains(&why(name)), "{name}: {}", why(name));
+    }
+    // Once it is here, it is what changed.
+    opened.write("away.md", "words");
+    fs::remove_file(opened.root.join(".away.md.icloud")).expect("gone");
+    let (files, skipped) =
+        opened.sort(walk_changed(&opened.reading, &opened.root, &opened.root.join("away.md"), &opened.limits));
+    assert_eq!((files, skipped), (vec!["away.md".to_owned()], vec![]));
 }

@@ -8,7 +8,7 @@ mod importer;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use hinet_connectors::{Reader, key_of};
+use hinet_connectors::{Reader, awaits_download, key_of};
 use hinet_consent::{EntryKind, Note};
 use hinet_vault::records::SourceRow;
 use hinet_vault::{Tx, VaultError};
@@ -212,7 +212,8 @@ pub(crate) fn read_changes(node: &Node, source: SourceId, paths: &[PathBuf]) -> 
     let (there, mut gone): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|path| path.exists());
     // A message that got a flag was renamed, and is the same message.
     let moved: HashSet<String> = there.iter().map(|path| key_of(path)).collect();
-    gone.retain(|path| !moved.contains(&key_of(path)));
+    // Nor has a file gone that a sync program put away for room.
+    gone.retain(|path| !moved.contains(&key_of(path)) && !awaits_download(path));
     for found in hinet_connectors::walk_changes(&reading, Path::new(&row.path), &there, &node.limits) {
         match found {
             Err(skipped) => importer.pass_over(skipped),

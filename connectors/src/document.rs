@@ -21,7 +21,8 @@ pub struct Document {
     pub key: String,
     /// What a person would call it; never empty, one line, at most 200 characters.
     pub title: String,
-    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `odt`, `epub`, `mail`, `event`, `contact` or `chat`.
+    /// `markdown`, `text`, `code`, `html`, `pdf`, `docx`, `odt`, `epub`, `mail`, `event`, `contact`,
+    /// `commit` or `chat`.
     pub kind: &'static str,
     /// The text, as [`crate::normalised`] leaves it; spans refer to these bytes.
     pub text: String,

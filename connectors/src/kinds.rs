@@ -1,6 +1,6 @@
 //! What a file is, judged by its name: how it is read, or why it is not worth opening.
 
-use crate::mail::maildir;
+use crate::{git, mail::maildir};
 use std::path::Path;
 
 /// How a file is parsed.
@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Contacts,
     /// What a chat program exported.
     Chat(Export),
+    /// The commits of a git repository.
+    Git,
     /// An archive in which any of these may lie.
     Zip,
 }
@@ -63,6 +65,7 @@ impl Kind {
             Self::Calendar => "event",
             Self::Contacts => "contact",
             Self::Chat(_) => "chat",
+            Self::Git => "commit",
             Self::Zip => "zip",
         }
     }
@@ -79,7 +82,10 @@ impl Kind {
 
     /// Whether such a file holds items of other people's making, which it hands out one by one.
     pub(crate) fn is_export(self) -> bool {
-        matches!(self, Self::Mail | Self::Mbox | Self::Calendar | Self::Contacts | Self::Chat(_) | Self::Zip)
+        matches!(
+            self,
+            Self::Mail | Self::Mbox | Self::Calendar | Self::Contacts | Self::Chat(_) | Self::Git | Self::Zip
+        )
     }
 }
 
@@ -220,6 +226,9 @@ pub(crate) fn classify(path: &Path) -> Class {
     }
     if TEXT_NAMES.contains(&name.as_str()) {
         return Class::Read(Kind::Text);
+    }
+    if git::is_head(path) {
+        return Class::Read(Kind::Git);
     }
     match maildir::place(path) {
         Some(maildir::Place::Message) => return Class::Read(Kind::Mail),

@@ -19,6 +19,7 @@ mod document;
 mod docx;
 mod epub;
 mod extract;
+mod git;
 mod html;
 mod kinds;
 mod limits;

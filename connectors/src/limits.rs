@@ -33,6 +33,8 @@ pub struct ReadLimits {
     pub max_archive_entries: usize,
     /// The files of an archive that are read may unpack to this many bytes together.
     pub max_archive_bytes: u64,
+    /// Of a git repository the newest commits up to this many are read.
+    pub max_commits: usize,
     /// Seconds, of the clock and of the processor, that the extracting child may take.
     pub child_seconds: u64,
     /// Address space the extracting child may have.
@@ -55,6 +57,7 @@ impl Default for ReadLimits {
             max_element_bytes: 64 * MIB,
             max_archive_entries: 200_000,
             max_archive_bytes: 64 * 1024 * MIB,
+            max_commits: 5000,
             child_seconds: 30,
             child_memory_bytes: 1024 * MIB,
         }

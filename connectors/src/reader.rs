@@ -1,7 +1,7 @@
 //! One file to its items: recognised by its name and its beginning, read in place as a stream.
 
 use crate::{
-    Extractor, FileRef, ReadLimits, Reading, Taker, Unreadable, archive, calendar, chat, contacts, decode,
+    Extractor, FileRef, ReadLimits, Reading, Taker, Unreadable, archive, calendar, chat, contacts, decode, git,
     kinds::{self, Class, Export, Kind},
     mail,
     parts::Parts,
@@ -151,6 +151,7 @@ fn export(
 ) -> Result<(), Unreadable> {
     match kind {
         Kind::Zip => archive::read(path, input, parts),
+        Kind::Git => git::read(path, reading, parts),
         Kind::Chat(Export::Slack) => {
             let text = bounded(&mut input, parts.limits)?;
             let mut beside = |path: &Path| open(reading, path).map(|(file, _)| file);

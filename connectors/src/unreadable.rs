@@ -220,6 +220,12 @@ pub enum Unreadable {
     /// A name that leads out of the archive.
     #[error("its name leads out of the archive.")]
     Escapes,
+    /// A git repository whose commits cannot be read, or not without leaving the folder.
+    #[error("It is a git repository that {why}, so its commits were not read.")]
+    Git {
+        /// What it does, as a clause.
+        why: &'static str,
+    },
     /// A password.
     #[error("It is encrypted with a password.")]
     Encrypted,

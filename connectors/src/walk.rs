@@ -1,10 +1,11 @@
 //! Which files of a folder are worth reading, in a fixed order.
 //!
-//! Ignore files (`.gitignore`, `.ignore`) are honoured and hidden entries passed over, but for the folders of a Maildir. Links are never followed: what a
+//! Ignore files (`.gitignore`, `.ignore`) are honoured and hidden entries passed over, but for the folders of a Maildir and
+//! for repositories, each of which is handed out as one file and not entered. Links are never followed: what a
 //! link inside the folder points to is read where it lies, if it lies inside at all. No file is opened here.
 
 use crate::{
-    FileRef, ReadLimits, Reading, Unreadable, cloud, kinds, kinds::Class, mail::maildir::is_maildir, notes::Vaults,
+    FileRef, ReadLimits, Reading, Unreadable, cloud, git, kinds, kinds::Class, mail::maildir::is_maildir, notes::Vaults,
 };
 use hinet_protocol::{Millis, Skipped};
 use ignore::{DirEntry, WalkBuilder};
@@ -25,8 +26,9 @@ pub struct Walk<'a> {
     inner: Option<ignore::Walk>,
     /// A single file, or the reason why there is nothing to walk.
     only: Option<Result<FileRef, Skipped>>,
-    /// Folders that were not entered and files that are not here, until they are told of.
-    closed: Arc<Mutex<Vec<Skipped>>>,
+    /// What was found without being entered, until it is told of: repositories, folders that are passed over, files that
+    /// are not here.
+    aside: Arc<Mutex<Vec<Result<FileRef, Skipped>>>>,
     /// Files passed over because of their kind, counted.
     families: BTreeMap<&'static str, u64>,
 }
@@ -63,7 +65,7 @@ impl<'a> Walk<'a> {
             max_depth: limits.max_depth,
             inner: None,
             only: None,
-            closed: Arc::default(),
+            aside: Arc::default(),
             families: BTreeMap::new(),
         };
         let meta = match root.canonicalize().and_then(|path| path.metadata().map(|meta| (path, meta))) {
@@ -80,9 +82,11 @@ impl<'a> Walk<'a> {
             walk.only = Some(Err(Unreadable::Refused { source }.skip(&walk.root)));
         } else if !reading.covers(&walk.root) {
             walk.only = Some(Err(Unreadable::NotCovered.skip(&walk.root)));
+        } else if meta.is_dir() && git::is_repository(&walk.root) {
+            walk.only = git::listed(&walk.root).map(Ok);
         } else if meta.is_dir() {
-            let closed = Arc::clone(&walk.closed);
-            walk.inner = Some(build(reading, &walk.root, limits.max_depth, touched, closed).build());
+            let aside = Arc::clone(&walk.aside);
+            walk.inner = Some(build(reading, &walk.root, limits.max_depth, touched, aside).build());
         } else {
             let elsewhere = touched.is_some_and(|touched| !touched.contains(&walk.root));
             walk.only = (!elsewhere).then(|| file(&walk.root, &meta));
@@ -146,8 +150,8 @@ impl Iterator for Walk<'_> {
             return Some(Err(Unreadable::Refused { source }.skip(&self.root)));
         }
         loop {
-            if let Some(closed) = self.closed.lock().unwrap_or_else(PoisonError::into_inner).pop() {
-                return Some(Err(closed));
+            if let Some(found) = self.aside.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+                return Some(found);
             }
             let Some(entry) = self.inner.as_mut().and_then(Iterator::next) else { break };
             match entry {
@@ -163,8 +167,8 @@ impl Iterator for Walk<'_> {
             }
         }
         self.inner = None;
-        if let Some(closed) = self.closed.lock().unwrap_or_else(PoisonError::into_inner).pop() {
-            return Some(Err(closed));
+        if let Some(found) = self.aside.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Some(found);
         }
         let (family, count) = self.families.pop_first()?;
         let files = if count == 1 { "1 file was".to_owned() } else { format!("{count} files were") };
@@ -178,7 +182,7 @@ fn build(
     root: &Path,
     max_depth: usize,
     touched: Option<BTreeSet<PathBuf>>,
-    closed: Arc<Mutex<Vec<Skipped>>>,
+    aside: Arc<Mutex<Vec<Result<FileRef, Skipped>>>>,
 ) -> WalkBuilder {
     let reading = reading.clone();
     let vaults = Vaults::new(&reading);
@@ -199,13 +203,16 @@ fn build(
             // Files are asked about again when they are read; a whole excluded folder is not worth entering.
             let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
             let asked = |path: &Path| touched.as_ref().is_none_or(|touched| on_the_way(path, touched));
-            let close = |path: &Path, why: Unreadable| {
-                closed.lock().unwrap_or_else(PoisonError::into_inner).push(why.skip(path));
+            let tell = |found: Result<FileRef, Skipped>| {
+                aside.lock().unwrap_or_else(PoisonError::into_inner).push(found);
                 false
             };
+            if folder && entry.depth() > 0 && asked(path) && git::is_repository(path) {
+                return may_enter(&reading, path) && git::listed(path).is_some_and(|found| tell(Ok(found)));
+            }
             if entry.depth() > 0 && is_hidden(path) && !(folder && is_maildir(path)) {
                 return match cloud::stands_for(path).filter(|file| !folder && asked(file)) {
-                    Some(file) => close(&file, Unreadable::NotDownloaded),
+                    Some(file) => tell(Err(Unreadable::NotDownloaded.skip(&file))),
                     None => false,
                 };
             }
@@ -214,7 +221,7 @@ fn build(
             }
             let inner = folder && entry.depth() > 0;
             match inner.then(|| vaults.passes_over(path)).flatten() {
-                Some(why) => close(path, why),
+                Some(why) => tell(Err(why.skip(path))),
                 None => true,
             }
         });

@@ -329,7 +329,14 @@ impl Roots {
         }
         let below = path.strip_prefix(root).unwrap_or(path);
         let ignore_file = below.file_name().is_some_and(|name| name == ".gitignore" || name == ".ignore");
-        let visible = if ignore_file { below.parent().unwrap_or(below) } else { below };
+        // What changes in a repository with every commit; the rest of it changes all the time.
+        let repository = || below.ancestors().find(|part| part.ends_with(".git"))?.parent();
+        let commit = below.ends_with(".git/HEAD") || below.ends_with(".git/logs/HEAD");
+        let visible = match commit.then(repository).flatten() {
+            Some(around) => around,
+            None if ignore_file => below.parent().unwrap_or(below),
+            None => below,
+        };
         // The folders of a Maildir begin with a dot and are read all the same.
         !visible.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."))
             || visible.ancestors().filter(|part| is_hidden(part)).all(|part| is_maildir(&root.join(part)))

@@ -176,3 +176,21 @@ fn a_closed_folder_keeps_nothing_else_from_being_watched() {
         eprintln!("skipped in part: this user may read everything");
     }
 }
+
+#[test]
+fn of_a_repository_only_commits_are_told() {
+    let (_folder, root) = folder();
+    for name in [".git/logs", ".git/objects/ab", "sub/.git/logs"] {
+        fs::create_dir_all(root.join(name)).expect("folders");
+    }
+    let source = SourceId::new();
+    let (_watch, mut heard) = native(&[(source, root.clone())]);
+    for name in [".git/index", ".git/objects/ab/cd", ".git/HEAD.lock", ".git/logs/HEAD", "sub/.git/HEAD", "z.md"] {
+        fs::write(root.join(name), "x").expect("a file");
+    }
+    for name in [".git/logs/HEAD", "sub/.git/HEAD", "z.md"] {
+        heard.wait(source, &root.join(name));
+    }
+    let told: Vec<_> = heard.all.iter().map(|(_, path)| path.strip_prefix(&root).expect("below")).collect();
+    assert_eq!(told, [Path::new(".git/logs/HEAD"), Path::new("sub/.git/HEAD"), Path::new("z.md")]);
+}

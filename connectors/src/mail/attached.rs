@@ -140,5 +140,5 @@ fn kind(part: &MessagePart<'_>) -> Option<Kind> {
     let text = mime.starts_with("text/") || matches!(part.body, PartType::Text(_) | PartType::Html(_));
     let kind = stated.or(named).or_else(|| text.then_some(Kind::Data))?;
     // A box of mail or an archive within a message is named, not opened.
-    (!matches!(kind, Kind::Mbox | Kind::Zip | Kind::Chat(_))).then_some(kind)
+    (!matches!(kind, Kind::Mbox | Kind::Git | Kind::Zip | Kind::Chat(_))).then_some(kind)
 }

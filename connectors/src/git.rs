@@ -62,20 +62,21 @@ pub(crate) fn read(head: &Path, reading: &Reading, parts: &mut Parts<'_>) -> Res
     let folder = head.parent().ok_or(Unreadable::Vanished)?;
     let tips = tips(folder, reading)?;
     let store = Store::open(folder, reading)?;
+    // Of a clone without its older commits it is said where they end; elsewhere none may be missing.
+    let mut whole = true;
+    let cut = folder.join("shallow").is_file();
     let mut waiting = BinaryHeap::new();
     let mut seen: HashSet<ObjectId> = HashSet::new();
-    let meet = |id: ObjectId, seen: &mut HashSet<ObjectId>, waiting: &mut BinaryHeap<(i64, ObjectId)>| {
-        if seen.insert(id)
-            && let Some(commit) = store.commit(&id)
-        {
-            waiting.push((commit.committed, id));
+    let mut meet = |id: ObjectId, waiting: &mut BinaryHeap<(i64, ObjectId)>| {
+        if seen.insert(id) {
+            match store.commit(&id) {
+                Some(commit) => waiting.push((commit.committed, id)),
+                None => whole &= cut,
+            }
         }
     };
     for tip in &tips {
-        meet(*tip, &mut seen, &mut waiting);
-    }
-    if waiting.is_empty() && !tips.is_empty() {
-        return Err(Unreadable::Git { why: "is damaged" });
+        meet(*tip, &mut waiting);
     }
     let mut given = 0;
     while let Some((_, id)) = waiting.pop() {
@@ -87,7 +88,7 @@ pub(crate) fn read(head: &Path, reading: &Reading, parts: &mut Parts<'_>) -> Res
         given += 1;
         let Some(commit) = store.commit(&id) else { continue };
         for parent in &commit.parents {
-            meet(*parent, &mut seen, &mut waiting);
+            meet(*parent, &mut waiting);
         }
         // A commit is known by its hash: there is never another of that name.
         let key = parts.key(&id.to_string());
@@ -100,7 +101,11 @@ pub(crate) fn read(head: &Path, reading: &Reading, parts: &mut Parts<'_>) -> Res
             break;
         }
     }
-    Ok(())
+    match (whole, given) {
+        (true, _) => Ok(()),
+        (false, 0) => Err(Unreadable::Git { why: "is damaged" }),
+        (false, _) => Err(Unreadable::GitPart),
+    }
 }
 
 /// The objects of a repository.

@@ -226,6 +226,9 @@ pub enum Unreadable {
         /// What it does, as a clause.
         why: &'static str,
     },
+    /// A git repository of which something is missing.
+    #[error("It is a git repository of which some commits are missing or damaged; the others were read.")]
+    GitPart,
     /// A password.
     #[error("It is encrypted with a password.")]
     Encrypted,

@@ -63,12 +63,12 @@ impl Search<'_> {
             before.iter().filter(|(name, _)| !after.contains_key(*name)).map(|(name, was)| (name, Some(*was), None));
         let here = after.iter().map(|(name, is)| (name, before.get(name).copied(), Some(*is)));
         for (name, was, is) in here.chain(gone) {
-            if self.changes.files.len() >= FILES {
-                self.changes.more |= was != is;
-                return;
-            }
             if was == is {
                 continue;
+            }
+            if self.changes.files.len() >= FILES {
+                self.changes.more = true;
+                return;
             }
             let path = format!("{path}{}", String::from_utf8_lossy(name));
             let folder = |entry: Option<Entry>| entry.filter(|entry| entry.folder).map(|entry| entry.id);

@@ -117,7 +117,9 @@ impl Store {
     fn open(folder: &Path, reading: &Reading) -> Result<Self, Unreadable> {
         let objects = folder.join("objects");
         stays_within(&objects, reading)?;
-        let options = Options { alloc_limit_bytes: Some(OBJECT_MAX), ..Options::default() };
+        // Of several packs each has a list of its own; the one list of all of them could name files that lie elsewhere.
+        let options =
+            Options { use_multi_pack_index: false, alloc_limit_bytes: Some(OBJECT_MAX), ..Options::default() };
         let mut objects = gix_odb::at_opts(objects, Kind::Sha1, [], options)?;
         objects.refresh_never();
         objects.set_pack_cache(|| Box::new(gix_pack::cache::lru::StaticLinkedList::<64>::new(32 << 20)));

@@ -19,9 +19,10 @@ Examples:
   icore ingest --json ~/notes | jq .skipped
   icore ingest ~/Takeout/Mail ~/Downloads/slack-export.zip
 
-Read are Markdown, text, source code, HTML, PDF and DOCX; mail (EML, mbox, Maildir), calendars (ICS) and contacts \
-(vCard); chats exported from WhatsApp, Telegram, Slack, Signal, Discord, Instagram, ChatGPT and Claude, also within a \
-ZIP archive. What cannot be read is listed with its reason and stops nothing. The same content twice changes nothing. To have a folder watched, use `icore sources add DIR`.";
+Read are Markdown, text, source code, HTML, PDF, DOCX, OpenDocument and EPUB; commits of git repositories; mail \
+(EML, mbox, Maildir), calendars (ICS) and contacts (vCard); chats exported from WhatsApp, Telegram, Slack, Signal, \
+Discord, Instagram, ChatGPT and Claude, also within a ZIP archive. What cannot be read is listed with its reason and \
+stops nothing. The same content twice changes nothing. To have a folder watched, use `icore sources add DIR`.";
 
 /// `icore ingest`
 #[derive(Debug, Args)]

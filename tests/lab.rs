@@ -108,3 +108,33 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     let said = support::text(&output.stderr);
     assert!(!output.status.success() && said.contains("--members"), "{said}");
 }
+
+#[test]
+fn a_root_is_made_from_its_texts_and_examined_on_others() {
+    let person = Person::new();
+    let dir = person.files().join("root");
+    let run = ["lab", "root", "--name", "general", "--seed", "2", "--small", "--dir", dir.to_str().unwrap()];
+    let found = person.json(run);
+    let rows = found["rows"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["quotation alone", "anchor", "root"]);
+    for row in rows {
+        assert_eq!(row["passages"], 2);
+        for share in ["answered", "refused", "refused_falsely", "unsupported", "invented", "as_chat"] {
+            assert!((0.0..=1.0).contains(&row[share].as_f64().unwrap()), "{row}");
+        }
+    }
+    // Quotations never refuse and never invent, and some of them hold the answer.
+    assert_eq!((&rows[0]["refused"], &rows[0]["invented"]), (&0.0.into(), &0.0.into()));
+    assert!(rows[0]["answered"].as_f64().unwrap() > 0.2, "{}", rows[0]);
+    assert_eq!(found["losses"].as_array().unwrap().len(), 3);
+
+    // Every number is a half float, and the delta is one that any home takes.
+    let tensors = dir.join("root/adapter_model.safetensors");
+    let before = std::fs::metadata(&tensors).unwrap();
+    assert!(before.len() < 4 << 20, "{}", before.len());
+    assert_eq!(person.json(run), found);
+    for (name, part) in [("root.md", "who reads"), ("root.svg", "<svg"), ("root.json", "\"rows\"")] {
+        assert!(std::fs::read_to_string(dir.join(name)).unwrap().contains(part), "{name}");
+    }
+}

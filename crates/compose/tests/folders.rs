@@ -234,7 +234,7 @@ fn an_adapter_is_folded_into_its_base_and_one_that_lies_is_refused() {
 fn an_adapter_for_other_weights_or_another_shape_is_refused() {
     let models = Models::new(2);
     let mut other = delta();
-    let passport = |weights| hinet_model::Passport { arch: "llama".into(), tokenizer: weights, weights };
+    let passport = |weights| hinet_model::Passport { arch: "llama".into(), tokenizer: weights, weights, root: None };
     other.origin = Some(passport(models.hashes[1]));
     other.save(&models.place("lora")).unwrap();
     assert!(open(models.dir.path(), "model-1+lora").is_ok());

@@ -9,6 +9,7 @@ mod error;
 mod memory;
 mod own;
 mod owner;
+pub mod root;
 
 pub use desk::Told;
 pub use error::LabError;

@@ -32,7 +32,7 @@ impl Memory {
             }
             let options = InitOptions {
                 name: "Somebody".into(),
-                root: "general".into(),
+                root: setup::NO_ROOT.into(),
                 words: setup::new_words(),
                 passphrase: Some(Zeroizing::new(PASSPHRASE.to_owned())),
                 keychain: false,

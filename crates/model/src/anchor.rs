@@ -1,7 +1,8 @@
 //! A model that writes: its weights, tokenizer and chat template, loaded once and shared by all sessions.
 
 use crate::{
-    Batch, BatchOptions, ChatTemplate, Config, ModelError, ModelPaths, Session, SessionOptions, Tokenizer, Turn,
+    Batch, BatchOptions, ChatTemplate, Config, Delta, ModelError, ModelPaths, Resident, Session, SessionOptions,
+    Tokenizer, Turn,
     constrain::Forms,
     delta,
     gguf::Gguf,
@@ -36,6 +37,8 @@ pub struct Passport {
     pub tokenizer: Hash,
     /// Identifies the weights.
     pub weights: Hash,
+    /// The root it stands on, where it has one: a delta that is always there.
+    pub root: Option<Hash>,
 }
 
 /// How to run a model. The results are the same for every number of threads.
@@ -49,7 +52,15 @@ pub struct LoadOptions {
 
 /// A model that writes. Cloning is cheap: the weights are shared, and never change.
 #[derive(Debug, Clone)]
-pub struct Anchor(Arc<Inner>);
+pub struct Anchor(Arc<Inner>, Option<Arc<Root>>);
+
+/// A delta that an anchor always has, under whatever else it is read with.
+#[derive(Debug)]
+struct Root {
+    delta: Delta,
+    resident: Resident,
+    passport: Passport,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -126,7 +137,8 @@ impl Anchor {
             let problem = "it has more tokens than the model has rows for";
             return Err(ModelError::BadTokenizer { problem, source: None });
         }
-        let passport = Passport { arch: config.architecture.clone(), tokenizer: tokenizer.hash(), weights };
+        let arch = config.architecture.clone();
+        let passport = Passport { arch, tokenizer: tokenizer.hash(), weights, root: None };
         let machine = || std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
         ends.extend(ENDS.iter().filter_map(|name| tokenizer.special_id(name)).chain(tokenizer.eos()));
         let ids = 0..u32::try_from(tokenizer.vocabulary()).unwrap_or(u32::MAX);
@@ -134,7 +146,7 @@ impl Anchor {
         let controls = controls.filter_map(|id| tokenizer.special_text(id)).filter(|text| text.len() > 1);
         let mut decoder = weights::decoder(source, config)?;
         delta::number(&mut decoder);
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             controls: controls.map(str::to_owned).collect(),
             pool: KvPool::new(Shape::of(&decoder.config)),
             decoder,
@@ -145,13 +157,42 @@ impl Anchor {
             crew: Arc::new(Crew::new(options.threads.unwrap_or_else(machine))),
             running,
             forms: OnceLock::new(),
-        })))
+        };
+        Ok(Self(Arc::new(inner), None))
+    }
+
+    /// The same anchor standing on `root`: every session, batch and reader of it has that delta too, and so has what is
+    /// tuned on it. The weights are shared with this one.
+    ///
+    /// Refused for a delta of another anchor or with magnitudes (what a delta on top changes would no longer be what it
+    /// was tuned to), and where there is a root already.
+    pub fn rooted(&self, root: Delta) -> Result<Self, ModelError> {
+        let unfit = |problem| Err(ModelError::BadRoot { problem });
+        if self.1.is_some() {
+            return unfit("there is a root already");
+        }
+        if root.iter().any(|(_, factors)| factors.magnitudes.is_some()) {
+            return unfit("it gives rows a length (DoRA), and nothing can stand on that");
+        }
+        let resident = self.attach(&root)?;
+        let passport = Passport { root: Some(root.hash()), ..self.passport().clone() };
+        Ok(Self(Arc::clone(&self.0), Some(Arc::new(Root { delta: root, resident, passport }))))
+    }
+
+    /// The delta this anchor stands on.
+    #[must_use]
+    pub fn root(&self) -> Option<&Delta> {
+        self.1.as_deref().map(|root| &root.delta)
+    }
+
+    pub(crate) fn root_resident(&self) -> Option<&Resident> {
+        self.1.as_deref().map(|root| &root.resident)
     }
 
     /// What decides with which models this one can be composed.
     #[must_use]
     pub fn passport(&self) -> &Passport {
-        &self.0.passport
+        self.1.as_deref().map_or(&self.0.passport, |root| &root.passport)
     }
 
     /// The shape of the decoder.

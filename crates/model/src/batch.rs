@@ -152,7 +152,7 @@ impl Batch {
             tokens: Vec::new(),
             wanted: Vec::new(),
             drawers: Vec::new(),
-            deltas: DeltaSet::default(),
+            deltas: DeltaSet::none(anchor),
         }
     }
 

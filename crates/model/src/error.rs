@@ -244,6 +244,12 @@ pub enum ModelError {
         /// What differs.
         what: &'static str,
     },
+    /// A delta cannot be what an anchor stands on.
+    #[error("this delta cannot be a root: {problem}")]
+    BadRoot {
+        /// Why.
+        problem: &'static str,
+    },
     /// Gates that cannot be used.
     #[error("the gates of the deltas cannot be used: {problem}")]
     BadGates {

@@ -35,6 +35,9 @@ pub(crate) fn fingerprint(anchor: &Anchor, kind: KvKind, deltas: &[u8]) -> Link 
     let mut hasher = blake3::Hasher::new_derive_key("hinet 2026 keys and values of a sequence");
     hasher.update(&ARITHMETIC.to_le_bytes());
     hasher.update(anchor.passport().weights.to_string().as_bytes());
+    if let Some(root) = anchor.passport().root {
+        hasher.update(&root.0);
+    }
     for part in [format!("{:?}", anchor.config()).as_str(), kind.name(), anchor.kernel().name()] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());

@@ -298,16 +298,39 @@ fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 128 && !name.starts_with('.') && name.chars().all(plain)
 }
 
+/// A root: a delta for one anchor that ships with the program, and what was measured of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootEntry {
+    /// Its name.
+    pub name: String,
+    /// The anchor it was made for.
+    pub anchor: String,
+    /// SPDX name of the licence of what it learned from, and of itself.
+    pub licence: String,
+    /// How many retrieved passages the anchor reads well with it, as measured.
+    pub passages: usize,
+    /// Exact size of its tensors in bytes.
+    pub bytes: u64,
+    /// SHA-256 of its tensors' file.
+    pub sha256: Sha256Digest,
+    /// What decides what it computes ([`crate::Delta::hash`]): the same however its file is written.
+    pub delta: hinet_protocol::Hash,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
     model: Vec<ModelEntry>,
+    #[serde(default)]
+    root: Vec<RootEntry>,
 }
 
 /// The list of models.
 #[derive(Clone, Debug)]
 pub struct Registry {
     entries: Vec<ModelEntry>,
+    roots: Vec<RootEntry>,
 }
 
 impl Registry {
@@ -332,7 +355,24 @@ impl Registry {
                 return Err(ModelError::BadEntry { model: format!("{role:?}").to_lowercase(), why });
             }
         }
-        Ok(Self { entries: list.model })
+        for root in &list.root {
+            let known = list.model.iter().any(|entry| entry.name == root.anchor && entry.role == Role::Anchor);
+            if !known || root.passages == 0 {
+                let why = "a root names an anchor of the list, and how many passages it reads";
+                return Err(ModelError::BadEntry { model: root.name.clone(), why });
+            }
+        }
+        Ok(Self { entries: list.model, roots: list.root })
+    }
+
+    /// The root of that name for that anchor.
+    pub fn root(&self, name: &str, anchor: &str) -> Option<&RootEntry> {
+        self.roots.iter().find(|root| root.name == name && root.anchor == anchor)
+    }
+
+    /// All roots, in the order of the list.
+    pub fn roots(&self) -> &[RootEntry] {
+        &self.roots
     }
 
     /// All models, in the order of the list.

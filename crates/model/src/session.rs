@@ -83,7 +83,7 @@ impl Session {
             fingerprint,
             tokens: Vec::new(),
             logits: Vec::new(),
-            deltas: DeltaSet::default(),
+            deltas: DeltaSet::none(anchor),
         }
     }
 

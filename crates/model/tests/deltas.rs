@@ -7,7 +7,7 @@ mod common;
 
 use common::anchor;
 use hinet_model::{
-    Anchor, Config, Delta, FactorKind, Gates, ModelError, Resident,
+    Anchor, Config, Delta, FactorKind, Gates, ModelError, Prefixes, Resident, SessionOptions,
     delta::{Factors, Linear, Place},
     gguf::{Gguf, Kind},
     kernels::Kernel,
@@ -353,6 +353,53 @@ fn a_delta_of_another_model_is_refused() {
     let twice = session.set_deltas(&[(resident.clone(), 1.0), (resident.clone(), 0.5)]);
     assert!(matches!(twice, Err(ModelError::BadGates { problem: "a delta is given twice" })));
     assert!(matches!(session.set_deltas(&[(resident, f32::INFINITY)]), Err(ModelError::BadGates { .. })));
+}
+
+#[test]
+fn a_root_is_a_delta_that_is_always_there() {
+    let tokens = golden().tokens;
+    let (root, other) = (plain(1, 16, 0.1), plain(2, 8, 0.12));
+    let rooted = ANCHOR.rooted(root.clone()).unwrap();
+    let of_bare = |deltas: &[&Delta]| {
+        let all: Vec<_> = deltas.iter().map(|delta| (ANCHOR.attach(delta).unwrap(), 1.0)).collect();
+        let mut session = ANCHOR.session(128);
+        session.set_deltas(&all).unwrap();
+        session.logits(&tokens).unwrap()
+    };
+    let mut session = rooted.session(128);
+    assert_eq!(session.logits(&tokens).unwrap(), of_bare(&[&root]));
+    // What is worn on top comes and goes, the root stays.
+    session.set_deltas(&[(rooted.attach(&other).unwrap(), 1.0)]).unwrap();
+    assert_eq!(session.logits(&tokens).unwrap(), of_bare(&[&root, &other]));
+    session.set_deltas(&[]).unwrap();
+    assert_eq!(session.logits(&tokens).unwrap(), of_bare(&[&root]));
+    assert_ne!(of_bare(&[]), of_bare(&[&root]), "the weights they share are as they were");
+
+    // Pages that were read on it are not those of the bare anchor.
+    let prefixes = Prefixes::new(64 << 20);
+    let shared = |anchor: &Anchor| {
+        let options = SessionOptions { context: 128, prefixes: Some(prefixes.clone()), ..SessionOptions::default() };
+        anchor.session_with(options).logits(&tokens).unwrap()
+    };
+    for _ in 0..2 {
+        assert_eq!((shared(&ANCHOR), shared(&rooted)), (of_bare(&[]), of_bare(&[&root])));
+    }
+
+    // One that was tuned on a root needs it; one that was not adds up with any.
+    let mut on_top = other.clone();
+    on_top.origin = Some(rooted.passport().clone());
+    assert!(rooted.attach(&on_top).is_ok());
+    let (bytes, config) = on_top.to_peft().unwrap();
+    assert_eq!(Delta::from_peft(&bytes, config.as_bytes()).unwrap().origin, on_top.origin);
+    for anchor in [ANCHOR.clone(), ANCHOR.rooted(other.clone()).unwrap()] {
+        let error = anchor.attach(&on_top).unwrap_err().to_string();
+        assert!(error.contains("another root"), "{error}");
+    }
+    let resident = ANCHOR.attach(&other).unwrap();
+    assert!(rooted.session(16).set_deltas(&[(resident, 1.0)]).is_err(), "it was packed for the bare anchor");
+    for refused in [rooted.rooted(other), ANCHOR.rooted(dora())] {
+        assert!(matches!(refused, Err(ModelError::BadRoot { .. })));
+    }
 }
 
 /// A delta with factors everywhere, of one rank.

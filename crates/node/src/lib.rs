@@ -19,11 +19,13 @@ mod worn;
 
 pub mod models;
 pub mod retrieval;
+pub mod roots;
 pub mod setup;
 pub mod trial;
 
 pub use client::{Client, Stream};
 pub use door::run_node;
+pub use flows::chat::reader;
 pub use hinet_connectors::{Extractor, extract_child};
 pub use hinet_model::{Anchor, Embedder, LoadOptions, ModelError, kernels::Kernel, measure};
 pub use hinet_protocol as protocol;

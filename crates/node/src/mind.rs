@@ -8,12 +8,14 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use hinet_model::{Anchor, Delta, Flow, Generated, ModelError, Sampling, Session, Turn, registry::SamplingDefaults};
+use hinet_vault::Vault;
 use tokio::sync::{mpsc as channel, oneshot};
 use tokio_util::sync::CancellationToken;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::NodeError;
 use crate::protocol::{ErrorKind, Hash};
+use crate::roots::{self, Reads};
 use crate::settings::Settings;
 use crate::worn::Wardrobe;
 
@@ -60,6 +62,8 @@ pub(crate) struct About {
     pub(crate) context: usize,
     /// How many passages it reads, measured.
     pub(crate) passages: usize,
+    /// Whether it cites passages by number and refuses what they do not answer, as a root does.
+    pub(crate) cites: bool,
     /// How it talks best, where nobody says otherwise.
     pub(crate) sampling: SamplingDefaults,
 }
@@ -83,7 +87,7 @@ pub(crate) struct Mind {
 struct Loaded {
     anchor: Anchor,
     session: Session,
-    passages: usize,
+    reads: Reads,
     sampling: SamplingDefaults,
     /// The delta the session has.
     worn: Option<Hash>,
@@ -206,19 +210,25 @@ struct Place {
     wardrobe: Wardrobe,
 }
 
-fn load(place: &Place) -> Result<Loaded, NodeError> {
-    let entry = crate::models::anchor(&place.settings).map_err(NodeError::from)?;
-    let paths = hinet_model::locate(&entry, &place.settings.models).ok_or_else(|| {
+/// The anchor that answers in this home, on its root.
+pub(crate) fn anchor_of(settings: &Settings, vault: &Vault) -> Result<(Anchor, Reads, SamplingDefaults), NodeError> {
+    let entry = crate::models::anchor(settings).map_err(NodeError::from)?;
+    let paths = hinet_model::locate(&entry, &settings.models).ok_or_else(|| {
         NodeError::said(
             ErrorKind::Failed,
             format!("The model {} is not on this machine yet.", entry.name),
             "Run `icore models pull`.",
         )
     })?;
-    let anchor = Anchor::load(&paths)?;
+    let (anchor, reads) = roots::stand(Anchor::load(&paths)?, &entry, vault)?;
+    Ok((anchor, reads, entry.sampling))
+}
+
+fn load(place: &Place) -> Result<Loaded, NodeError> {
+    let (anchor, reads, sampling) = anchor_of(&place.settings, &place.wardrobe.vault)?;
     let context = anchor.context().min(CONTEXT_MAX);
     let session = anchor.session(context);
-    let mut loaded = Loaded { session, anchor, passages: entry.passages, sampling: entry.sampling, worn: None };
+    let mut loaded = Loaded { session, anchor, reads, sampling, worn: None };
     if let Some(worn) = place.wardrobe.worn()
         && let Err(error) = loaded.wear(Some(&worn))
     {
@@ -265,7 +275,8 @@ fn work(place: &Place, loaded: &mut Option<Loaded>, job: Job) {
         Job::About(done) => {
             let about = need(place, loaded).map(|mind| About {
                 context: mind.session.context(),
-                passages: mind.passages,
+                passages: mind.reads.passages,
+                cites: mind.reads.cites,
                 sampling: mind.sampling,
             });
             let _ = done.send(about);

@@ -13,8 +13,10 @@ use crate::protocol::{AuditReport, ErrorKind, Failure, SourceKind};
 use crate::settings::{Settings, Unlock};
 use crate::state::now;
 
-/// Roots that can be chosen. Their deltas are not made yet: the choice is recorded and used once they are.
+/// Roots that can be chosen. One that is not made yet (`roots::is_made`) is recorded and used once it is.
 pub const ROOTS: [&str; 2] = ["general", "developer"];
+/// What is chosen where the plain public model is to answer.
+pub const NO_ROOT: &str = "none";
 
 /// Whether there is a home, and what unlocks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub enum HomeState {
 pub struct InitOptions {
     /// The owner's name.
     pub name: String,
-    /// One of [`ROOTS`].
+    /// One of [`ROOTS`], or [`NO_ROOT`].
     pub root: String,
     /// The 24 words: new ones, or typed in to restore an identity.
     pub words: Zeroizing<String>,
@@ -100,8 +102,8 @@ pub fn init(settings: &Settings, options: InitOptions) -> Result<InitDone, Failu
         let message = "The name is empty, too long or has control characters.".into();
         return Err(usage(message, "Any name of up to 100 characters will do."));
     }
-    if !ROOTS.contains(&options.root.as_str()) {
-        return Err(usage(format!("There is no root called {}.", options.root), "Choose general or developer."));
+    if options.root != NO_ROOT && !ROOTS.contains(&options.root.as_str()) {
+        return Err(usage(format!("There is no root called {}.", options.root), "Choose general, developer or none."));
     }
     if options.passphrase.is_none() && !options.keychain {
         return Err(usage(

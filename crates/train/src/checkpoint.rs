@@ -24,6 +24,9 @@ struct Header {
     architecture: String,
     tokenizer: String,
     weights: String,
+    /// What the anchor stands on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root: Option<String>,
     examples: String,
     /// Numbers that change.
     numbers: u64,
@@ -95,6 +98,7 @@ impl Tuner {
             architecture: passport.arch.clone(),
             tokenizer: passport.tokenizer.to_string(),
             weights: passport.weights.to_string(),
+            root: passport.root.map(|root| root.to_string()),
             examples: self.examples_hash().to_hex().to_string(),
             numbers: self.values.len() as u64,
         }
@@ -165,6 +169,9 @@ impl Tuner {
             if mine != found {
                 return Err(bad(format!("it was made with another {what}")));
             }
+        }
+        if mine.root != found.root {
+            return Err(bad("it was made with another root"));
         }
         if mine.numbers != found.numbers || found.step > found.recipe.steps {
             return Err(bad("its header contradicts itself"));

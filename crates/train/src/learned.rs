@@ -2,7 +2,7 @@
 
 use crate::{
     TrainError, Tuner,
-    model::{Part, filled, gains_of, matrices_of, place},
+    model::{Part, gains_of, matrices_of, place},
     products::transposed,
     recipe::Method,
 };
@@ -35,22 +35,25 @@ impl Tuner {
         let config = self.model.anchor.config();
         let mut delta = Delta::new(Some(self.model.anchor.passport().clone()));
         delta.rank_stabilised = lora.rank_stabilised;
-        let rank = filled(lora.rank);
         let (mut a, mut b) = (Vec::new(), Vec::new());
         let mut pieces = self.model.pieces.iter().peekable();
         while let Some(piece) = pieces.next() {
             let numbers = &self.values[piece.at..][..piece.count];
             let Some(place) = place(piece.index, config.layers) else { continue };
+            // Of what stands on a root only what is new.
+            if !lora.linears.contains(&place.linear) {
+                continue;
+            }
             let (rows, columns) = place.linear.shape(config);
+            let (rank, new) = (piece.rank, piece.under..piece.under + lora.rank);
             let mut magnitudes = None;
             match piece.part {
                 Part::A => {
-                    a = transposed(numbers, columns, rank);
-                    a.truncate(lora.rank * columns);
+                    a = transposed(numbers, columns, rank)[new.start * columns..new.end * columns].to_vec();
                 }
                 Part::B => {
                     let all = transposed(numbers, rank, rows);
-                    let kept: Vec<f32> = all.chunks_exact(rank).flat_map(|row| &row[..lora.rank]).copied().collect();
+                    let kept: Vec<f32> = all.chunks_exact(rank).flat_map(|row| &row[new.clone()]).copied().collect();
                     b = to_checkpoint_order(config, place.linear, &kept, lora.rank);
                 }
                 Part::Lengths => magnitudes = Some(to_checkpoint_order(config, place.linear, numbers, 1)),

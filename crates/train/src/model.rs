@@ -9,7 +9,7 @@ use crate::{
 };
 use hinet_model::{
     Anchor, RopeTable,
-    delta::{Linear, Place},
+    delta::{Factors, Linear, Place, row_order},
     graph::Decoder,
     kernels::{Matrix, STRIP},
 };
@@ -37,6 +37,10 @@ pub(crate) struct Piece {
     pub index: usize,
     pub at: usize,
     pub count: usize,
+    /// Of `A` and `B`: the rank in all, filled up to whole strips, and how much of it, at the beginning, are the factors of
+    /// the root, which do not change.
+    pub rank: usize,
+    pub under: usize,
 }
 
 impl Piece {
@@ -81,39 +85,45 @@ impl Model {
         let decoder = anchor.decoder().map(|_| counted(&mut matrices), |_| counted(&mut norms));
         let mut pieces = Vec::new();
         let mut total = 0;
-        let mut put = |part, index, count| {
-            pieces.push(Piece { part, index, at: total, count });
+        let mut put = |part, index, count, (under, rank): (usize, usize)| {
+            pieces.push(Piece { part, index, at: total, count, rank, under });
             total += count;
         };
+        let none = (0, 0);
         let places = (0..config.layers).flat_map(|layer| Linear::ALL.map(|linear| Place { layer, linear }));
         match method {
             Method::Lora(lora) => {
-                let rank = filled(lora.rank);
-                for place in places.filter(|place| lora.linears.contains(&place.linear)) {
+                for place in places {
+                    let under = anchor.root().and_then(|root| root.get(place)).map_or(0, |root| filled(root.rank));
+                    let new = if lora.linears.contains(&place.linear) { filled(lora.rank) } else { 0 };
+                    let rank = under + new;
+                    if rank == 0 {
+                        continue;
+                    }
                     let (rows, columns) = place.linear.shape(config);
-                    put(Part::A, number(place), columns * rank);
-                    put(Part::B, number(place), rank * rows);
-                    if lora.magnitudes {
-                        put(Part::Lengths, number(place), rows);
+                    put(Part::A, number(place), columns * rank, (under, rank));
+                    put(Part::B, number(place), rank * rows, (under, rank));
+                    if lora.magnitudes && new > 0 {
+                        put(Part::Lengths, number(place), rows, none);
                     }
                 }
             }
             Method::Full(what) => {
                 let words = config.vocabulary.next_multiple_of(STRIP) * config.width;
                 if *what == Full::Everything {
-                    put(Part::Whole, 0, words);
+                    put(Part::Whole, 0, words, none);
                 }
                 let mlp = [Linear::Gate, Linear::Up, Linear::Down];
                 for place in places.filter(|place| *what != Full::Mlp || mlp.contains(&place.linear)) {
                     let (rows, columns) = place.linear.shape(config);
-                    put(Part::Whole, number(place), rows * columns);
+                    put(Part::Whole, number(place), rows * columns, none);
                 }
                 if *what == Full::Everything {
                     if let Some(head) = decoder.head {
-                        put(Part::Whole, head, words);
+                        put(Part::Whole, head, words, none);
                     }
                     for (index, gains) in gains_of(anchor).iter().enumerate() {
-                        put(Part::Gains, index, gains.len());
+                        put(Part::Gains, index, gains.len(), none);
                     }
                 }
             }
@@ -129,6 +139,24 @@ impl Model {
         }
     }
 
+    /// What the anchor stands on at the matrix of this number: its place, its factors and their scale.
+    fn under(&self, index: usize) -> Option<(Place, &Factors, f32)> {
+        let (root, place) = (self.anchor.root()?, place(index, self.anchor.config().layers)?);
+        root.get(place).map(|factors| (place, factors, root.scale(factors)))
+    }
+
+    /// Takes from a gradient what would change the root.
+    pub fn spare_root(&self, grads: &mut [f32]) {
+        for piece in self.pieces.iter().filter(|piece| piece.under > 0) {
+            let grads = &mut grads[piece.at..][..piece.count];
+            if piece.part == Part::A {
+                grads.chunks_exact_mut(piece.rank).for_each(|row| row[..piece.under].fill(0.0));
+            } else {
+                grads[..piece.count / piece.rank * piece.under].fill(0.0);
+            }
+        }
+    }
+
     /// The numbers before the first step: those of the anchor, `A` as PEFT draws it, and `B` zero.
     pub fn first(&self, engine: &Engine, seed: u64) -> Vec<f32> {
         let mut values = vec![0.0; self.count];
@@ -141,11 +169,29 @@ impl Model {
                     let mut stream = Stream::new(seed, &format!("A of matrix {}", piece.index));
                     #[allow(clippy::cast_precision_loss, reason = "widths are small")]
                     let bound = 1.0 / (columns as f32).sqrt();
-                    for row in to.chunks_exact_mut(filled(rank)) {
-                        row[..rank].iter_mut().for_each(|number| *number = stream.unit() * bound);
+                    let under = self.under(piece.index);
+                    for (column, row) in to.chunks_exact_mut(piece.rank).enumerate() {
+                        let new = row.iter_mut().skip(piece.under).take(rank);
+                        new.for_each(|number| *number = stream.unit() * bound);
+                        if let Some((_, root, _)) = under {
+                            let of_root = root.a.iter().skip(column).step_by(columns);
+                            row.iter_mut().zip(of_root).for_each(|(number, root)| *number = *root);
+                        }
                     }
                 }
-                Part::B => {}
+                Part::B => {
+                    let Some((place, root, scale)) = self.under(piece.index) else { continue };
+                    // One scale serves for both parts of the factors.
+                    let scale = scale / self.lora().map_or(1.0, Lora::scale);
+                    let rows = piece.count / piece.rank;
+                    let order = row_order(self.anchor.config(), place.linear);
+                    for (rank, to) in to.chunks_exact_mut(rows).take(root.rank).enumerate() {
+                        for (row, to) in to.iter_mut().enumerate() {
+                            let from = order.as_ref().map_or(row, |order| order[row]);
+                            *to = root.b[from * root.rank + rank] * scale;
+                        }
+                    }
+                }
                 Part::Lengths => {
                     for (to, square) in to.iter_mut().zip(squares(matrices[piece.index])) {
                         *to = square.sqrt();
@@ -187,7 +233,7 @@ impl Model {
             let adapter = weight.adapter.as_mut();
             match (piece.part, adapter) {
                 (Part::A, _) => {
-                    let (rank, scale) = self.lora().map_or((STRIP, 1.0), |lora| (filled(lora.rank), lora.scale()));
+                    let (rank, scale) = (piece.rank, self.lora().map_or(1.0, Lora::scale));
                     let nothing: &[f32] = &[];
                     weight.adapter =
                         Some(Adapter { rank, scale, a: numbers, a_at: at, b: nothing, b_at: 0, lengths: None });

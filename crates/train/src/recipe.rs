@@ -1,7 +1,7 @@
 //! How to tune: what changes, how fast, for how long. Plain data.
 
 use crate::TrainError;
-use hinet_model::{Config, delta::Linear};
+use hinet_model::{Anchor, Config, delta::Linear};
 use serde::{Deserialize, Serialize};
 
 /// How to tune.
@@ -211,5 +211,22 @@ impl Recipe {
             demand(!lora.linears.is_empty(), "it names no linear layers that get factors")?;
         }
         Ok(())
+    }
+
+    /// Whether the recipe makes sense for this anchor, and can leave alone the root that it stands on.
+    pub fn check_on(&self, anchor: &Anchor) -> Result<(), TrainError> {
+        self.check(anchor.config())?;
+        if anchor.root().is_none() {
+            return Ok(());
+        }
+        let refuse = |problem: &str| Err(TrainError::Recipe { problem: problem.into() });
+        match &self.method {
+            Method::Full(_) => refuse("whole matrices cannot be tuned on a root; tune low-rank factors"),
+            Method::Lora(lora) if lora.magnitudes => {
+                refuse("lengths of rows (DoRA) cannot be learned on a root; learn plain factors")
+            }
+            Method::Lora(_) if self.weight_decay > 0.0 => refuse("weight decay would change the root; leave it out"),
+            Method::Lora(_) => Ok(()),
+        }
     }
 }

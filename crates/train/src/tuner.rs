@@ -88,7 +88,7 @@ impl Tuner {
     /// does not fit the model, and examples that cannot be learned from.
     pub fn new(anchor: &Anchor, recipe: Recipe, examples: Vec<impl Into<Lesson>>) -> Result<Self, TrainError> {
         let config = anchor.config();
-        recipe.check(config)?;
+        recipe.check_on(anchor)?;
         if examples.is_empty() {
             return Err(TrainError::NoExamples);
         }
@@ -187,6 +187,7 @@ impl Tuner {
             let losses = run.learn(&pack, weight, &self.recipe, &mut self.grads, &mut self.pool)?;
             sum += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
         }
+        self.model.spare_root(&mut self.grads);
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a float is enough")]
         let loss = (sum / tokens as f64) as f32;
         Ok((loss, tokens))

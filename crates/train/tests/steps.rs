@@ -8,7 +8,7 @@
 mod checkpoint;
 
 use checkpoint::Golden;
-use hinet_model::{Anchor, LoadOptions, kernels::Kernel};
+use hinet_model::{Anchor, LoadOptions, delta::Linear, kernels::Kernel};
 use hinet_train::{Example, Full, Lora, Method, Recipe, TrainError, Tuner};
 use std::{collections::BTreeMap, sync::atomic::AtomicBool};
 
@@ -309,5 +309,57 @@ fn what_cannot_be_tuned_is_refused_with_a_sentence() {
         Recipe { method: Method::Lora(Lora { linears: Vec::new(), ..Lora::default() }), ..Recipe::default() },
     ] {
         assert!(refused(wrong, examples(&golden)).contains("recipe"));
+    }
+}
+
+#[test]
+fn what_is_learned_on_a_root_is_only_what_is_new() {
+    for (family, golden) in families(false) {
+        let bare = tiny(&golden, 2);
+        let tokens = &golden.tokens;
+        let mut tuner = Tuner::new(&bare, recipe(lora(false)), examples(&golden)).unwrap();
+        steps(&mut tuner, 3);
+        let root = tuner.delta().unwrap();
+        let anchor = bare.rooted(root.clone()).unwrap();
+        // Another rank and scale, and only some of the layers that the root has.
+        let linears = vec![Linear::Query, Linear::Down];
+        let some = Method::Lora(Lora { rank: 3, alpha: 5.0, linears: linears.clone(), ..Lora::default() });
+        let mut tuner = Tuner::new(&anchor, recipe(some.clone()), examples(&golden)).unwrap();
+        let compare = |tuner: &mut Tuner, deltas: bool| {
+            let all = tuner.logits(&tokens[..tokens.len() - 1], &GO).unwrap();
+            let mut session = anchor.session(64);
+            if deltas {
+                session.set_deltas(&[(anchor.attach(&tuner.delta().unwrap()).unwrap(), 1.0)]).unwrap();
+            }
+            let off = difference(&all[9], &session.logits(&tokens[..=9]).unwrap());
+            assert!(off < ROUNDED, "{family}, deltas {deltas}: {off}");
+            all
+        };
+        let before = compare(&mut tuner, false);
+        steps(&mut tuner, 2);
+        let state = saved(&tuner);
+        steps(&mut tuner, 2);
+        let after = compare(&mut tuner, true);
+        assert!(difference(&after[9], &before[9]) > 10.0 * ROUNDED, "{family}: something was learned");
+        let delta = tuner.delta().unwrap();
+        assert!(delta.iter().all(|(place, factors)| linears.contains(&place.linear) && factors.rank == 3));
+        assert_eq!(delta.origin.as_ref().unwrap().root, Some(root.hash()));
+        assert!(matches!(bare.attach(&delta), Err(hinet_model::ModelError::ForeignDelta { what: "root" })));
+
+        let mut resumed = Tuner::resume(&anchor, examples(&golden), state.as_slice()).unwrap();
+        steps(&mut resumed, 2);
+        assert_eq!(saved(&resumed), saved(&tuner), "{family}");
+        assert!(matches!(
+            Tuner::resume(&bare, examples(&golden), state.as_slice()),
+            Err(TrainError::Checkpoint { .. })
+        ));
+        let refused = [
+            recipe(Method::Full(Full::Linears)),
+            recipe(lora(true)),
+            Recipe { weight_decay: 0.1, ..recipe(some.clone()) },
+        ];
+        for recipe in refused {
+            assert!(matches!(Tuner::new(&anchor, recipe, examples(&golden)), Err(TrainError::Recipe { .. })));
+        }
     }
 }

@@ -29,7 +29,7 @@ pub struct Init {
     /// Your name, as your iCore calls you
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// What it starts from: general, or developer for people who write software
+    /// What it starts from: general, developer for people who write software, or none for the plain public model
     #[arg(long, value_enum, value_name = "ROOT", hide_possible_values = true)]
     root: Option<Root>,
     /// A file with the passphrase that unlocks it
@@ -62,6 +62,7 @@ pub struct Init {
 enum Root {
     General,
     Developer,
+    None,
 }
 
 impl Root {
@@ -69,6 +70,7 @@ impl Root {
         match self {
             Self::General => "general",
             Self::Developer => "developer",
+            Self::None => setup::NO_ROOT,
         }
     }
 }

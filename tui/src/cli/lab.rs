@@ -5,10 +5,12 @@ use hinet_lab::{
     LabError, Told,
     e1::{self, Tuning},
     e2::{self, Plan, Sizes},
+    root,
 };
 use hinet_node::models;
 use hinet_protocol::{Progress, Unit};
-use std::path::PathBuf;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
@@ -24,6 +26,7 @@ Examples:
   icore lab e1 --seed 1
   icore lab e2 --seed 1
   icore lab e2 --seed 1 --small --json
+  icore lab root --name general
 
 An experiment keeps every part in its folder as soon as it is done; the same command goes on from there. Nothing of yours \
 is read: the owner, the notes and the secrets are made up from the seed.";
@@ -42,6 +45,8 @@ enum What {
     E1(E1),
     /// A made-up owner sleeps: what is learned, what is forgotten, what leaks
     E2(E2),
+    /// A small anchor learns to read its owner's papers: the root that `icore init` offers, made again from its texts
+    Root(Root),
 }
 
 const E1_EXAMPLES: &str = "\
@@ -132,12 +137,58 @@ struct E2 {
     threads: Option<usize>,
 }
 
+const ROOT_EXAMPLES: &str = "\
+Examples:
+  icore lab root --name general --dir ~/lab/general
+  icore lab root --name developer --small --json
+
+It tunes low-rank factors on the texts in the program and examines them on papers they never saw: two or three hours of two \
+processors, some minutes with --small, whose figures mean nothing. The folder ends up with the delta in root, root.json, \
+root.md and the chart root.svg.";
+
+#[derive(Debug, Args)]
+#[command(after_help = ROOT_EXAMPLES)]
+struct Root {
+    /// Which root
+    #[arg(long, value_enum, default_value_t = Named::General)]
+    name: Named,
+    /// Decides everything: the exercises, the order of learning, every draw
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Every part, but as small as can be
+    #[arg(long)]
+    small: bool,
+    /// Exercises that are learned, at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    exercises: Option<u32>,
+    /// Learning rate
+    #[arg(long, value_name = "RATE")]
+    rate: Option<f32>,
+    /// Rounds of learning
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
+    rounds: Option<u64>,
+    /// The folder of the experiment; `lab/root-NAME-SEED` in the folder for generated files without it
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Threads
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// A root, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Named {
+    General,
+    Developer,
+}
+
 impl Lab {
     /// Does what was asked.
     pub fn run(self, context: &Context) -> Result<(), End> {
         match self.what {
             What::E1(e1) => e1.run(context),
             What::E2(e2) => e2.run(context),
+            What::Root(root) => root.run(context),
         }
     }
 }
@@ -166,12 +217,7 @@ impl E1 {
         };
         let place = plan.dir.clone();
         let report = followed(context, move |stop, say| e1::run(&plan, stop, say))?;
-        if context.out.json() {
-            return context.out.document(&report);
-        }
-        context.out.line(report.markdown().trim_end())?;
-        context.out.note(format!("All of it is in {}: e1.json, e1.md, e1.svg.", place.display()));
-        Ok(())
+        shown(context, &report, &report.markdown(), &place, "e1.json, e1.md, e1.svg")
     }
 }
 
@@ -195,13 +241,44 @@ impl E2 {
         };
         let place = plan.dir.clone();
         let report = followed(context, move |stop, say| e2::run(&plan, stop, say))?;
-        if context.out.json() {
-            return context.out.document(&report);
-        }
-        context.out.line(report.markdown().trim_end())?;
-        context.out.note(format!("All of it is in {}: e2.json, e2.md, e2.svg.", place.display()));
-        Ok(())
+        shown(context, &report, &report.markdown(), &place, "e2.json, e2.md, e2.svg")
     }
+}
+
+impl Root {
+    fn run(self, context: &Context) -> Result<(), End> {
+        pull_all(context, &models::missing(context.brief()))?;
+        let root = match self.name {
+            Named::General => root::Root::General,
+            Named::Developer => root::Root::Developer,
+        };
+        let usual = || context.generated().join("lab").join(format!("root-{}-{}", root.name(), self.seed));
+        let dir = self.dir.as_deref().map_or_else(|| Ok(usual()), context::absolute)?;
+        let mut sizes = if self.small { root::Sizes::small() } else { root::Sizes::whole() };
+        sizes.exercises = self.exercises.map_or(sizes.exercises, |count| count as usize);
+        (sizes.rate, sizes.rounds) = (self.rate.unwrap_or(sizes.rate), self.rounds.unwrap_or(sizes.rounds));
+        let plan = root::Plan {
+            root,
+            seed: self.seed,
+            sizes,
+            anchor: models::anchor_file(context.brief())?,
+            dir,
+            threads: self.threads.map(|threads| threads.clamp(1, 256)),
+        };
+        let place = plan.dir.clone();
+        let report = followed(context, move |stop, say| root::run(&plan, stop, say))?;
+        shown(context, &report, &report.markdown(), &place, "the delta in root, root.json, root.md, root.svg")
+    }
+}
+
+/// Prints what an experiment found, and where everything is.
+fn shown(context: &Context, report: &impl Serialize, tables: &str, place: &Path, files: &str) -> Result<(), End> {
+    if context.out.json() {
+        return context.out.document(report);
+    }
+    context.out.line(tables.trim_end())?;
+    context.out.note(format!("All of it is in {}: {files}.", place.display()));
+    Ok(())
 }
 
 /// One thing an experiment said.

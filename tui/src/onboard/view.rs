@@ -7,6 +7,7 @@ use crate::app::pane::face;
 use crate::app::words;
 use crate::text;
 use crate::theme::Theme;
+use hinet_node::{roots, setup};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -158,11 +159,17 @@ impl Onboard {
         page.choice(self.root == 0, "general", "For letters, notes, plans and everything else.");
         page.choice(self.root == 1, "developer", "For people who mostly read and write code.");
         page.gap();
-        page.styled(
-            "The tuned roots come with a later version. Your choice is recorded now and used then; until then both answer with the plain \
-             public model.",
-            page.theme.dim,
-        );
+        let waiting = setup::ROOTS.iter().copied().filter(|root| !roots::is_made(root)).collect::<Vec<_>>();
+        let said = if waiting.is_empty() {
+            "Each was taught to read papers and to say when they have no answer; `icore lab root` makes it again."
+                .to_owned()
+        } else {
+            format!(
+                "Not made yet: {}. Whoever chooses it is answered by the plain public model, and by the root once a later version has it.",
+                waiting.join(", ")
+            )
+        };
+        page.styled(&said, page.theme.dim);
         page.keys = "↑↓ choose   Enter go on   Esc back   Ctrl+Q leave";
     }
 
@@ -327,9 +334,10 @@ impl Onboard {
             _ => "missing: icore models pull",
         };
         let name = text::clean_line(self.name.text());
-        let root = if self.root == 0 { "general (recorded for later)" } else { "developer (recorded for later)" };
+        let root = setup::ROOTS[self.root.min(setup::ROOTS.len() - 1)];
+        let root = if roots::is_made(root) { root.to_owned() } else { format!("{root} (recorded for later)") };
         for (what, value) in
-            [("name", name.as_str()), ("root", root), ("unlocks", unlocks), ("words", words_said), ("models", models)]
+            [("name", name.as_str()), ("root", &root), ("unlocks", unlocks), ("words", words_said), ("models", models)]
         {
             page.lines.push(Line::from(vec![
                 Span::styled(format!("{what:<9}"), page.theme.dim),

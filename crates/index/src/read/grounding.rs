@@ -47,11 +47,18 @@ const SHRUGS: &[&str] = &[
     "not explicitly",
 ];
 
+/// Whether an answer says that it does not know.
+#[must_use]
+pub fn shrugs(answer: &str) -> bool {
+    let lower = answer.to_lowercase();
+    SHRUGS.iter().any(|shrug| lower.contains(shrug))
+}
+
 /// Holds an answer against the passage it was made from, the passage's title, and the question.
 #[must_use]
 pub fn ground(answer: &str, title: &str, passage: &str, question: &str) -> Grounding {
     let lower = answer.to_lowercase();
-    if answer.trim().is_empty() || SHRUGS.iter().any(|shrug| lower.contains(shrug)) {
+    if answer.trim().is_empty() || shrugs(answer) {
         return Grounding::Astray;
     }
     let passage_stems: HashSet<String> = stems(passage).into_iter().collect();

@@ -14,7 +14,7 @@ mod words;
 
 pub use evidence::{Evidence, weigh};
 pub use facts::{Fact, answers, asks, facts};
-pub use grounding::{Grounding, ground};
+pub use grounding::{Grounding, ground, shrugs};
 pub use question::{Intent, Question, Wanted};
 pub use quote::quote;
 pub(crate) use words::regular;

@@ -71,6 +71,21 @@ const MAKING: &[&str] = &[
     "fix",
 ];
 
+/// How other messages begin that ask for writing, or for what icore cannot do and says so.
+const WISHING: &[&str] = &[
+    "make this ",
+    "make it ",
+    "make that ",
+    "remind me to ",
+    "set a timer",
+    "set an alarm",
+    "give me a name for ",
+    "think of a ",
+    "come up with ",
+    "tell me a joke",
+    "tell me a story",
+];
+
 /// Small talk, stemmed: a message of nothing but these is a greeting, thanks, or a question about icore itself.
 const TALK: &[&str] = &[
     "afternoon",
@@ -134,7 +149,11 @@ impl Question {
         let lower = text.trim().to_lowercase();
         let first = lower.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty()).unwrap_or_default();
         let asks = lower.ends_with('?');
-        let making = MAKING.contains(&first) && !asks;
+        let wishes = WISHING.iter().any(|beginning| lower.starts_with(beginning));
+        let own = all.iter().any(|stem| matches!(stem.as_str(), "i" | "me" | "my" | "mine" | "we" | "us" | "our"));
+        // "Are you online?", but not "are you sure that my train leaves at nine?".
+        let to_icore = lower.starts_with("are you ") && !own;
+        let making = (MAKING.contains(&first) || wishes) && !asks || to_icore;
         // "What is my name?" has no content word left either, and yet asks the memory.
         let bare = terms.is_empty() && lower.ends_with('?') && !lower.contains("how are you");
         let talk = terms.iter().all(|term| TALK.binary_search(&term.as_str()).is_ok());
@@ -146,7 +165,6 @@ impl Question {
             _ => Intent::Recall,
         };
         let counted = all.windows(3).find(|w| w[0] == "how" && w[1] == "mani" && !is_stop(&w[2])).map(|w| w[2].clone());
-        let own = all.iter().any(|stem| matches!(stem.as_str(), "i" | "me" | "my" | "mine" | "we" | "us" | "our"));
         Self { intent, wanted: wanted(&lower), terms, names: names(text), own, counted }
     }
 }
@@ -232,6 +250,11 @@ mod tests {
             ("who repairs the boiler", Intent::Recall, Wanted::Name),
             ("How much did the roof cost?", Intent::Recall, Wanted::Number),
             ("tell me the wifi password", Intent::Recall, Wanted::Thing),
+            ("Make this more polite: send me the file", Intent::Converse, Wanted::Thing),
+            ("remind me to call mum at six", Intent::Converse, Wanted::Thing),
+            ("remind me when the train leaves", Intent::Recall, Wanted::When),
+            ("are you connected to the internet?", Intent::Converse, Wanted::Thing),
+            ("are you sure my train leaves at nine?", Intent::Recall, Wanted::Thing),
             ("What is the capital of Mongolia?", Intent::Recall, Wanted::Thing),
         ];
         for (text, intent, wanted) in cases {

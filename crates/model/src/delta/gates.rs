@@ -14,8 +14,10 @@ pub enum Gates<'a> {
 }
 
 /// The active deltas of a conversation.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct DeltaSet {
+    /// What the anchor stands on, which is always there and the same for all sets of one anchor.
+    root: Option<Resident>,
     members: Vec<(Resident, f32)>,
     /// Gates by position, `[tokens, members]`; empty where they are constant.
     table: Vec<f32>,
@@ -35,10 +37,15 @@ impl DeltaSet {
                 return Err(ModelError::BadGates { problem: "a gate is not a finite number" });
             }
         }
-        Ok(Self { members: members.to_vec(), table: Vec::new() })
+        Ok(Self { members: members.to_vec(), ..Self::none(anchor) })
     }
 
-    /// Whether there are none.
+    /// The anchor as it is.
+    pub(crate) fn none(anchor: &Anchor) -> Self {
+        Self { root: anchor.root_resident().cloned(), members: Vec::new(), table: Vec::new() }
+    }
+
+    /// Whether there are none beside what the anchor stands on.
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -59,7 +66,7 @@ impl DeltaSet {
                 problem: "the table does not have one gate for each delta in every row",
             });
         }
-        Ok(Self { members: self.members.clone(), table: table.to_vec() })
+        Ok(Self { root: self.root.clone(), members: self.members.clone(), table: table.to_vec() })
     }
 
     fn gate(&self, member: usize, position: usize) -> f32 {
@@ -83,6 +90,9 @@ impl DeltaSet {
 
     /// Says what the set wants for `count` rows of a step, of which the first is row `row` and token `position`.
     pub(crate) fn fill(&self, step: &mut StepDeltas, row: usize, position: usize, count: usize) {
+        if let Some(root) = &self.root {
+            (row..row + count).for_each(|row| step.set(root, row, 1.0));
+        }
         for (member, (resident, _)) in self.members.iter().enumerate() {
             for offset in 0..count {
                 let gate = self.gate(member, position + offset);

@@ -161,10 +161,12 @@ impl Delta {
         write(CONFIG, config.as_bytes())
     }
 
-    /// The two files of an adapter: its tensors, in floats, and its configuration.
+    /// The two files of an adapter: its tensors, and its configuration. Numbers that are all half floats are written as
+    /// such, others as floats.
     pub fn to_peft(&self) -> Result<(Vec<u8>, String), ModelError> {
         let Some((_, first)) = self.iter().next() else { return Err(bad("it holds no factors")) };
         let dora = first.magnitudes.is_some();
+        let dtype = if self.is_half() { Dtype::F16 } else { Dtype::F32 };
         let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
         let (mut ranks, mut alphas) = (serde_json::Map::new(), serde_json::Map::new());
         let mut modules: Vec<&str> = Vec::new();
@@ -174,7 +176,10 @@ impl Delta {
             }
             let path = place.path();
             let mut put = |what: &str, shape: Vec<usize>, numbers: &[f32]| {
-                let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+                let bytes = match dtype {
+                    Dtype::F16 => numbers.iter().flat_map(|number| f16::from_f32(*number).to_le_bytes()).collect(),
+                    _ => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
+                };
                 tensors.push((format!("base_model.model.{path}.{what}"), shape, bytes));
             };
             put("lora_A.weight", vec![factors.rank, factors.inputs()], &factors.a);
@@ -198,10 +203,11 @@ impl Delta {
             metadata.insert(ARCH.into(), passport.arch.clone());
             metadata.insert(TOKENIZER.into(), passport.tokenizer.to_string());
             metadata.insert(WEIGHTS.into(), passport.weights.to_string());
+            metadata.extend(passport.root.map(|root| (ROOT.to_owned(), root.to_string())));
         }
         let broken = |error| bad(format!("its tensors cannot be written: {error}"));
         let views = tensors.iter().map(|(name, shape, bytes)| {
-            Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(broken)?))
+            Ok((name.as_str(), TensorView::new(dtype, shape.clone(), bytes).map_err(broken)?))
         });
         let bytes = serialize(views.collect::<Result<Vec<_>, ModelError>>()?, Some(metadata)).map_err(broken)?;
         let config = json!({
@@ -226,6 +232,7 @@ impl Delta {
 const ARCH: &str = "hinet.arch";
 const TOKENIZER: &str = "hinet.tokenizer";
 const WEIGHTS: &str = "hinet.weights";
+const ROOT: &str = "hinet.root";
 
 /// The passport in the metadata of the tensors, where there is one.
 fn origin(metadata: &HashMap<String, String>) -> Result<Option<Passport>, ModelError> {
@@ -233,7 +240,8 @@ fn origin(metadata: &HashMap<String, String>) -> Result<Option<Passport>, ModelE
         (None, None, None) => Ok(None),
         (Some(arch), Some(tokenizer), Some(weights)) => {
             let hash = |text: &str| text.parse().map_err(|_| bad("its passport holds a hash that is none"));
-            Ok(Some(Passport { arch: arch.clone(), tokenizer: hash(tokenizer)?, weights: hash(weights)? }))
+            let root = metadata.get(ROOT).map(|root| hash(root)).transpose()?;
+            Ok(Some(Passport { arch: arch.clone(), tokenizer: hash(tokenizer)?, weights: hash(weights)?, root }))
         }
         _ => Err(bad("its passport is incomplete")),
     }

@@ -105,6 +105,8 @@ impl Anchor {
                 ("architecture", origin.arch != mine.arch),
                 ("tokenizer", origin.tokenizer != mine.tokenizer),
                 ("weights", origin.weights != mine.weights),
+                // What was made for the bare anchor adds up with any root.
+                ("root", origin.root.is_some() && origin.root != mine.root),
             ];
             if let Some((what, _)) = differs.into_iter().find(|(_, differs)| *differs) {
                 return Err(ModelError::ForeignDelta { what });

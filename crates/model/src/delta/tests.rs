@@ -255,7 +255,8 @@ fn lengths_of_rows_are_those_of_the_changed_weights() {
 
 fn sample(dora: bool) -> Delta {
     let (config, mut noise) = (config(), Noise(10));
-    let passport = Passport { arch: "llama".into(), tokenizer: Hash([3; 32]), weights: Hash([4; 32]) };
+    let passport =
+        Passport { arch: "llama".into(), tokenizer: Hash([3; 32]), weights: Hash([4; 32]), root: Some(Hash([5; 32])) };
     let mut delta = Delta { rank_stabilised: dora, ..Delta::new(Some(passport)) };
     for (index, linear) in Linear::ALL.into_iter().enumerate() {
         let (outputs, inputs) = linear.shape(&config);
@@ -266,6 +267,21 @@ fn sample(dora: bool) -> Delta {
         delta.insert(Place { layer: index % 2, linear }, Factors { rank, a, b, alpha, magnitudes }).unwrap();
     }
     delta
+}
+
+#[test]
+fn half_floats_are_written_as_such() {
+    let delta = sample(true);
+    let halved = delta.halved().unwrap();
+    assert_ne!(halved, delta);
+    let (whole, half) = (delta.to_peft().unwrap().0, halved.to_peft().unwrap());
+    assert!(half.0.len() * 10 < whole.len() * 6, "{} of {}", half.0.len(), whole.len());
+    assert_eq!(Delta::from_peft(&half.0, half.1.as_bytes()).unwrap(), halved);
+    assert_eq!(halved.halved().unwrap().hash(), halved.hash());
+    let mut wide = Delta::default();
+    let factors = Factors { rank: 1, a: vec![1e6; 8], b: vec![0.1; 8], alpha: 1.0, magnitudes: None };
+    wide.insert(Place { layer: 0, linear: Linear::Up }, factors).unwrap();
+    assert!(matches!(wide.halved(), Err(crate::ModelError::NotFinite { .. })));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use hinet_consent::{EntryKind, Note};
+use hinet_model::delta::Place;
 use hinet_model::fold::{fold, write_lora};
 use hinet_model::gguf::{Gguf, Kind};
 use hinet_model::{Anchor, Delta, LoadOptions, ModelError};
@@ -154,13 +155,23 @@ pub(crate) async fn export(node: &Node, hash: Hash, to: String, form: DeltaForm)
             ));
         }
         let delta = worn::open(&node.vault, &row)?;
-        // What does not fit the anchor is refused before anything is said or written.
+        // What does not fit the anchor is refused before anything is said or written. What was learned on a root is folded
+        // with it.
+        let mut root = None;
         let file = match form {
             DeltaForm::Peft => None,
             _ => {
                 let path = crate::models::anchor_file(&node.settings)?;
                 let file = Gguf::open(&path)?;
-                Anchor::from_gguf(&file, LoadOptions::default())?.attach(&delta)?;
+                let mut anchor = Anchor::from_gguf(&file, LoadOptions::default())?;
+                if stands(&delta) {
+                    if form == DeltaForm::GgufLora {
+                        return Err(on_a_root(&row.name));
+                    }
+                    (anchor, _) = crate::roots::stand(anchor, &crate::models::anchor(&node.settings)?, &node.vault)?;
+                }
+                anchor.attach(&delta)?;
+                root = anchor.root().filter(|_| stands(&delta)).cloned();
                 Some(file)
             }
         };
@@ -176,12 +187,33 @@ pub(crate) async fn export(node: &Node, hash: Hash, to: String, form: DeltaForm)
             (None, _) => delta.save(to)?,
             (Some(file), None) => whole_file(to, |out| write_lora(&delta, file, out))?,
             (Some(file), Some(kind)) => whole_file(to, |out| {
-                fold(file, &delta.places(), kind, &mut |place, weights| delta.add_to(place, weights, 1.0), out)
+                let all = [root.as_ref(), Some(&delta)];
+                let mut places: Vec<Place> = all.iter().flatten().flat_map(|delta| delta.places()).collect();
+                places.sort_unstable();
+                places.dedup();
+                let mut change = |place: Place, weights: &mut [f32]| {
+                    all.iter().flatten().try_for_each(|delta| delta.add_to(place, weights, 1.0))
+                };
+                fold(file, &places, kind, &mut change, out)
             })?,
         }
         Ok(Event::Deltas { deltas: vec![line(row)] })
     })
     .await
+}
+
+/// Whether a delta was tuned on a root.
+fn stands(delta: &Delta) -> bool {
+    delta.origin.as_ref().is_some_and(|origin| origin.root.is_some())
+}
+
+/// A delta that was tuned on a root says nothing without it, and no other program knows the root.
+fn on_a_root(name: &str) -> NodeError {
+    NodeError::said(
+        ErrorKind::Usage,
+        format!("The delta {name} was learned on the root of this home, which other programs do not have."),
+        "Export it with --form peft; it fits wherever icore has the same root.",
+    )
 }
 
 /// Writes a file that is there whole or not at all.

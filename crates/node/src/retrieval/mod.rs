@@ -118,7 +118,7 @@ pub fn measure(plan: &Plan, say: &mut dyn FnMut(&str)) -> Result<Report, Failure
     let exports = std::fs::canonicalize(exports).map_err(broken)?;
     let options = InitOptions {
         name: "Measuring".into(),
-        root: "general".into(),
+        root: setup::NO_ROOT.into(),
         words: setup::new_words(),
         passphrase: Some(Zeroizing::new(PASSPHRASE.to_owned())),
         keychain: false,

@@ -9,6 +9,7 @@
 //! itself, not in the memory) stay what they are.
 
 pub(crate) mod prompt;
+pub mod reader;
 mod recall;
 mod speak;
 mod voice;
@@ -71,7 +72,7 @@ pub(crate) async fn turns_for(
     }
     let passages: Vec<&Hit> = passages.iter().collect();
     let window = about.context.min(crate::mind::CONTEXT_MAX);
-    Ok(Some(prompt::build(node, question, &passages, &[], window, window / 4).await?.turns))
+    Ok(Some(prompt::build(node, question, (&passages, about.cites), &[], window, window / 4).await?.turns))
 }
 
 /// [`crate::protocol::Op::Chat`].

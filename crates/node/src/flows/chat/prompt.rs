@@ -1,8 +1,8 @@
 //! The prompt, within the anchor's context. What does not fit is cut from the oldest end and said.
 
-use minijinja::{Environment, context};
+use minijinja::Environment;
 
-use super::Node;
+use super::{Node, reader};
 use crate::failure::NodeError;
 use crate::protocol::{Cut, Hit, Message, Role};
 
@@ -15,9 +15,6 @@ pub(super) const HISTORY_MAX: usize = 12;
 
 /// Tokens of the prompt's own words, and the chat template's around them, at most.
 const PROMPT_WORDS: usize = 120;
-
-const ANSWER: &str = include_str!("../../../../../prompts/answer.jinja");
-const SYSTEM: &str = include_str!("../../../../../prompts/system.jinja");
 
 /// Turns for the chat template, and what had to be left out of them.
 pub(super) struct Prompt {
@@ -36,11 +33,12 @@ pub(crate) fn render(name: &'static str, source: &'static str, values: minijinja
         .to_owned()
 }
 
-/// Builds the prompt for one message: `passages` right before the question, earlier turns where they are wanted.
+/// Builds the prompt for one message: `passages` right before the question, with numbers for a reader that cites by them,
+/// and earlier turns where they are wanted.
 pub(super) async fn build(
     node: &Node,
     message: &str,
-    passages: &[&Hit],
+    (passages, numbered): (&[&Hit], bool),
     history: &[Message],
     window: usize,
     reserved: usize,
@@ -57,9 +55,9 @@ pub(super) async fn build(
         let mut fitted = Vec::new();
         for hit in passages {
             let text = fit(node, &hit.text, budget, &format!("the end of {}", hit.title), &mut cut).await?;
-            fitted.push(context! { title => hit.title.as_str(), text => text.trim() });
+            fitted.push((hit.title.as_str(), text));
         }
-        render("answer", ANSWER, context! { passages => fitted, question => message })
+        reader::turn(fitted.iter().map(|(title, text)| (*title, text.as_str())), &message, numbered)
     };
     let mut turns = vec![system(node)];
     turns.extend(earlier(node, history, (room as f32 * HISTORY_SHARE) as usize, &mut cut).await?);
@@ -69,7 +67,7 @@ pub(super) async fn build(
 
 /// What comes before every conversation.
 pub(crate) fn system(node: &Node) -> (String, String) {
-    ("system".to_owned(), render("system", SYSTEM, context! { owner => node.vault.owner() }))
+    ("system".to_owned(), reader::system(&node.vault.owner()))
 }
 
 /// The newest earlier turns that fit.
@@ -105,7 +103,7 @@ async fn earlier(
 }
 
 /// A text without its citation marks, ` [1]`.
-pub(super) fn unmarked(text: &str) -> String {
+pub fn unmarked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(open) = rest.find('[') {
@@ -161,16 +159,5 @@ mod tests {
         for (text, plain) in cases {
             assert_eq!(unmarked(text), plain);
         }
-    }
-
-    #[test]
-    fn prompts_render() {
-        let passages = vec![context! { title => "porto.md", text => "the 14:39 from Oriente" }];
-        let answer = render("answer", ANSWER, context! { passages => passages, question => "When?" });
-        assert_eq!(
-            answer,
-            "porto.md:\nthe 14:39 from Oriente\n\nAnswer in one short sentence, using only the text above.\nQuestion: When?"
-        );
-        assert!(render("system", SYSTEM, context! { owner => "Maya" }).contains("Maya"));
     }
 }

@@ -51,6 +51,11 @@ impl Recalled {
         weighed.filter(|(_, evidence)| self.handed || evidence.is_enough()).map(|(hit, _)| hit)
     }
 
+    /// How strong the best evidence is.
+    pub(super) fn strongest(&self) -> f32 {
+        self.evidence.first().map_or(0.0, |evidence| evidence.strength)
+    }
+
     /// What to show beside the answer: nothing, where nothing found is evidence.
     pub(super) fn shown(&self) -> Vec<Hit> {
         if self.passages().next().is_some() { self.hits.clone() } else { Vec::new() }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::prompt::{self, Prompt};
+use super::reader::{NOT_IN_MEMORY, cited};
 use super::voice;
 use super::{Asked, ChatParams, Citation, Cut, Event, Message, Node, Recalled, Sink, TokenCounts};
 use crate::failure::NodeError;
@@ -16,6 +17,8 @@ use crate::protocol::{Hash, Hit, Span};
 
 /// Tokens of an answer from the memory, where the caller names no number.
 const ANSWER_TOKENS: usize = 96;
+/// Evidence so strong is shown word for word where a root finds no answer in it.
+const SURE: f32 = 0.55;
 /// Readings, of as many passages as the anchor reads at once, before the best passage is quoted.
 const TRIES: usize = 2;
 
@@ -26,7 +29,6 @@ const AGAIN_MIN_P: f32 = 0.1;
 
 /// What icore says of itself: true whatever model answers.
 const ABOUT: &str = include_str!("../../../../../prompts/about.md");
-const NOT_IN_MEMORY: &str = "That is not in your memory.";
 /// The same, where there is no memory yet.
 const NOTHING_READ: &str = "That is not in your memory: nothing has been read yet. Open a folder first, in the \
      sources pane or with `icore sources add FOLDER`.";
@@ -90,39 +92,64 @@ pub(super) async fn answer(
         sink.send_until(Event::ChatDelta { text: text.into() }, cancel).await;
         return Ok(said(text.into(), "not_in_memory"));
     };
-    let mut read = Vec::new();
-    let mut last = None;
-    for group in passages.chunks(width) {
+    let (mut last, mut refusals) = (None, 0);
+    let groups = passages.chunks(width);
+    let readings = groups.len();
+    for group in groups {
         let (spoken, cut) = say(&turn, group).await?;
-        read.extend_from_slice(group);
+        let written = spoken.generated.text.trim();
+        let named = cited(written).filter(|_| about.cites);
         let mut reply = reply(&spoken, cut);
         let stopped = spoken.generated.stopped == StopReason::Cancelled;
-        let support = supporting(&reply.text, group, text);
+        let refused = about.cites && reply.text.starts_with(NOT_IN_MEMORY);
+        let support = if refused { None } else { supporting(&reply.text, group, text, named) };
         if stopped || support.is_some() {
             reply.how = if stopped { "stopped" } else { "generated" };
             if let Some(n) = support.filter(|_| !stopped) {
-                let mark = format!(" [{}]", n + 1);
-                sink.send_until(Event::ChatDelta { text: mark.clone() }, cancel).await;
-                reply.text.push_str(&mark);
+                mark(&turn, &mut reply, written, n).await;
             }
             reply.citations = group.iter().map(|hit| cite(hit)).collect();
             return Ok(reply);
         }
         sink.send_until(Event::ChatReset, cancel).await;
+        refusals += usize::from(refused);
         last = Some(reply);
+    }
+    let tried = last.expect("at least one passage was read, or this would have been refused above");
+    // A root that found no answer is believed where the evidence is doubtful too; where it is not, the owner sees the words.
+    if refusals == readings && recalled.strongest() < SURE {
+        sink.send_until(Event::ChatDelta { text: NOT_IN_MEMORY.into() }, cancel).await;
+        return Ok(Reply { text: NOT_IN_MEMORY.into(), how: "not_in_memory", ..tried });
     }
     let range = quote(&recalled.question, &best.title, &best.text, &recalled.near);
     let words = best.text[range].trim();
     let text = format!("“{words}” [1]");
     sink.send_until(Event::ChatDelta { text: text.clone() }, cancel).await;
-    let citations = read.into_iter().map(cite).collect();
-    let tried = last.expect("at least one passage was read, or this would have been refused above");
+    let citations = passages.iter().map(|hit| cite(hit)).collect();
     Ok(Reply { text, how: "quoted", citations, ..tried })
 }
 
-/// Which passage of the prompt an answer is grounded in.
-fn supporting(answer: &str, group: &[&Hit], question: &str) -> Option<usize> {
-    group.iter().position(|hit| ground(answer, &hit.title, &hit.text, question) == Grounding::Grounded)
+/// Ends an answer with the number of its passage, where what the reader wrote does not already.
+async fn mark(turn: &Turn<'_>, reply: &mut Reply, written: &str, n: usize) {
+    let mark = format!(" [{}]", n + 1);
+    let whole = format!("{}{mark}", reply.text);
+    if written == reply.text {
+        turn.sink.send_until(Event::ChatDelta { text: mark }, turn.cancel).await;
+    } else if written != whole {
+        // It named another passage, or none at the end.
+        turn.sink.send_until(Event::ChatReset, turn.cancel).await;
+        turn.sink.send_until(Event::ChatDelta { text: whole.clone() }, turn.cancel).await;
+    }
+    reply.text = whole;
+}
+
+/// Which passage of the prompt an answer is grounded in; the one that the reader named, where it is.
+fn supporting(answer: &str, group: &[&Hit], question: &str, named: Option<usize>) -> Option<usize> {
+    let grounded = |n: usize| {
+        group.get(n).is_some_and(|hit| ground(answer, &hit.title, &hit.text, question) == Grounding::Grounded)
+    };
+    let named = named.and_then(|number| number.checked_sub(1));
+    named.into_iter().chain(0..group.len()).find(|n| grounded(*n))
 }
 
 /// Free talk: the model answers from its weights, and no citation is shown.
@@ -200,7 +227,8 @@ async fn say(turn: &Turn<'_>, passages: &[&Hit]) -> Result<(Spoken, Vec<Cut>), N
     let about = turn.node.mind.about().await?;
     let sampling = sampling(turn.params, &about.sampling, !passages.is_empty(), turn.again);
     let (sampling, reserved) = room(sampling, about.context);
-    let built = prompt::build(turn.node, turn.text, passages, turn.history, about.context, reserved).await?;
+    let built =
+        prompt::build(turn.node, turn.text, (passages, about.cites), turn.history, about.context, reserved).await?;
     stream(turn, built, sampling).await
 }
 

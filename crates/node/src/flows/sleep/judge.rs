@@ -146,7 +146,9 @@ fn general_of_the_anchor(
     anchor: &Anchor,
     questions: &[hinet_train::judge::Question],
 ) -> Result<Vec<f64>, NodeError> {
-    let key = format!("{GENERAL_OF}{}/{}/{}", anchor.passport().weights, anchor.kernel().name(), questions.len());
+    let (weights, root) = (anchor.passport().weights, anchor.passport().root);
+    let root = root.map_or_else(String::new, |root| format!("+{root}"));
+    let key = format!("{GENERAL_OF}{weights}{root}/{}/{}", anchor.kernel().name(), questions.len());
     let kept = bench.room.node.vault.read(|r| r.meta(&key))?;
     if let Some(kept) = kept.filter(|kept| kept.len() == questions.len()) {
         return Ok(kept.bytes().map(|point| f64::from(u8::from(point == b'1'))).collect());

@@ -143,18 +143,6 @@ fn thinned(losses: &[f32]) -> Vec<f32> {
     losses.chunks(each).map(|part| part.iter().sum::<f32>() / part.len() as f32).collect()
 }
 
-fn load(node: &Node) -> Result<Anchor, NodeError> {
-    let entry = crate::models::anchor(&node.settings)?;
-    let paths = hinet_model::locate(&entry, &node.settings.models).ok_or_else(|| {
-        NodeError::said(
-            ErrorKind::Failed,
-            format!("The model {} is not on this machine yet.", entry.name),
-            "Run `icore models pull`.",
-        )
-    })?;
-    Ok(Anchor::load(&paths)?)
-}
-
 fn check(plan: &SleepPlan) -> Result<(), NodeError> {
     let demand = |holds: bool, said: &str, hint: &str| {
         if holds { Ok(()) } else { Err(NodeError::said(ErrorKind::Usage, said, hint)) }
@@ -175,7 +163,7 @@ fn check(plan: &SleepPlan) -> Result<(), NodeError> {
 /// One night, on this thread.
 fn run(node: &Node, plan: SleepPlan, anew: bool, stop: &AtomicBool, runtime: Handle) -> Result<Night, NodeError> {
     check(&plan)?;
-    let anchor = load(node)?;
+    let (anchor, ..) = crate::mind::anchor_of(&node.settings, &node.vault)?;
     let gathered = gather::gather(node)?;
     let (lessons, answers) = (gathered.lessons()?, gathered.answers()?);
     let items: Vec<ItemId> = lessons.iter().map(|lesson| lesson.item).collect();

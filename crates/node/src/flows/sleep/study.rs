@@ -24,7 +24,7 @@ fn recipe(plan: &SleepPlan, steps: u64) -> Recipe {
 /// Refuses a night that would not fit into the memory, before it begins.
 pub(super) fn refuse_too_large(anchor: &Anchor, plan: &SleepPlan, longest: usize) -> Result<(), NodeError> {
     let recipe = recipe(plan, 1);
-    recipe.check(anchor.config()).map_err(failed)?;
+    recipe.check_on(anchor).map_err(failed)?;
     let needs = recipe.memory(anchor.config(), longest, BATCH) + SPARE;
     match free_memory() {
         Some(free) if free < needs => Err(NodeError::said(

@@ -12,6 +12,7 @@ use std::time::Duration;
 use hinet_consent::EntryKind;
 use hinet_vault::Home;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::{Client, REPLIES_MAX, REQUESTS_MAX};
@@ -147,25 +148,34 @@ pub async fn run_node(settings: &Settings, unlock: &Unlock, on_ready: impl FnOnc
         Ok(node) => node,
         Err(Opening::Busy(failure) | Opening::Failed(failure)) => return Err(failure),
     };
+    // Before anybody can see that it runs: a signal that came earlier would end it without a word.
+    let signals = Signals::heard();
     let path = listen(&node)?;
     node.settle();
     on_ready(&path);
-    told_to_stop(&node).await;
+    signals.told_to_stop(&node).await;
     node.stop().await;
     Ok(())
 }
 
-/// Waits for `Op::Shutdown`, SIGTERM or SIGINT.
-async fn told_to_stop(node: &Node) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        // No handler could be installed: the default action ends the process, and the next start finds all it needs.
-        return node.ending.cancelled().await;
-    };
-    tokio::select! {
-        () = node.ending.cancelled() => {}
-        _ = term.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, from the moment on at which they no longer end the process.
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    fn heard() -> Self {
+        // Where no handler can be installed the default action ends the process, and the next start finds all it needs.
+        let both = signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
+        Self(both.ok())
+    }
+
+    /// Waits for `Op::Shutdown` or a signal.
+    async fn told_to_stop(self, node: &Node) {
+        let Some((mut term, mut interrupt)) = self.0 else { return node.ending.cancelled().await };
+        tokio::select! {
+            () = node.ending.cancelled() => {}
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 

@@ -175,7 +175,7 @@ impl Anchor {
             return unfit("it gives rows a length (DoRA), and nothing can stand on that");
         }
         let resident = self.attach(&root)?;
-        let passport = Passport { root: Some(root.hash()), ..self.passport().clone() };
+        let passport = Passport { root: Some(resident.hash()), ..self.passport().clone() };
         Ok(Self(Arc::clone(&self.0), Some(Arc::new(Root { delta: root, resident, passport }))))
     }
 

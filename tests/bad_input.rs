@@ -242,15 +242,6 @@ fn questions_and_ids_that_make_no_sense() {
     assert_eq!(stats["messages"], 2, "the refused ones left nothing: {stats}");
 }
 
-/// Where the models of this machine are.
-fn models() -> PathBuf {
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap();
-    std::env::var_os("ICORE_MODELS").map_or_else(
-        || std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), Into::into).join("hinet/models"),
-        Into::into,
-    )
-}
-
 #[test]
 fn a_wrong_byte_in_a_model_is_found() {
     let person = Person::settled();

@@ -68,13 +68,33 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     assert_eq!((&found["facts"], &found["questions"]), (&6.into(), &12.into()));
     let rows = found["rows"].as_array().unwrap();
     let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
-    assert_eq!(rows.len(), 1 + 2 + 4 + 3, "{names:?}");
+    // The anchor, the members, joint training, compositions, distilling and its control, routes, mixes.
+    assert_eq!(rows.len(), 1 + 2 + 1 + 4 + 2 + 4 + 4, "{names:?}");
     let row = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
     for row in rows {
         for share in [&row["choice"], &row["exact"]] {
             assert!((0.0..=1.0).contains(&share.as_f64().unwrap()), "{row}");
         }
+        for (share, interval) in [("choice", "choice_interval"), ("exact", "exact_interval")] {
+            let bound = |end: &str| row[interval][end].as_f64().unwrap();
+            let share = row[share].as_f64().unwrap();
+            assert!(bound("low") <= share + 1e-9 && share <= bound("high") + 1e-9, "{row}");
+        }
         assert!(row["neutral"].as_f64().is_none_or(|neutral| neutral.is_finite() && neutral > 1.0), "{row}");
+    }
+    let modes: Vec<&String> = found["modes"].as_object().unwrap().keys().collect();
+    assert_eq!(modes, ["anchor", "best_single", "distill", "joint", "merge", "mix", "oracle", "route"]);
+    assert_eq!(found["modes"]["mix"]["macro"], row("mix: right-sized")["choice"]);
+    // Who knows that nobody knows has the anchor read the neutral text.
+    let apart = found["modes"]["oracle"]["ppl"].as_f64().unwrap() - row("anchor")["neutral"].as_f64().unwrap();
+    assert!(apart.abs() < 1e-9, "{}", found["modes"]);
+    // Distilling changes something about the merge, and from the bare anchor something else.
+    let merge = &row("RegMean, virtual anchor member of weight 2")["neutral"];
+    let distilled = &row("RegMean + virtual member, distilled (2 steps)")["neutral"];
+    assert!(merge != distilled && distilled != &row("distilled from the bare anchor, same steps (control)")["neutral"]);
+    for texts in ["questions", "sentences"] {
+        let share = |size: &str| found["gated"][texts][size].as_f64().unwrap();
+        assert!((share("own") + share("one") + share("few") - 1.0).abs() < 1e-9, "{}", found["gated"]);
     }
     // Members learned something, and whoever asks the right one gets what each of them knows alone.
     for single in found["singles"].as_array().unwrap() {
@@ -99,9 +119,11 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     for (name, part) in [("e1.md", "route: oracle"), ("e1.svg", "<svg"), ("e1.json", "\"rows\"")] {
         assert!(std::fs::read_to_string(dir.join(name)).unwrap().contains(part), "{name}");
     }
-    // What was composed is measured and not kept; packs that cannot be used are named.
+    // What was composed or learned from members is measured and not kept; packs that cannot be used are named.
     let left = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-    assert!(left.into_iter().all(|name| !name.starts_with("composed")));
+    let left: Vec<String> = left.collect();
+    assert!(left.iter().all(|name| !name.starts_with("composed")), "{left:?}");
+    assert_eq!(left.iter().filter(|name| name.ends_with(".gguf")).count(), 2, "{left:?}");
     let packs = person.files().join("packs.json");
     std::fs::write(&packs, "{}").unwrap();
     let output = person.command().args(run).args(["--packs", packs.to_str().unwrap()]).output().unwrap();

@@ -170,16 +170,9 @@ fn look_up(person: &Person, file: &Path) -> Known {
 
 /// The sentence as the anchor reads it; four ids of it in a row are found nowhere by chance.
 fn token_needles(sentence: &str) -> Vec<Vec<u8>> {
-    let cache = std::env::var_os("ICORE_MODELS").map_or_else(
-        || {
-            let base = std::env::var_os("XDG_CACHE_HOME")
-                .map_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"), PathBuf::from);
-            base.join("hinet/models")
-        },
-        PathBuf::from,
-    );
     let registry = hinet_model::registry::Registry::builtin();
-    let paths = hinet_model::locate(registry.default_anchor(), &cache).expect("init brought the models here");
+    let paths =
+        hinet_model::locate(registry.default_anchor(), &support::models()).expect("init brought the models here");
     let ids = hinet_model::Anchor::load(&paths).unwrap().encode(sentence, false);
     assert!(ids.len() > 8);
     let narrow = ids.windows(4).map(|ids| ids.iter().flat_map(|id| id.to_le_bytes()).collect());

@@ -18,6 +18,15 @@ use serde_json::Value;
 /// The passphrase of every test home.
 pub const PASSPHRASE: &str = "a lantern over the estuary";
 
+/// Where the models of this machine are.
+pub fn models() -> PathBuf {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap();
+    std::env::var_os("ICORE_MODELS").map_or_else(
+        || std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), Into::into).join("hinet/models"),
+        Into::into,
+    )
+}
+
 /// A home in a temporary folder, gone with the value.
 pub struct Person {
     /// The temporary folder: `home`, `files`, `passphrase`, `words`.

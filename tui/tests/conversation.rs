@@ -480,3 +480,52 @@ fn what_is_typed_before_a_new_conversation_has_a_name_moves_into_it() {
         .collect();
     assert_eq!(drafts, [(None, ""), (Some(session(7)), "And")]);
 }
+
+#[test]
+fn an_assembly_is_asked_from_here_on_until_it_is_not() {
+    let asked = |effects: &[Effect]| match op(effects) {
+        Op::Chat { turn, .. } | Op::Regenerate { turn, .. } => turn.assembly.clone(),
+        other => panic!("a question is asked and not {other:?}"),
+    };
+    let house = Some("house".to_owned());
+    let mut state = opened(200, 60);
+    types(&mut state, "/assembly house");
+    assert_eq!(calls(&press(&mut state, KeyCode::Enter)), [Tag::Assemblies], "whether there is one, the node says");
+    reply(&mut state, Tag::Assemblies, Event::Assemblies { assemblies: assemblies() });
+    let seen = screen(&state);
+    assert!(seen.contains("own mind, else assembly house") && seen.contains("/assembly off"), "{seen}");
+    types(&mut state, "Where is the fuse box?");
+    let effects = press(&mut state, KeyCode::Enter);
+    assert_eq!(asked(&effects), house);
+    let tag = calls(&effects)[0];
+    reply(&mut state, tag, Event::ChatDone { answer: composed("In the hall.", Mode::Mix) });
+    assert!(screen(&state).contains("assembled: mix · kitchen 0.6, garden 0.4 · 84 tok/s"));
+    let effects = alt(&mut state, KeyCode::Char('r'));
+    assert_eq!(asked(&effects), house, "another answer asks it too");
+    let tag = calls(&effects)[0];
+    reply(&mut state, tag, Event::ChatDone { answer: composed("In the hall.[1]", Mode::Own) });
+    assert!(screen(&state).contains("own · 1 source · 84 tok/s · own: nobody is near: kitchen"), "{}", screen(&state));
+    ctrl(&mut state, 'n');
+    types(&mut state, "And the tap?");
+    assert_eq!(asked(&press(&mut state, KeyCode::Enter)), house, "another conversation of this window asks it too");
+    types(&mut state, "/assembly off");
+    assert!(calls(&press(&mut state, KeyCode::Enter)).is_empty());
+    assert_eq!(state.chat.assembly, None);
+    types(&mut state, "/assembly moon");
+    press(&mut state, KeyCode::Enter);
+    reply(&mut state, Tag::Assemblies, Event::Assemblies { assemblies: assemblies() });
+    assert!(state.chat.assembly.is_none() && state.notices[0].contains("no assembly moon"), "{:?}", state.notices);
+}
+
+#[test]
+fn how_a_stored_answer_was_assembled_is_still_said() {
+    let mut said = stored(101, Role::Assistant, "In the hall.");
+    let composed = Some(composition(Mode::Route));
+    said.stats =
+        Some(MessageStats { how: "assembled".into(), tokens_per_s: 31.2, composed, ..MessageStats::default() });
+    let mut state = opened(100, 30);
+    state.chat.open(session(1), "The house");
+    let messages = vec![stored(100, Role::User, "Where is the fuse box?"), said];
+    reply(&mut state, Tag::Open(session(1)), Event::Messages { messages });
+    assert!(screen(&state).contains("assembled: route · kitchen · 31 tok/s"));
+}

@@ -547,3 +547,46 @@ fn what_was_recalled_says_why_and_what_was_used() {
         press(state, KeyCode::BackTab);
     });
 }
+
+#[test]
+fn who_would_answer_is_asked_and_a_member_leaves_after_a_question() {
+    let mut state = opened(120, 40);
+    press(&mut state, KeyCode::F(10));
+    reply(&mut state, Tag::Assemblies, Event::Assemblies { assemblies: assemblies() });
+    reply(&mut state, Tag::Receipts, receipts());
+    assert!(types(&mut state, "t").is_empty(), "there is no question yet");
+    press(&mut state, KeyCode::F(2));
+    types(&mut state, "Where is the fuse box?");
+    press(&mut state, KeyCode::F(10));
+    let effects = types(&mut state, "t");
+    let Effect::Call { tag: late, op: Op::AssemblyTry { assembly, text } } = &effects[0] else { panic!("it is tried") };
+    assert_eq!((assembly.as_str(), text.as_str()), ("house", "Where is the fuse box?"));
+    let tag = calls(&types(&mut state, "t"))[0];
+    reply(&mut state, *late, Event::Tried { composition: composition(Mode::Own) });
+    assert!(screen(&state).contains("looking who is near"), "what is known of an earlier try is not shown");
+    reply(&mut state, tag, Event::Tried { composition: composition(Mode::Route) });
+    assert!(screen(&state).contains("route: kitchen is clearly nearest"));
+
+    assert!(types(&mut state, "l").is_empty() && state.overlays.is_empty(), "no member is looked at");
+    types(&mut state, "ml");
+    assert!(screen(&state).contains("kitchen leaves the assembly house"));
+    assert!(press(&mut state, KeyCode::Enter).is_empty() && state.overlays.is_empty(), "the safe answer is no");
+    types(&mut state, "l");
+    let effects = types(&mut state, "y");
+    assert!(matches!(
+        &effects[..],
+        [Effect::Call { op: Op::AssemblyLeave { assembly, delta }, .. }] if assembly == "house" && *delta == hash(7)
+    ));
+    reply(&mut state, Tag::AssemblyLeave, Event::Failed { failure: failure() });
+    assert!(screen(&state).contains("is not on this machine yet"));
+
+    types(&mut state, "u");
+    assert_eq!(state.chat.assembly.as_deref(), Some("house"));
+    types(&mut state, "u");
+    assert_eq!(state.chat.assembly, None);
+    types(&mut state, "u");
+    let left = Event::Assemblies { assemblies: vec![assemblies().remove(1)] };
+    assert_eq!(calls(&reply(&mut state, Tag::AssemblyLeave, left)), [Tag::Receipts, Tag::Status]);
+    assert!(state.chat.assembly.is_none() && state.notices[0].contains("no assembly house"));
+    assert_eq!(state.assembly.current().unwrap().name, "work");
+}

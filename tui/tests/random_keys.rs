@@ -80,6 +80,7 @@ fn key(chance: &mut Chance) -> KeyEvent {
         KeyCode::F(7),
         KeyCode::F(8),
         KeyCode::F(9),
+        KeyCode::F(10),
         KeyCode::Insert,
         KeyCode::Null,
     ];
@@ -160,6 +161,12 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         Op::Sleep { .. } | Op::Nights { .. } | Op::Rollback { .. } | Op::Veto { .. } | Op::Bedtime { .. } => {
             Event::Nights { nights: vec![], going: None, bedtime: None }
         }
+        Op::Assemblies | Op::AssemblyJoin { .. } | Op::AssemblyLeave { .. } => {
+            Event::Assemblies { assemblies: assemblies().into_iter().take(chance.below(3)).collect() }
+        }
+        Op::AssemblyTry { .. } => Event::Tried { composition: composition(mode(chance)) },
+        Op::Receipts { .. } => receipts(),
+        Op::DeltaSign { .. } => Event::Signed { signature: "{}".into() },
         Op::Compose { .. } => Event::Composed {
             out: "/o".into(),
             recipe: Hash::default(),
@@ -186,14 +193,20 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
     }]
 }
 
+fn mode(chance: &mut Chance) -> Mode {
+    [Mode::Own, Mode::Route, Mode::Mix][chance.below(3)]
+}
+
 fn answers(chance: &mut Chance) -> Vec<Event> {
     let mut events = vec![Event::Recalled { session: session(1), hits: hits() }];
     events.extend((0..chance.below(5)).map(|i| Event::ChatDelta { text: format!("words {i}\n") }));
     if chance.one_in(3) {
         events.push(Event::ChatReset);
     }
-    let how = ["generated", "quoted", "not_in_memory", "stopped"][chance.below(4)];
-    events.push(Event::ChatDone { answer: Box::new(answer("An answer.[1]\n\n```rust\nfn main() {}\n```", how)) });
+    let how = ["generated", "quoted", "not_in_memory", "stopped", "assembled"][chance.below(5)];
+    let mut answer = answer("An answer.[1]\n\n```rust\nfn main() {}\n```", how);
+    answer.composed = chance.one_in(2).then(|| composition(mode(chance)));
+    events.push(Event::ChatDone { answer: Box::new(answer) });
     events
 }
 

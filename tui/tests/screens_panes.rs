@@ -383,3 +383,48 @@ fn nights() {
         reply(state, Tag::Sleep, Event::Failed { failure: failure() });
     });
 }
+
+#[test]
+fn who_answers_together() {
+    let entered = |state: &mut State| {
+        assert_eq!(calls(&press(state, KeyCode::F(10))), [Tag::Assemblies, Tag::Receipts]);
+        reply(state, Tag::Assemblies, Event::Assemblies { assemblies: assemblies() });
+        reply(state, Tag::Receipts, receipts());
+    };
+    each("assembly-empty", |state| {
+        press(state, KeyCode::F(10));
+        reply(state, Tag::Assemblies, Event::Assemblies { assemblies: vec![] });
+        reply(state, Tag::Receipts, Event::Receipts { receipts: vec![], tallies: vec![] });
+    });
+    each("assembly-working", |state| {
+        press(state, KeyCode::F(10));
+    });
+    each("assembly-full", |state| {
+        entered(state);
+        types(state, "umm");
+    });
+    each("assembly-tried", |state| {
+        types(state, "Where is the fuse box?");
+        entered(state);
+        let tag = calls(&types(state, "t"))[0];
+        reply(state, tag, Event::Tried { composition: composition(Mode::Mix) });
+    });
+    each("assembly-leave", |state| {
+        entered(state);
+        types(state, "ml");
+    });
+    each("assembly-failed", |state| {
+        press(state, KeyCode::F(10));
+        reply(state, Tag::Assemblies, Event::Failed { failure: failure() });
+        reply(state, Tag::Receipts, Event::Failed { failure: failure() });
+    });
+    each("chat-assembled", |state| {
+        types(state, "/assembly house");
+        press(state, KeyCode::Enter);
+        reply(state, Tag::Assemblies, Event::Assemblies { assemblies: assemblies() });
+        for (said, mode) in [("In the hall.", Mode::Route), ("Behind the door.[1]", Mode::Own)] {
+            let tag = streaming(state);
+            reply(state, tag, Event::ChatDone { answer: composed(said, mode) });
+        }
+    });
+}

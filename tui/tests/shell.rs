@@ -276,7 +276,7 @@ fn clicks_on_the_frame() {
     let mut state = opened(80, 24);
     assert!(!click(&mut state, " memory  ").is_empty());
     assert_eq!(state.tab, Tab::Memory);
-    click(&mut state, " chat  ");
+    click(&mut state, " chat ");
     assert_eq!(state.tab, Tab::Chat);
     state.notice("Something to know.");
     click(&mut state, "Something");
@@ -365,7 +365,7 @@ fn a_click_on_a_citation_opens_it() {
 #[test]
 fn clicks_anywhere_do_no_harm() {
     for (width, height) in [(40, 10), (80, 24), (120, 40)] {
-        for key in [2, 3, 4, 5] {
+        for key in [2, 3, 4, 5, 10] {
             let mut state = opened(width, height);
             answered(&mut state);
             for column in (0..width + 2).step_by(7) {

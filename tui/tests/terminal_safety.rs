@@ -160,12 +160,47 @@ fn sources_consent_and_conversations() {
 }
 
 #[test]
+fn assemblies_and_who_answered() {
+    for (width, height) in [(80, 24), (200, 60)] {
+        let mut state = opened(width, height);
+        let mut all = assemblies();
+        all[0].name = EVIL.into();
+        (all[0].members[0].name, all[0].members[0].published) = (EVIL.into(), EVIL.into());
+        state.chat.assembly = Some(EVIL.into());
+        types(&mut state, "who");
+        press(&mut state, KeyCode::F(10));
+        reply(&mut state, Tag::Assemblies, Event::Assemblies { assemblies: all });
+        reply(&mut state, Tag::Receipts, receipts());
+        harmless(&state);
+        let tag = calls(&types(&mut state, "t"))[0];
+        let mut evil = composition(Mode::Mix);
+        (evil.why, evil.near[0].name) = (EVIL.into(), EVIL.into());
+        reply(&mut state, tag, Event::Tried { composition: evil.clone() });
+        harmless(&state);
+        types(&mut state, "ml");
+        harmless(&state);
+        press(&mut state, KeyCode::Esc);
+        press(&mut state, KeyCode::F(2));
+        for mode in [Mode::Own, Mode::Mix] {
+            let tag = streaming(&mut state);
+            let mut said = composed("words", mode);
+            said.composed = Some(Composition { mode, ..evil.clone() });
+            reply(&mut state, tag, Event::ChatDone { answer: said });
+            harmless(&state);
+        }
+        assert_eq!(state.chat.assembly.as_deref(), Some(EVIL));
+    }
+}
+
+#[test]
 fn no_color_has_no_colour_on_any_pane() {
     let mut state = opened(120, 40);
     state.place.look = Look::Plain;
     state.theme = Theme::of(Look::Plain);
     answered(&mut state);
-    for tab in [KeyCode::F(2), KeyCode::F(3), KeyCode::F(4), KeyCode::F(5), KeyCode::F(8)] {
+    reply(&mut state, Tag::Assemblies, Event::Assemblies { assemblies: assemblies() });
+    reply(&mut state, Tag::Receipts, receipts());
+    for tab in [2, 3, 4, 5, 7, 8].map(KeyCode::F) {
         press(&mut state, tab);
         for cell in draw(&state).content() {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{:?}", cell.symbol());
@@ -179,7 +214,9 @@ fn every_size_is_survived_in_every_pane() {
     answered(&mut state);
     reply(&mut state, Tag::Grants, Event::Grants { grants: grants() });
     reply(&mut state, Tag::Ledger, Event::Ledger { lines: ledger() });
-    for tab in [KeyCode::F(2), KeyCode::F(3), KeyCode::F(4), KeyCode::F(5), KeyCode::F(1), KeyCode::F(8)] {
+    reply(&mut state, Tag::Assemblies, Event::Assemblies { assemblies: assemblies() });
+    reply(&mut state, Tag::Receipts, receipts());
+    for tab in [2, 3, 4, 5, 7, 1, 8].map(KeyCode::F) {
         press(&mut state, tab);
         for width in (1..130).step_by(7) {
             for height in (1..50).step_by(3) {

@@ -132,6 +132,12 @@ pub enum ComposeError {
         /// What is wrong, with a hint.
         problem: String,
     },
+    /// A signature that cannot be used, or signatures that do not go together.
+    #[error("{problem}")]
+    Signature {
+        /// What is wrong, with a hint.
+        problem: String,
+    },
     /// A recipe's text that is no YAML.
     #[error("the recipe is not the YAML it should be; look at the line named")]
     Yaml {
@@ -193,6 +199,11 @@ pub enum ComposeError {
 /// A member that cannot be used.
 pub(crate) fn member(whose: String, source: ModelError) -> ComposeError {
     ComposeError::Member { whose, source: Box::new(source) }
+}
+
+/// A signature that cannot be used, as a sentence.
+pub(crate) fn signature(problem: impl Into<String>) -> ComposeError {
+    ComposeError::Signature { problem: problem.into() }
 }
 
 /// A recipe that cannot be used, as a sentence.

@@ -3,11 +3,13 @@
 //! A [`Recipe`] names an anchor, members, a method and its numbers; [`compose`] makes the model of it, tensor by tensor,
 //! from [`Sources`] into a folder as Hugging Face's `transformers` reads it. The bytes of the result depend on the recipe
 //! and on what it names, never on the number of threads, the order of the members, or what was composed before; so a
-//! member leaves by [`Recipe::leave`] and composing anew. Recipes of mergekit are read by [`Draft`].
+//! member leaves by [`Recipe::leave`] and composing anew. Recipes of mergekit are read by [`Draft`]. An [`Assembly`] is
+//! members that stay what they are and answer together; its [`Gate`] says who answers what.
 //!
 //! This room looks at weights and at nothing else: no consent, no index, no training. What it needs of those comes through
 //! traits ([`Source`], [`Grams`]) that others fill.
 
+mod assembly;
 mod compose;
 mod error;
 mod float;
@@ -20,6 +22,7 @@ mod recipe;
 mod setting;
 mod source;
 
+pub use assembly::{Assembly, Choice, Claims, Fit, Gate, PROMPTS_MAX, PROMPTS_MIN, Part, Seat, Signature, Sizing};
 pub use compose::{Composed, Options, Progress, compose, gather};
 pub use error::ComposeError;
 pub use float::Float;

@@ -110,6 +110,10 @@ kinds! {
     Sleep = 25, "sleep";
     /// The owner went back to the self of an earlier night.
     Rollback = 26, "rollback";
+    /// A delta takes part in an assembly.
+    AssemblyJoined = 27, "assembly_joined";
+    /// A member has left an assembly.
+    AssemblyLeft = 28, "assembly_left";
 }
 
 impl EntryKind {

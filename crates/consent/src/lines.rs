@@ -55,6 +55,8 @@ fn plain(kind: EntryKind) -> &'static str {
         EntryKind::DeltaRemoved => "a delta was removed",
         EntryKind::Sleep => "a part of a night was done",
         EntryKind::Rollback => "the owner went back to an earlier night",
+        EntryKind::AssemblyJoined => "a delta takes part in an assembly",
+        EntryKind::AssemblyLeft => "a member has left an assembly",
         EntryKind::LetOut => "something was let out by the owner's own hand",
     }
 }

@@ -192,6 +192,8 @@ fn allowed_when_killed(op: &Op) -> bool {
             | Op::DeltaExport { .. }
             | Op::Sleep { .. }
             | Op::Compose { .. }
+            | Op::AssemblyJoin { .. }
+            | Op::DeltaSign { .. }
     )
 }
 
@@ -333,6 +335,22 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         }
         Op::Rollback { night } => flows::sleep::rollback(node, night).await,
         Op::Compose { recipe, out } => flows::compose::compose(node, recipe, out, sink, cancel).await,
+        Op::Assemblies => node.apart("the assemblies", flows::assembly::list).await,
+        Op::AssemblyJoin { assembly, delta, competence } => {
+            flows::assembly::join(node, assembly, delta, competence, sink, cancel).await
+        }
+        Op::AssemblyLeave { assembly, delta } => flows::assembly::leave(node, assembly, delta).await,
+        Op::AssemblyTry { assembly, text } => {
+            node.apart("the assembly", move |node| flows::assembly::look(node, &assembly, &text)).await
+        }
+        Op::Receipts { assembly, limit } => {
+            let look = move |node: &Node| flows::assembly::receipts(node, assembly.as_deref(), limit);
+            node.apart("the receipts", look).await
+        }
+        Op::DeltaSign { hash, prompts, published } => {
+            let make = move |node: &Node| flows::assembly::sign(node, hash, &prompts, &published);
+            node.apart("the signature", make).await
+        }
         Op::Doctor { rebuild_index } => flows::doctor::doctor(node, rebuild_index, sink).await,
         Op::Shutdown => shutdown(node),
     }

@@ -163,6 +163,7 @@ fn of_compose(error: &ComposeError) -> Failure {
         E::Recipe { .. } | E::Unsupported { .. } | E::Yaml { .. } | E::Exists { .. } => {
             (ErrorKind::Usage, "`icore compose merge --help` shows a recipe.")
         }
+        E::Signature { .. } => (ErrorKind::Usage, "`icore assembly add --help` says what a signature is made of."),
         E::Cancelled | E::Read { .. } | E::Write { .. } => {
             (ErrorKind::Failed, "The same command goes on where it stopped.")
         }

@@ -7,7 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use hinet_model::{Anchor, Delta, Flow, Generated, ModelError, Sampling, Session, Turn, registry::SamplingDefaults};
+use hinet_model::{
+    Anchor, Delta, Flow, Generated, ModelError, Resident, Sampling, Session, Turn, registry::SamplingDefaults,
+};
 use hinet_vault::Vault;
 use tokio::sync::{mpsc as channel, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,8 @@ enum Job {
     Count(Vec<String>, oneshot::Sender<Result<Vec<usize>, NodeError>>),
     /// Forget every cached prompt.
     Clear(oneshot::Sender<()>),
+    /// Let the numbers of a delta go that spoke in an assembly, and every cached prompt.
+    Dismiss(Hash, oneshot::Sender<()>),
     /// Answer with this delta from here on, or with none; refused where the anchor cannot wear it.
     Wear(Worn, oneshot::Sender<Result<(), NodeError>>),
     /// Answer with the delta that the vault says.
@@ -44,6 +48,8 @@ pub(crate) type Worn = Option<Box<(Hash, Delta)>>;
 struct Generation {
     turns: Vec<(String, String)>,
     sampling: Sampling,
+    /// Who speaks, and how much of each; nobody is the delta that is worn.
+    cast: Vec<(Hash, f32)>,
     words: channel::Sender<String>,
     cancel: CancellationToken,
     done: Option<oneshot::Sender<Result<Spoken, NodeError>>>,
@@ -73,8 +79,8 @@ pub(crate) struct Spoken {
     pub(crate) generated: Generated,
     /// Context window, in tokens.
     pub(crate) context: usize,
-    /// The delta that spoke too.
-    pub(crate) delta: Option<Hash>,
+    /// The deltas that spoke too, and how much of each.
+    pub(crate) deltas: Vec<(Hash, f32)>,
 }
 
 /// A handle on the mind's thread. Dropping it ends the thread after the present job.
@@ -89,20 +95,50 @@ struct Loaded {
     session: Session,
     reads: Reads,
     sampling: SamplingDefaults,
-    /// The delta the session has.
-    worn: Option<Hash>,
+    /// The delta that answers where nobody else is asked.
+    worn: Option<Resident>,
+    /// Deltas that spoke in assemblies, the last one first.
+    cast: Vec<Resident>,
 }
 
 impl Loaded {
     /// Has the session answer with this delta, or with none. On an error nothing changes.
     fn wear(&mut self, delta: Option<&(Hash, Delta)>) -> Result<(), ModelError> {
         let resident = delta.map(|(_, delta)| self.anchor.attach(delta)).transpose()?;
-        let active: Vec<_> = resident.into_iter().map(|resident| (resident, 1.0)).collect();
+        let active: Vec<_> = resident.iter().map(|resident| (resident.clone(), 1.0)).collect();
         self.session.set_deltas(&active)?;
-        self.worn = delta.map(|(hash, _)| *hash);
+        self.worn = resident;
         Ok(())
     }
+
+    /// Those of a cast that can speak. Of one that cannot be opened is said why, and the others speak without it, each as much
+    /// more as makes up for it.
+    fn summon(&mut self, wardrobe: &Wardrobe, cast: &[(Hash, f32)]) -> Vec<(Resident, f32)> {
+        let mut active = Vec::with_capacity(cast.len());
+        for (hash, weight) in cast {
+            let known = self.cast.iter().position(|resident| resident.hash() == *hash);
+            let resident = match known {
+                Some(at) => Ok(self.cast.remove(at)),
+                None => wardrobe.find(*hash).and_then(|delta| Ok(self.anchor.attach(&delta)?)),
+            };
+            match resident {
+                Ok(resident) => {
+                    self.cast.insert(0, resident.clone());
+                    active.push((resident, *weight));
+                }
+                Err(error) => wardrobe.missing(error),
+            }
+        }
+        self.cast.truncate(CAST_MAX.max(cast.len()));
+        let (whole, left) =
+            (cast.iter().map(|(_, weight)| weight).sum::<f32>(), active.iter().map(|(_, w)| w).sum::<f32>());
+        active.iter_mut().for_each(|(_, weight)| *weight *= whole / left);
+        active
+    }
 }
+
+/// Deltas of assemblies that are kept ready, beside the one that is worn.
+const CAST_MAX: usize = 32;
 
 /// Most tokens of context that are kept in memory, whatever the anchor could read.
 pub(crate) const CONTEXT_MAX: usize = 4096;
@@ -151,16 +187,18 @@ impl Mind {
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Continues a conversation of `(role, content)` turns; the words arrive on `words`.
+    /// Continues a conversation of `(role, content)` turns, with the delta that is worn or with a cast; the words arrive on
+    /// `words`.
     pub(crate) async fn generate(
         &self,
         turns: Vec<(String, String)>,
         sampling: Sampling,
+        cast: Vec<(Hash, f32)>,
         words: channel::Sender<String>,
         cancel: CancellationToken,
     ) -> Result<Spoken, NodeError> {
         let (done, answer) = oneshot::channel();
-        self.post(Job::Generate(Box::new(Generation { turns, sampling, words, cancel, done: Some(done) })));
+        self.post(Job::Generate(Box::new(Generation { turns, sampling, cast, words, cancel, done: Some(done) })));
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
@@ -176,6 +214,13 @@ impl Mind {
         let (done, answer) = oneshot::channel();
         self.post(Job::WearRecorded(done));
         let _ = answer.await;
+    }
+
+    /// Lets the numbers of a delta go that spoke in an assembly, and what was read with it.
+    pub(crate) async fn dismiss(&self, delta: Hash) {
+        let (done, gone) = oneshot::channel();
+        self.post(Job::Dismiss(delta, done));
+        let _ = gone.await;
     }
 
     /// Empties every cache that could hold words of the owner's.
@@ -228,7 +273,7 @@ fn load(place: &Place) -> Result<Loaded, NodeError> {
     let (anchor, reads, sampling) = anchor_of(&place.settings, &place.wardrobe.vault)?;
     let context = anchor.context().min(CONTEXT_MAX);
     let session = anchor.session(context);
-    let mut loaded = Loaded { session, anchor, reads, sampling, worn: None };
+    let mut loaded = Loaded { session, anchor, reads, sampling, worn: None, cast: Vec::new() };
     if let Some(worn) = place.wardrobe.worn()
         && let Err(error) = loaded.wear(Some(&worn))
     {
@@ -289,7 +334,7 @@ fn work(place: &Place, loaded: &mut Option<Loaded>, job: Job) {
             let outcome = if job.cancel.is_cancelled() {
                 Err(not_begun())
             } else {
-                need(place, loaded).and_then(|mind| speak(mind, &job))
+                need(place, loaded).and_then(|mind| speak(mind, &place.wardrobe, &job))
             };
             if let Some(done) = job.done.take() {
                 let _ = done.send(outcome);
@@ -313,6 +358,13 @@ fn work(place: &Place, loaded: &mut Option<Loaded>, job: Job) {
             }
             let _ = done.send(());
         }
+        Job::Dismiss(delta, done) => {
+            if let Some(mind) = loaded {
+                mind.cast.retain(|resident| resident.hash() != delta);
+                mind.session.clear();
+            }
+            let _ = done.send(());
+        }
         Job::Clear(done) => {
             if let Some(mind) = loaded {
                 mind.session.clear();
@@ -322,7 +374,12 @@ fn work(place: &Place, loaded: &mut Option<Loaded>, job: Job) {
     }
 }
 
-fn speak(mind: &mut Loaded, job: &Generation) -> Result<Spoken, NodeError> {
+fn speak(mind: &mut Loaded, wardrobe: &Wardrobe, job: &Generation) -> Result<Spoken, NodeError> {
+    let mut active = mind.summon(wardrobe, &job.cast);
+    if active.is_empty() {
+        active.extend(mind.worn.iter().map(|worn| (worn.clone(), 1.0)));
+    }
+    mind.session.set_deltas(&active)?;
     let turns: Vec<Turn<'_>> = job.turns.iter().map(|(role, content)| Turn { role, content }).collect();
     // Wiped when the answer is made: what the caches hold is what forget empties.
     let rendered = Zeroizing::new(mind.anchor.render(&turns, true)?);
@@ -332,5 +389,6 @@ fn speak(mind: &mut Loaded, job: &Generation) -> Result<Spoken, NodeError> {
         let listening = text.is_empty() || job.words.blocking_send(text.to_owned()).is_ok();
         if job.cancel.is_cancelled() || !listening { Flow::Stop } else { Flow::Continue }
     })?;
-    Ok(Spoken { generated, context, delta: mind.worn })
+    let deltas = active.iter().map(|(resident, weight)| (resident.hash(), *weight)).collect();
+    Ok(Spoken { generated, context, deltas })
 }

@@ -72,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) wished: AtomicI64,
     /// The night that goes on.
     pub(crate) bed: crate::flows::sleep::Bed,
+    /// Who answers what in an assembly.
+    pub(crate) gates: crate::flows::assembly::Gates,
     /// What may be typed after `@`.
     pub(crate) names: crate::flows::names::Shelf,
     /// Whether remembering is paused.
@@ -160,6 +162,7 @@ impl Node {
             desk: crate::flows::disclose::Desk::default(),
             wished: AtomicI64::new(now()),
             bed: crate::flows::sleep::Bed::default(),
+            gates: crate::flows::assembly::Gates::default(),
             names: crate::flows::names::Shelf::default(),
             paused: AtomicBool::new(paused),
             detached,

@@ -62,6 +62,22 @@ impl Wardrobe {
         })
     }
 
+    /// A delta by its hash, whether it is worn or not.
+    pub(crate) fn find(&self, hash: Hash) -> Result<Delta, NodeError> {
+        let all = self.vault.read(|r| r.deltas())?;
+        let row = all.into_iter().find(|row| row.hash == hash).ok_or_else(|| {
+            NodeError::said(ErrorKind::Failed, "A member's delta is gone.", "`icore assembly list` shows who is left.")
+        })?;
+        open(&self.vault, &row)
+    }
+
+    /// Says why a member does not speak.
+    pub(crate) fn missing(&self, error: impl Into<crate::protocol::Failure>) {
+        let why = error.into().message;
+        self.notices
+            .add(format!("The assembly answers without a member: {why} `icore assembly list` shows who is left."));
+    }
+
     /// Says why the anchor answers bare.
     pub(crate) fn complain(&self, error: impl Into<crate::protocol::Failure>) {
         let why = error.into().message;

@@ -1,6 +1,6 @@
 //! Search hits and answers. Field names are what scripts read from `--json`; change them only with a new version.
 
-use crate::{Hash, ItemId, MessageId, SessionId};
+use crate::{Composition, Hash, ItemId, MessageId, SessionId};
 use serde::{Deserialize, Serialize};
 
 /// A half-open byte range `[start, end)` of an item's text; serialises as `[start, end]`.
@@ -112,7 +112,8 @@ pub struct Answer {
     /// Hashes of the deltas that answered; empty for the bare anchor.
     pub deltas: Vec<Hash>,
     /// How the answer came about: `generated`, `quoted` (the passage itself, because the model's words could not be
-    /// grounded in it), `not_in_memory`, `about` (icore on itself, in fixed words) or `stopped`.
+    /// grounded in it), `not_in_memory`, `about` (icore on itself, in fixed words), `draft`, `assembled` (by members of an
+    /// assembly, from their weights) or `stopped`.
     pub how: String,
     /// The session the turn was stored in.
     pub session: SessionId,
@@ -122,4 +123,7 @@ pub struct Answer {
     pub question: MessageId,
     /// Context window use, 0..=1.
     pub context: f32,
+    /// Who answered, where an assembly was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composed: Option<Composition>,
 }

@@ -47,6 +47,8 @@ pub struct Turn {
     pub forgo: bool,
     /// Whether it is not a question but asks for a draft in the owner's voice.
     pub voice: bool,
+    /// The assembly that is asked where the memory has no answer.
+    pub assembly: Option<String>,
     /// Nothing of this turn is stored. What was said before it travels along, because the node keeps nothing either.
     pub incognito: Option<Vec<Said>>,
 }

@@ -1,9 +1,9 @@
 //! What the node answers.
 
 use crate::{
-    Answer, Asking, Attached, AuditReport, Bedtime, DeltaLine, DoctorReport, Draft, Failure, ForgetReport, Found,
-    Grant, Hash, Hit, IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name, Night, NodeStatus,
-    SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats,
+    Answer, Asking, AssemblyLine, Attached, AuditReport, Bedtime, Composition, DeltaLine, DoctorReport, Draft, Failure,
+    ForgetReport, Found, Grant, Hash, Hit, IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name,
+    Night, NodeStatus, Receipt, SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats, Tally,
 };
 use serde::{Deserialize, Serialize};
 
@@ -205,6 +205,28 @@ pub enum Event {
         /// When they begin by themselves; only where they were asked for.
         #[serde(default)]
         bedtime: Option<Bedtime>,
+    },
+    /// Assemblies. Final.
+    Assemblies {
+        /// By name.
+        assemblies: Vec<AssemblyLine>,
+    },
+    /// Who would answer. Final.
+    Tried {
+        /// It.
+        composition: Composition,
+    },
+    /// Receipts. Final.
+    Receipts {
+        /// Newest first.
+        receipts: Vec<Receipt>,
+        /// What all of them add up to, the member with the most first.
+        tallies: Vec<Tally>,
+    },
+    /// A signature of what a delta knows. Final.
+    Signed {
+        /// It, as JSON.
+        signature: String,
     },
     /// Several models were composed into one. Final.
     Composed {

@@ -4,6 +4,7 @@
 //! Everything that is stored or crosses a door carries a version field and has a golden vector in `tests/`.
 
 mod answer;
+mod assembly;
 mod conversation;
 mod disclosure;
 mod event;
@@ -16,6 +17,9 @@ mod sleep;
 mod work;
 
 pub use answer::{Answer, Citation, Cut, Hit, ScoreParts, Span, TokenCounts};
+pub use assembly::{
+    Admitted, AssemblyLine, Competence, Composition, MemberLine, Mode, Receipt, ReceiptBody, Share, Tally,
+};
 pub use conversation::{
     After, Attached, Attachment, Draft, Feedback, Found, Name, Said, SessionChange, Thumb, Turn, Within,
 };
@@ -35,4 +39,4 @@ pub use sleep::{
 pub use work::{BackendReceipt, WorkKind, WorkOrder};
 
 /// Version of the `Op`/`Event` messages; both ends of an attach must agree on it exactly.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;

@@ -1,8 +1,8 @@
 //! What a client may ask of the node.
 
 use crate::{
-    Asker, Attachment, Bedtime, Capability, Draft, Feedback, GrantDraft, GrantId, Hash, ItemId, MessageId, Millis,
-    SessionChange, SessionId, SleepPlan, SourceId, Turn, Verdict,
+    Asker, Attachment, Bedtime, Capability, Competence, Draft, Feedback, GrantDraft, GrantId, Hash, ItemId, MessageId,
+    Millis, SessionChange, SessionId, SleepPlan, SourceId, Turn, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -372,6 +372,49 @@ pub enum Op {
         recipe: String,
         /// Absolute path of a folder that is not there.
         out: String,
+    },
+    /// Assemblies.
+    Assemblies,
+    /// Have a delta take part in an assembly, which is made where there is none of that name. It is tested first; answered by
+    /// the line of this assembly alone.
+    AssemblyJoin {
+        /// Which.
+        assembly: String,
+        /// The member's delta.
+        delta: Hash,
+        /// What it knows.
+        competence: Competence,
+    },
+    /// Have a member leave; the assembly is then one that never had it, and goes with its last member. Answered by all
+    /// assemblies.
+    AssemblyLeave {
+        /// Which.
+        assembly: String,
+        /// The member's delta.
+        delta: Hash,
+    },
+    /// Say who would answer a question; nothing is answered.
+    AssemblyTry {
+        /// Which.
+        assembly: String,
+        /// The question.
+        text: String,
+    },
+    /// Receipts of what assemblies answered, newest first, and what they add up to for each member.
+    Receipts {
+        /// Only of this assembly as it is now.
+        assembly: Option<String>,
+        /// At most so many are listed; all are added up.
+        limit: usize,
+    },
+    /// Make a signature of what a delta knows, for assemblies elsewhere.
+    DeltaSign {
+        /// Which.
+        hash: Hash,
+        /// Public prompts about what it knows.
+        prompts: Vec<String>,
+        /// Where they are published.
+        published: String,
     },
     /// Look everything stored over; with `rebuild_index` make the index again from the vault.
     Doctor {

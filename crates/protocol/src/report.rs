@@ -1,6 +1,9 @@
 //! What the node reports about what it holds and what it did.
 
-use crate::{Citation, Cut, Feedback, GrantId, Hash, Hit, ItemId, MessageId, Millis, SessionId, SourceId, TokenCounts};
+use crate::{
+    Citation, Composition, Cut, Feedback, GrantId, Hash, Hit, ItemId, MessageId, Millis, SessionId, SourceId,
+    TokenCounts,
+};
 use serde::{Deserialize, Serialize};
 
 /// How far a text may be believed; it travels from item to chunk to training view.
@@ -189,7 +192,7 @@ pub enum Role {
 /// How an assistant message was made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MessageStats {
-    /// `generated`, `quoted`, `not_in_memory`, `about`, `stopped`.
+    /// `generated`, `quoted`, `not_in_memory`, `about`, `draft`, `assembled`, `stopped`.
     pub how: String,
     /// Token counts.
     pub tokens: TokenCounts,
@@ -202,6 +205,9 @@ pub struct MessageStats {
     /// among them.
     #[serde(default)]
     pub recalled: Vec<Hit>,
+    /// Who answered, where an assembly was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composed: Option<Composition>,
 }
 
 /// A stored message.

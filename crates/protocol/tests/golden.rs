@@ -114,11 +114,17 @@ fn every_op_and_event_has_a_sample() {
         Op::Bedtime { .. } => 53,
         Op::Compose { .. } => 54,
         Op::Veto { .. } => 55,
+        Op::Assemblies => 56,
+        Op::AssemblyJoin { .. } => 57,
+        Op::AssemblyLeave { .. } => 58,
+        Op::AssemblyTry { .. } => 59,
+        Op::Receipts { .. } => 60,
+        Op::DeltaSign { .. } => 61,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..56).collect::<Vec<_>>());
+    assert_eq!(seen, (0..62).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,
@@ -157,11 +163,15 @@ fn every_op_and_event_has_a_sample() {
         Event::Sleeping { .. } => 33,
         Event::Nights { .. } => 34,
         Event::Composed { .. } => 35,
+        Event::Assemblies { .. } => 36,
+        Event::Tried { .. } => 37,
+        Event::Receipts { .. } => 38,
+        Event::Signed { .. } => 39,
     };
     let mut seen: Vec<usize> = samples::events().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..36).collect::<Vec<_>>());
+    assert_eq!(seen, (0..40).collect::<Vec<_>>());
 }
 
 #[test]

@@ -294,3 +294,52 @@ fn at_most_one_delta_is_worn() {
         .unwrap();
     assert_eq!((worn(), vault.read(|r| -> Outcome<_> { r.deltas() }).unwrap().len()), (None, 1));
 }
+
+#[test]
+fn a_member_has_one_seat_and_goes_with_its_delta_while_its_receipts_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let delta = |n: u8| hinet_vault::records::DeltaRow {
+        hash: Hash([n; 32]),
+        object: Hash([n + 100; 32]),
+        at: i64::from(n),
+        name: format!("member {n}"),
+        said: "LoRA".into(),
+        bytes: 7,
+        worn: false,
+    };
+    let seat = |assembly: &str, n: u8, at: i64| hinet_vault::records::SeatRow {
+        assembly: assembly.into(),
+        delta: Hash([n; 32]),
+        anchor: Hash([7; 32]),
+        at,
+        signature: "{}".into(),
+        admitted: format!("{n}"),
+    };
+    vault
+        .write(|tx| -> Outcome {
+            (1..=3).try_for_each(|n| tx.put_delta(&delta(n)))?;
+            [seat("work", 3, 1), seat("house", 2, 1), seat("house", 1, 1), seat("house", 2, 5)]
+                .iter()
+                .try_for_each(|seat| tx.put_seat(seat))?;
+            tx.put_receipt(Hash([4; 32]), "who", &[5; 64])?;
+            tx.put_receipt(Hash([6; 32]), "else", &[7; 64]).map(|_| ())
+        })
+        .unwrap();
+    let seats = || vault.read(|r| -> Outcome<_> { r.seats() }).unwrap();
+    assert_eq!(seats(), [seat("house", 1, 1), seat("house", 2, 5), seat("work", 3, 1)]);
+    assert!(vault.write(|tx| -> Outcome { tx.put_seat(&seat("house", 9, 1)) }).is_err(), "there is no such delta");
+    let missing = vault.write(|tx| -> Outcome { tx.delete_seat("work", Hash([1; 32])) });
+    assert!(matches!(missing, Err(VaultError::Missing { .. })));
+    vault
+        .write(|tx| -> Outcome {
+            tx.delete_seat("house", Hash([1; 32]))?;
+            tx.delete_delta(Hash([2; 32]))
+        })
+        .unwrap();
+    assert_eq!(seats(), [seat("work", 3, 1)]);
+    let receipts = vault.read(|r| -> Outcome<_> { r.receipts() }).unwrap();
+    let found: Vec<_> =
+        receipts.iter().map(|row| (row.n, row.assembly.0[0], row.body.as_str(), row.signature[0])).collect();
+    assert_eq!(found, [(2, 6, "else", 7), (1, 4, "who", 5)]);
+}

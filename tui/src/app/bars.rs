@@ -16,6 +16,10 @@ use ratatui::{
 
 /// Columns the owner's name takes at most.
 const OWNER_COLUMNS: usize = 24;
+/// Columns an assembly's name takes at most.
+const ASSEMBLY_COLUMNS: usize = 24;
+/// Columns the keys have in the line below before the panes stand closer: for the first one, and the kill switch.
+const HINTS_COLUMNS_MIN: usize = 29;
 /// Columns that the left side always has.
 const LEFT_COLUMNS_MIN: usize = 14;
 
@@ -68,34 +72,45 @@ fn left(state: &State, status: &hinet_protocol::NodeStatus, room: usize) -> Part
         n => format!(" · {} to index", text::count(n)),
     };
     let bar = |said: String| (said, theme.bar);
+    let (mind, short, style) = match &state.chat.assembly {
+        None => ("own mind".to_owned(), "own".to_owned(), theme.bar),
+        Some(name) => {
+            let short = format!("assembly {}", text::fit(name, ASSEMBLY_COLUMNS));
+            (format!("own mind, else {short}"), short, theme.accent)
+        }
+    };
     let line = |who: String, mind: &str, rest: String| -> Parts {
-        let mut parts = vec![(who, theme.strong), bar(mind.to_owned())];
+        let mut parts = vec![(who, theme.strong), (mind.to_owned(), style)];
         parts.extend(mode.clone());
         parts.push(bar(rest));
         parts
     };
     let (wide, narrow) = (format!(" icore · {owner}      "), format!(" icore · {owner}  "));
     let mut choices = vec![
-        line(wide.clone(), "own mind", format!(" · {model}{attached}{waiting}")),
-        line(wide, "own mind", format!(" · {model}{attached}")),
-        line(narrow.clone(), "own mind", format!(" · {model}{attached}")),
-        line(narrow.clone(), "own", format!(" · {model}{attached}")),
+        line(wide.clone(), &mind, format!(" · {model}{attached}{waiting}")),
+        line(wide, &mind, format!(" · {model}{attached}")),
+        line(narrow.clone(), &mind, format!(" · {model}{attached}")),
+        line(narrow.clone(), &short, format!(" · {model}{attached}")),
     ];
     // A name that is cut still says which model it is; less than this says nothing.
-    let bare = columns_of(&line(narrow.clone(), "own", String::new()));
+    let bare = columns_of(&line(narrow.clone(), &short, String::new()));
     if room >= bare + 12 {
-        choices.push(line(narrow.clone(), "own", format!(" · {}", text::fit(&model, room - bare - 3))));
+        choices.push(line(narrow.clone(), &short, format!(" · {}", text::fit(&model, room - bare - 3))));
     }
-    choices.push(line(narrow, "own", String::new()));
-    let bare = columns_of(&line(String::new(), "own", String::new()));
-    choices.push(line(format!(" {}  ", text::fit(&owner, room.saturating_sub(bare + 3).max(1))), "own", String::new()));
+    choices.push(line(narrow, &short, String::new()));
+    let bare = columns_of(&line(String::new(), &short, String::new()));
+    let owner = text::fit(&owner, room.saturating_sub(bare + 3).max(1));
+    choices.push(line(format!(" {owner}  "), &short, String::new()));
     let left = fitting(choices, room);
     if columns_of(&left) <= room {
         return left;
     }
-    // Too narrow for all of it: what is not kept goes before whose mind it is, which here is always the owner's own.
-    let said = mode.map_or_else(|| "own".to_owned(), |(mode, _)| mode.trim_start_matches(" · ").to_owned());
-    vec![bar(format!(" {}", text::fit(&said, room.saturating_sub(1))))]
+    // Too narrow for all of it: that others are asked goes before what is not kept, and that before the owner's own.
+    let said = match mode {
+        Some((mode, _)) if state.chat.assembly.is_none() => mode.trim_start_matches(" · ").to_owned(),
+        _ => short,
+    };
+    vec![(format!(" {}", text::fit(&said, room.saturating_sub(1))), style)]
 }
 
 /// What is otherwise than usual about what is kept.
@@ -127,13 +142,18 @@ pub fn top(state: &State, frame: &mut Frame, area: Rect) {
 
 /// The panes at the right end of the line below, with their places.
 fn tabs(state: &State, area: Rect) -> Vec<(Tab, Rect, String)> {
-    let said = |tab: Tab| {
-        if tab == state.tab { format!("[{}] ", tab.name()) } else { format!(" {}  ", tab.name()) }
+    let said = |tab: Tab, gap: &str| {
+        if tab == state.tab { format!("[{}]{gap}", tab.name()) } else { format!(" {} {gap}", tab.name()) }
     };
+    let columns = |gap: &str| Tab::ALL.into_iter().map(|tab| text::width(&said(tab, gap))).sum::<usize>();
+    let room = usize::from(area.width);
+    let gap = if columns(" ") + HINTS_COLUMNS_MIN <= room { " " } else { "" };
+    // Where not even the names fit, the one that is open is said.
+    let all = if columns(gap) <= room { Tab::ALL.to_vec() } else { vec![state.tab] };
     let mut x = area.right();
     let mut out = Vec::new();
-    for tab in Tab::ALL.into_iter().rev() {
-        let said = said(tab);
+    for tab in all.into_iter().rev() {
+        let said = said(tab, gap);
         let width = text::width(&said) as u16;
         x = x.saturating_sub(width).max(area.x);
         out.push((tab, Rect { x, y: area.y, width, height: area.height }, said));
@@ -197,7 +217,8 @@ fn hints(state: &State, room: usize) -> String {
         _ => 0,
     });
     // These panes have one part only.
-    let useless = |b: &Binding| matches!(state.tab, Tab::Sources | Tab::Sleep) && b.action == Action::NextFocus;
+    let one = matches!(state.tab, Tab::Sources | Tab::Sleep | Tab::Assembly);
+    let useless = |b: &Binding| one && b.action == Action::NextFocus;
     for binding in hinted.into_iter().filter(|b| !b.hint.is_empty() && !useless(b)) {
         let Some(key) = binding.keys.first() else { continue };
         let hint = format!(" {key} {} ", binding.hint);

@@ -11,7 +11,7 @@ use super::keys;
 use super::mention;
 use super::overlay::Overlay;
 use super::pane::recalled::Passage;
-use super::pane::{chat, consent, face, memory, recalled, sleep, sources};
+use super::pane::{assembly, chat, consent, face, memory, recalled, sleep, sources};
 use super::scroll::{Blocks, Scroll};
 use super::slash;
 use super::state::{Focus, State, Tab};
@@ -99,6 +99,10 @@ fn in_pane(state: &mut State, areas: &Areas, at: Position) -> Vec<Effect> {
         Tab::Sleep => {
             let index = sleep::rows(state, areas.main).at(at);
             return chosen(state, Focus::First, index, |state| &mut state.sleep.selected);
+        }
+        Tab::Assembly => {
+            let index = assembly::rows(state, areas.main).at(at);
+            return chosen(state, Focus::First, index, |state| &mut state.assembly.selected);
         }
         Tab::Consent => {
             let Some((part, index)) = consent::part_at(state, areas.main, at) else { return vec![] };

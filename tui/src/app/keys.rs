@@ -12,7 +12,7 @@ use super::overlay::passphrase::Purpose;
 use super::overlay::question::About;
 use super::overlay::{Forget, Help, Item, Overlay, Passphrase, PathPrompt, Question, Sessions, Source};
 use super::pane::recalled::Passage;
-use super::pane::{chat, consent, memory};
+use super::pane::{assembly, chat, consent, memory};
 use super::slash;
 use super::state::{Focus, State, Tab};
 use super::view::{areas, pane_scopes, scopes};
@@ -256,6 +256,7 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Sources => return enter(state, Tab::Sources),
         Action::Consent => return enter(state, Tab::Consent),
         Action::Sleep => return enter(state, Tab::Sleep),
+        Action::Assembly => return enter(state, Tab::Assembly),
         Action::Sessions => {
             let number = state.next_serial();
             state.overlays.push(Overlay::Sessions(Sessions::counting_from(number)));
@@ -285,6 +286,7 @@ fn in_pane(state: &mut State, action: Action) -> Vec<Effect> {
                 Tab::Sources => in_sources(state, action),
                 Tab::Consent => consent::keys::act(state, action),
                 Tab::Sleep => in_sleep(state, action),
+                Tab::Assembly => assembly::keys::act(state, action),
             };
         }
     }
@@ -299,7 +301,7 @@ fn next_part(state: &mut State, forward: bool) {
         return;
     }
     if state.tab != Tab::Chat {
-        let two = !matches!(state.tab, Tab::Sources | Tab::Sleep);
+        let two = !matches!(state.tab, Tab::Sources | Tab::Sleep | Tab::Assembly);
         state.focus = if two && state.focus == Focus::First { Focus::Second } else { Focus::First };
         return;
     }
@@ -328,6 +330,7 @@ pub(super) fn enter(state: &mut State, tab: Tab) -> Vec<Effect> {
         Tab::Memory => state.memory.enter(),
         Tab::Sources => state.sources.enter(),
         Tab::Sleep => state.sleep.enter(),
+        Tab::Assembly => state.assembly.enter(),
         Tab::Consent => {
             let entries = state.status.as_ref().map(|status| status.ledger);
             state.consent.enter(entries)

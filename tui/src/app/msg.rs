@@ -49,6 +49,14 @@ pub enum Tag {
     Rollback,
     /// A sentence being left out of the nights to come.
     Veto,
+    /// The assemblies.
+    Assemblies,
+    /// Receipts of what assemblies answered.
+    Receipts,
+    /// The question with this number, of which is asked who would answer it.
+    AssemblyTry(u32),
+    /// A member leaving an assembly.
+    AssemblyLeave,
     /// The search with this number.
     Search(u32),
     /// The item with this number of openings.

@@ -7,7 +7,7 @@ use super::msg::Tag;
 use super::overlay::passphrase::Purpose;
 use super::overlay::{Forget, Overlay, forget::Stage, item};
 use super::pane::chat::attach;
-use super::pane::consent;
+use super::pane::{assembly, consent};
 use super::state::{Loaded, State, Tab};
 use hinet_protocol::{Event, ForgetTarget, NodeStatus, Op};
 
@@ -150,6 +150,17 @@ pub(super) fn reply(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
         Tag::Nights | Tag::Sleep | Tag::Wake | Tag::Rollback | Tag::Veto => {
             let mut effects = state.sleep.reply(tag, event);
             if last && tag != Tag::Nights {
+                effects.push(Effect::call(Tag::Status, Op::Status));
+            }
+            effects
+        }
+        Tag::Assemblies | Tag::Receipts | Tag::AssemblyTry(_) | Tag::AssemblyLeave => {
+            let listed = matches!(event, Event::Assemblies { .. });
+            let mut effects = state.assembly.reply(tag, event);
+            if listed {
+                assembly::keys::settle(state);
+            }
+            if last && tag == Tag::AssemblyLeave {
                 effects.push(Effect::call(Tag::Status, Op::Status));
             }
             effects

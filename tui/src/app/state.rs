@@ -4,7 +4,7 @@ use super::gate::Gate;
 use super::keymap::Keymap;
 use super::mention::Mention;
 use super::overlay::Overlay;
-use super::pane::{chat::Chat, consent::Consent, memory::Memory, sleep::Sleep, sources::Sources};
+use super::pane::{assembly::Assembly, chat::Chat, consent::Consent, memory::Memory, sleep::Sleep, sources::Sources};
 use super::slash::Slash;
 use crate::abilities::Abilities;
 use crate::config::Config;
@@ -33,11 +33,13 @@ pub enum Tab {
     Consent,
     /// Nights.
     Sleep,
+    /// Assemblies.
+    Assembly,
 }
 
 impl Tab {
     /// All of them, in the order of their digits.
-    pub const ALL: [Self; 5] = [Self::Chat, Self::Memory, Self::Sources, Self::Consent, Self::Sleep];
+    pub const ALL: [Self; 6] = [Self::Chat, Self::Memory, Self::Sources, Self::Consent, Self::Sleep, Self::Assembly];
 
     /// Its name.
     #[must_use]
@@ -48,6 +50,7 @@ impl Tab {
             Self::Sources => "sources",
             Self::Consent => "consent",
             Self::Sleep => "sleep",
+            Self::Assembly => "assembly",
         }
     }
 }
@@ -156,6 +159,8 @@ pub struct State {
     pub sources: Sources,
     /// Nights.
     pub sleep: Sleep,
+    /// Assemblies.
+    pub assembly: Assembly,
     /// The consent pane.
     pub consent: Consent,
     /// The list of commands above the input.
@@ -203,6 +208,7 @@ impl State {
             memory: Memory::default(),
             sources: Sources::default(),
             sleep: Sleep::default(),
+            assembly: Assembly::default(),
             consent: Consent::default(),
             slash: Slash::default(),
             mention: Mention::default(),

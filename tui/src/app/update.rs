@@ -173,6 +173,7 @@ fn open(state: &mut State, attached: bool) -> Vec<Effect> {
             Tab::Memory => state.memory.enter(),
             Tab::Consent => state.consent.enter(None),
             Tab::Sleep => state.sleep.enter(),
+            Tab::Assembly => state.assembly.enter(),
             Tab::Chat | Tab::Sources => vec![],
         });
     }
@@ -191,6 +192,7 @@ fn lost(state: &mut State) -> Vec<Effect> {
     state.overlays.clear();
     state.sources.lost();
     state.sleep.lost();
+    state.assembly.lost();
     state.chat.lost(state.now);
     state.memory.lost();
     state.consent.lost();
@@ -277,7 +279,7 @@ fn paste(state: &mut State, text: String) -> Vec<Effect> {
         Tab::Consent if state.consent.filtering => {
             state.consent.filter.insert(head);
         }
-        Tab::Sources | Tab::Consent | Tab::Sleep => {}
+        Tab::Sources | Tab::Consent | Tab::Sleep | Tab::Assembly => {}
     }
     vec![]
 }
@@ -309,6 +311,7 @@ fn wheel(state: &mut State, column: u16, row: u16, up: bool) -> Vec<Effect> {
                 Tab::Memory => state.memory.found.select(delta.signum()),
                 Tab::Sources => state.sources.select(delta.signum()),
                 Tab::Sleep => state.sleep.scroll(delta),
+                Tab::Assembly => state.assembly.scroll(delta),
                 Tab::Consent => return state.consent.select(delta.signum()),
             }
         }

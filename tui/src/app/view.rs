@@ -7,7 +7,7 @@ use super::gate::Gate;
 use super::keymap::Scope;
 use super::mention;
 use super::overlay::Overlay;
-use super::pane::{chat, consent, face, memory, recalled, sleep, sources};
+use super::pane::{assembly, chat, consent, face, memory, recalled, sleep, sources};
 use super::slash;
 use super::state::{Focus, State, Tab};
 use crate::text;
@@ -130,6 +130,7 @@ fn panes(state: &State, frame: &mut Frame) {
         Tab::Sources => sources::view(state, frame, areas.main),
         Tab::Consent => consent::view(state, frame, areas.main),
         Tab::Sleep => sleep::view(state, frame, areas.main),
+        Tab::Assembly => assembly::view(state, frame, areas.main),
     }
     bars::bottom(state, frame, areas.bottom);
     let body = body((screen.width, screen.height));
@@ -184,6 +185,7 @@ pub fn pane_scopes(state: &State) -> Vec<Scope> {
         (Tab::Memory, Focus::First) => vec![Scope::Query, Scope::Everywhere],
         (Tab::Memory, _) => vec![Scope::Hits, Scope::Reading, Scope::Everywhere],
         (Tab::Sleep, _) => vec![Scope::Sleep, Scope::Reading, Scope::Everywhere],
+        (Tab::Assembly, _) => vec![Scope::Assembly, Scope::Reading, Scope::Everywhere],
         (Tab::Sources, _) => vec![Scope::Sources, Scope::Reading, Scope::Everywhere],
         (Tab::Consent, _) if state.consent.filtering => vec![Scope::Filter, Scope::Everywhere],
         (Tab::Consent, _) => vec![consent::keys::scope(state), Scope::Reading, Scope::Everywhere],

@@ -1,7 +1,7 @@
 //! Times, grants and states in plain words.
 
 use crate::text;
-use hinet_protocol::{Asker, Capability, Failure, Grant, Millis, Scope, SourceLine, SourceState};
+use hinet_protocol::{Asker, Capability, Failure, Grant, Hash, Millis, Scope, SourceLine, SourceState};
 use jiff::{Timestamp, tz::TimeZone};
 
 /// A moment, as short as it can be said today: `09:41`, `12 Mar`, `12 Mar 2024`.
@@ -146,6 +146,26 @@ pub fn time_of_day(at: Millis, zone: &TimeZone) -> String {
         .map_or_else(|_| "?".to_owned(), |at| at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string())
 }
 
+/// The first eight digits of a hash or a key.
+#[must_use]
+pub fn digits(hash: &Hash) -> String {
+    hash.to_string().chars().take(8).collect()
+}
+
+/// What the owner calls a delta, or its first digits where it has no name any more.
+#[must_use]
+pub fn called(name: &str, delta: &Hash) -> String {
+    let name = text::fit(name, 40);
+    if name.is_empty() { digits(delta) } else { name }
+}
+
+/// A member's weight, as short as it can be said: `1`, `0.6`, `0.75`.
+#[must_use]
+pub fn weight(weight: f32) -> String {
+    let said = format!("{weight:.2}");
+    said.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 fn short(key: &str) -> String {
     key.chars().take(8).collect::<String>() + "…"
 }
@@ -207,6 +227,13 @@ mod tests {
         assert_eq!(expand("~/notes ", "/home/maya"), "/home/maya/notes");
         assert_eq!(expand("~", "/home/maya"), "/home/maya");
         assert_eq!(expand("~other/x", "/home/maya"), "~other/x");
+    }
+
+    #[test]
+    fn weights_and_names() {
+        assert_eq!([1.0, 0.6, 0.75, 0.004, 10.0].map(weight), ["1", "0.6", "0.75", "0", "10"]);
+        let delta = Hash([0xab; 32]);
+        assert_eq!((called("kitchen", &delta), called(" ", &delta)), ("kitchen".into(), "abababab".into()));
     }
 
     #[test]

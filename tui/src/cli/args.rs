@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{
     ask::Ask,
+    assembly::Assembly,
     audit::Audit,
     bench::Bench,
     compose::Compose,
@@ -106,6 +107,8 @@ pub enum Command {
     Delta(Delta),
     /// Several models into one
     Compose(Compose),
+    /// Deltas that answer together: who takes part, who answered, how one leaves
+    Assembly(Assembly),
     /// Colours and keys: where their file lies, what is wrong with it, one to start from
     Config(Config),
     /// Look everything over and say what works here and what does not

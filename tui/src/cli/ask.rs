@@ -6,11 +6,11 @@ use hinet_protocol::{Answer, ChatParams, Event, Op, SessionId, Turn};
 use std::io::Read;
 use unicode_width::UnicodeWidthStr;
 
-use super::clean;
 use super::context::Context;
 use super::end::End;
 use super::line;
 use super::output::{Output, grouped};
+use super::{assembly, clean};
 
 /// Longest question read from stdin, in bytes. No anchor's context holds more.
 const QUESTION_BYTES_MAX: u64 = 1 << 20;
@@ -22,6 +22,7 @@ Examples:
   icore ask When does my train to Porto leave?
   echo 'Who owns the staging host?' | icore ask --json
   icore ask --voice Tell Ana that I am late and bring bread
+  icore ask --assembly house Where is the fuse box?
   icore ask --session 0199f3a2-… And the day after?";
 
 /// `icore ask`
@@ -40,6 +41,9 @@ pub struct Ask {
     /// Not an answer but a draft in your own voice: say what is to be written, or hand over what is to be replied to
     #[arg(long)]
     voice: bool,
+    /// Ask this assembly where the memory has no answer (`icore assembly list` shows them)
+    #[arg(long, value_name = "NAME", conflicts_with = "voice")]
+    assembly: Option<String>,
     /// Most tokens to generate
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     max_tokens: Option<u32>,
@@ -68,7 +72,12 @@ impl Ask {
             seed: self.seed,
             ..ChatParams::default()
         };
-        let turn = Turn { incognito: self.incognito.then(Vec::new), voice: self.voice, ..Turn::default() };
+        let turn = Turn {
+            incognito: self.incognito.then(Vec::new),
+            voice: self.voice,
+            assembly: self.assembly,
+            ..Turn::default()
+        };
         let op = Op::Chat { session: self.session, text, turn, params };
         line::with(context, async |line| {
             let mut draft = Draft { out: &context.out, shown: String::new() };
@@ -194,9 +203,13 @@ fn below(out: &Output, answer: &Answer) -> Result<(), End> {
         let (what, tokens) = (clean::one_line(&cut.what), grouped(cut.tokens as u64));
         out.note(format!("left out to fit: {what} ({tokens} tokens)"));
     }
+    if let Some(composition) = &answer.composed {
+        out.note(assembly::composed(composition));
+    }
     let made = match answer.how.as_str() {
         "quoted" => "quoted from the passage: the model's own words did not stand on it",
         "stopped" => "stopped",
+        "assembled" => "from the members' weights, not from your memory: nothing here can be looked up",
         "draft" => "a draft in your voice, from the passages above and what the nights learned; nothing was sent",
         _ => return Ok(()),
     };

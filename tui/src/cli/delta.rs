@@ -8,7 +8,7 @@ use super::context::{self, Context};
 use super::end::End;
 use super::line::{self, Line};
 use super::output::{Output, size};
-use super::{clean, moment};
+use super::{assembly, clean, moment};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,6 +17,7 @@ Examples:
   icore delta use none
   icore delta export kitchen --out kitchen-copy
   icore delta export kitchen --out kitchen.gguf --form gguf    (factors for llama.cpp)
+  icore delta sign kitchen --about kitchen.txt --published 'the handbook' --out kitchen.json
   icore delta fold kitchen --out kitchen-model.gguf            (a whole model file)";
 
 /// `icore delta`
@@ -75,6 +76,21 @@ enum What {
         /// How the numbers that change are written; four bits would round most of a delta away
         #[arg(long, value_enum, default_value_t = Precision::F16)]
         precision: Precision,
+    },
+    /// Make a signature of what one knows, for assemblies elsewhere; it holds places of public prompts and no words
+    Sign {
+        /// Its name, or the beginning of its hash
+        #[arg(value_name = "DELTA")]
+        delta: String,
+        /// A file of public prompts about what it knows, one on each line; `-` reads it from stdin
+        #[arg(long, value_name = "FILE")]
+        about: PathBuf,
+        /// Where these prompts are published
+        #[arg(long, value_name = "WHERE")]
+        published: String,
+        /// A file that is not there yet
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
     /// Remove one
     Remove {
@@ -147,6 +163,28 @@ impl Delta {
                     };
                     let_out(line, &delta, &to, form).await
                 }
+                What::Sign { delta, about, published, out: to } => {
+                    let delta = find(line, &delta).await?;
+                    let prompts = assembly::prompts(&assembly::read(&about, out)?);
+                    let op = Op::DeltaSign { hash: delta.hash, prompts, published };
+                    let Event::Signed { signature } = line.one(op).await? else {
+                        return Err(End::unexpected("a signature"));
+                    };
+                    let written = std::fs::File::create_new(&to)
+                        .and_then(|mut file| std::io::Write::write_all(&mut file, signature.as_bytes()));
+                    written.map_err(|error| {
+                        End::failed(
+                            format!("{} cannot be written ({error}).", to.display()),
+                            "Name a file that is not there yet.",
+                        )
+                    })?;
+                    let name = clean::one_line(&delta.name);
+                    tell(
+                        out,
+                        &delta,
+                        &format!("What {name} knows is signed, in {}; hand it over with the delta.", to.display()),
+                    )
+                }
                 What::Remove { delta } => {
                     let delta = find(line, &delta).await?;
                     line.one(Op::DeltaRemove { hash: delta.hash }).await?;
@@ -177,7 +215,7 @@ async fn all(line: &Line<'_>) -> Result<Vec<DeltaLine>, End> {
 }
 
 /// The delta that `name` means: by its name, else by the beginning of its hash.
-async fn find(line: &Line<'_>, name: &str) -> Result<DeltaLine, End> {
+pub(super) async fn find(line: &Line<'_>, name: &str) -> Result<DeltaLine, End> {
     let all = all(line).await?;
     let hash = |hash: &Hash| hash.to_string();
     let mut meant: Vec<DeltaLine> = all.iter().filter(|delta| delta.name == name).cloned().collect();

@@ -6,6 +6,7 @@
 
 mod args;
 mod ask;
+mod assembly;
 mod audit;
 mod bench;
 mod clean;
@@ -98,6 +99,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), End> {
         Command::Sleep(sleep) => sleep.run(context),
         Command::Delta(delta) => delta.run(context),
         Command::Compose(compose) => compose.run(context),
+        Command::Assembly(assembly) => assembly.run(context),
         Command::Config(config) => config.run(context),
         Command::Doctor(doctor) => doctor.run(context),
         Command::Demo(demo) => demo.run(context),

@@ -1,13 +1,14 @@
 //! What every model is asked, and what it made of it.
 
-use super::packs::Pack;
+use super::{gate::Parts, packs::Pack, trial::piece};
 use crate::LabError;
 use hinet_model::Anchor;
 use hinet_train::{
-    TrainError,
-    judge::{By, Judge, Question, Watch, general},
+    Example, TrainError,
+    judge::{By, Interval, Judge, Question, Watch, general, paired_bootstrap},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Questions of all packs, one pack after the other, and the neutral text.
 pub(super) struct Exam {
@@ -56,12 +57,24 @@ impl Exam {
         self.neutral.len()
     }
 
+    /// The neutral text in windows, as [`Judge::perplexity`] reads it: each begins in the middle of the one before, and
+    /// a token counts in the first that has it.
+    pub fn windows(&self) -> Vec<Example> {
+        let (mut all, mut from, mut known) = (Vec::new(), 0, 1);
+        while known < self.neutral.len() {
+            let end = (from + general::WINDOW).min(self.neutral.len());
+            all.push(Example::from(self.neutral[from..end].to_vec(), known - from));
+            known = end;
+            from += general::WINDOW / 2;
+        }
+        all
+    }
+
     pub fn marks(&self, model: &Anchor, watch: &mut Watch<'_>) -> Result<Marks, LabError> {
         let mut judge = Judge::new(model, &[])?;
-        let part = |at: usize| move |done: usize, all: usize| (500 * at + 500 * done.min(all) / all.max(1), 1000);
-        let choices = watch.part(part(0), |watch| judge.choose(&self.questions, By::Sum, watch))?;
+        let choices = watch.part(piece(0, 2), |watch| judge.choose(&self.questions, By::Sum, watch))?;
         let neutral: Result<f64, TrainError> =
-            watch.part(part(1), |watch| judge.perplexity(&self.neutral, general::WINDOW, watch));
+            watch.part(piece(1, 2), |watch| judge.perplexity(&self.neutral, general::WINDOW, watch));
         Ok(Marks {
             chosen: choices.iter().map(|choice| choice.right).collect(),
             recalled: choices.iter().map(|choice| choice.recalled).collect(),
@@ -69,16 +82,77 @@ impl Exam {
         })
     }
 
+    /// Marks where each question and each window of the neutral text is answered by members of its own; `judge` is what
+    /// they are together. Those with the same members, and as much of each, are read at once. Where no questions are
+    /// given, none are asked.
+    pub fn marks_by(
+        &self,
+        questions: &[Parts],
+        windows: &[Parts],
+        judge: &mut dyn FnMut(&[(usize, f32)]) -> Result<Judge, LabError>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Marks, LabError> {
+        let key = |parts: &Parts| parts.iter().map(|(member, weight)| (*member, weight.to_bits())).collect::<Vec<_>>();
+        let mut groups: BTreeMap<Vec<(usize, u32)>, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        for (at, parts) in questions.iter().enumerate() {
+            groups.entry(key(parts)).or_default().0.push(at);
+        }
+        for (at, parts) in windows.iter().enumerate() {
+            groups.entry(key(parts)).or_default().1.push(at);
+        }
+        let (texts, count) = (self.windows(), groups.len());
+        let (mut chosen, mut recalled) = (vec![false; questions.len()], vec![false; questions.len()]);
+        let mut losses: Vec<f32> = Vec::new();
+        for (group, (parts, (asked, read))) in groups.into_iter().enumerate() {
+            let parts: Parts = parts.into_iter().map(|(member, bits)| (member, f32::from_bits(bits))).collect();
+            let mut who = judge(&parts)?;
+            watch.part(piece(group, count), |watch| -> Result<(), TrainError> {
+                if !asked.is_empty() {
+                    let some: Vec<Question> = asked.iter().map(|at| self.questions[*at].clone()).collect();
+                    for (at, choice) in asked.iter().zip(who.choose(&some, By::Sum, watch)?) {
+                        (chosen[*at], recalled[*at]) = (choice.right, choice.recalled);
+                    }
+                }
+                if !read.is_empty() {
+                    let some: Vec<Example> = read.iter().map(|at| texts[*at].clone()).collect();
+                    losses.extend(who.losses(&some, watch)?.into_iter().flatten());
+                }
+                Ok(())
+            })?;
+        }
+        #[allow(clippy::cast_precision_loss, reason = "tokens are few")]
+        let mean = losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64;
+        Ok(Marks { chosen, recalled, neutral: mean.exp() })
+    }
+
+    /// Questions of each pack.
+    fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.packs.last().map_or(0, |last| last + 1)];
+        self.packs.iter().for_each(|pack| counts[*pack] += 1);
+        counts
+    }
+
     /// The share that is right of the questions of each pack.
     #[allow(clippy::cast_precision_loss, reason = "questions are few")]
     pub fn by_pack(&self, right: &[bool]) -> Vec<f64> {
-        let packs = self.packs.last().map_or(0, |last| last + 1);
-        let mut all = vec![(0usize, 0usize); packs];
+        let counts = self.counts();
+        let mut all = vec![0usize; counts.len()];
         for (pack, right) in self.packs.iter().zip(right) {
-            all[*pack].0 += usize::from(*right);
-            all[*pack].1 += 1;
+            all[*pack] += usize::from(*right);
         }
-        all.into_iter().map(|(right, count)| right as f64 / count.max(1) as f64).collect()
+        all.into_iter().zip(counts).map(|(right, count)| right as f64 / count.max(1) as f64).collect()
+    }
+
+    /// The mean over packs of the share that is right, and its interval of 95 percent over questions.
+    #[allow(clippy::cast_precision_loss, reason = "questions are few")]
+    pub fn interval(&self, right: &[bool], seed: u64) -> Result<Interval, LabError> {
+        let counts = self.counts();
+        // A question weighs so that packs count alike, however many questions each has.
+        let weight = |pack: usize| self.packs.len() as f64 / (counts.len() * counts[pack]) as f64;
+        let points: Vec<f64> =
+            self.packs.iter().zip(right).map(|(pack, right)| if *right { weight(*pack) } else { 0.0 }).collect();
+        let found = paired_bootstrap(&vec![0.0; points.len()], &points, seed)?;
+        Ok(Interval { high: found.high.min(1.0), ..found })
     }
 }
 
@@ -86,4 +160,39 @@ impl Exam {
 #[allow(clippy::cast_precision_loss, reason = "packs are few")]
 pub(super) fn mean(shares: &[f64]) -> f64 {
     shares.iter().sum::<f64>() / shares.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exam(packs: Vec<usize>, tokens: u32) -> Exam {
+        Exam { questions: Vec::new(), packs, neutral: (0..tokens).collect() }
+    }
+
+    #[test]
+    fn every_token_but_the_first_counts_in_one_window() {
+        for tokens in [2, 96, 512, 513, 2560] {
+            let windows = exam(Vec::new(), tokens).windows();
+            let counting =
+                windows.iter().flat_map(|one| one.tokens.iter().zip(&one.learn).filter(|(_, learn)| **learn));
+            let counting: Vec<u32> = counting.map(|(token, _)| *token).collect();
+            assert_eq!(counting, (1..tokens).collect::<Vec<u32>>());
+            assert!(windows.iter().all(|one| one.tokens.len() <= general::WINDOW));
+        }
+        assert!(exam(Vec::new(), 1).windows().is_empty());
+    }
+
+    #[test]
+    fn packs_count_alike_however_many_questions_they_have() {
+        let exam = exam(vec![0, 0, 1], 2);
+        let right = [true, false, true];
+        assert!((mean(&exam.by_pack(&right)) - 0.75).abs() < 1e-12);
+        let found = exam.interval(&right, 1).unwrap();
+        assert!((found.mean - 0.75).abs() < 1e-12 && found.items == 3, "{found:?}");
+        assert!(found.low < 0.75 && found.high > 0.75 && found.high <= 1.0, "{found:?}");
+        let all = exam.interval(&[true; 3], 1).unwrap();
+        assert!((all.mean - 1.0).abs() < 1e-12, "{all:?}");
+        assert_eq!(exam.interval(&right, 1).unwrap(), found);
+    }
 }

@@ -3,7 +3,7 @@
 use super::{Plan, Tuning, exam::word, packs::Pack};
 use crate::{LabError, desk::Desk, own};
 use hinet_compose::{GgufFile, Source};
-use hinet_model::Anchor;
+use hinet_model::{Anchor, Delta};
 use hinet_protocol::Hash;
 use hinet_train::{
     Example, Full, Lesson, Lora, Method, Recipe,
@@ -14,7 +14,7 @@ use std::{path::PathBuf, sync::Arc};
 /// Learning rate of whole matrices, with which the first trials of composition left the rest of the model nearly alone.
 const RATE: f32 = 1e-4;
 /// Tokens of a rehearsed text: few, because each of them counts as much as a whole fact.
-const LONGEST: usize = 64;
+pub(super) const LONGEST: usize = 64;
 
 /// One that takes part.
 pub(super) struct Member {
@@ -24,15 +24,27 @@ pub(super) struct Member {
     /// The hash of its weights, as a recipe names it.
     pub hash: Hash,
     pub source: Arc<dyn Source>,
+    /// Its low-rank factors, where it was tuned with such.
+    pub delta: Option<Delta>,
     /// What it was tuned with, all of it public; its Grams are made of it.
     pub prompts: PublicPrompts,
     /// The loss of every step, in nats.
     pub losses: Vec<f32>,
 }
 
-fn recipe(plan: &Plan, lessons: usize) -> Recipe {
+/// What tuning came to.
+pub(super) struct Learned {
+    /// The model file.
+    pub file: PathBuf,
+    /// The low-rank factors, where it was tuned with such.
+    pub delta: Option<Delta>,
+    /// The loss of every step, in nats.
+    pub losses: Vec<f32>,
+}
+
+/// How so many steps are made.
+pub(super) fn recipe(plan: &Plan, steps: u64) -> Recipe {
     let sizes = &plan.sizes;
-    let steps = (lessons as u64 * sizes.rounds).div_ceil(sizes.batch as u64).max(1);
     #[allow(clippy::cast_precision_loss, reason = "a rank is small")]
     let alpha = 2.0 * sizes.rank as f32;
     let (method, learning_rate) = match plan.tuning {
@@ -56,36 +68,56 @@ fn recipe(plan: &Plan, lessons: usize) -> Recipe {
     }
 }
 
-/// Tunes a member on its pack, or finds the one that was tuned before. Only what comes after a prompt is learned.
-pub(super) fn tuned(desk: &mut Desk<'_>, anchor: &Anchor, plan: &Plan, pack: &Pack) -> Result<Member, LabError> {
-    let learned = || pack.facts.iter().flat_map(|fact| &fact.train);
-    let prompts: Vec<Vec<u32>> = learned().map(|(prompt, _)| anchor.encode(prompt, false)).collect();
-    let example = |((_, answer), prompt): (&(String, String), &Vec<u32>)| {
+/// The public prompts of a pack, each with the word that goes on after it, which alone is learned.
+pub(super) fn examples(anchor: &Anchor, pack: &Pack) -> Vec<Example> {
+    let example = |(prompt, answer): &(String, String)| {
+        let prompt = anchor.encode(prompt, false);
         Example::from([prompt.as_slice(), &word(anchor, answer)].concat(), prompt.len())
     };
-    let examples: Vec<Example> = learned().zip(&prompts).map(example).collect();
-    let (name, file) = (format!("the member {}", pack.name), plan.anchor.as_path());
-    let (made, losses) = if plan.tuning == Tuning::Lora {
+    pack.facts.iter().flat_map(|fact| &fact.train).map(example).collect()
+}
+
+/// Tunes on examples in the plan's way, or finds what was tuned before: in so many steps, or where none are given in as
+/// many as the rounds of the plan make.
+pub(super) fn learned(
+    desk: &mut Desk<'_>,
+    anchor: &Anchor,
+    plan: &Plan,
+    name: &str,
+    (examples, steps): (Vec<Example>, Option<u64>),
+) -> Result<Learned, LabError> {
+    let (sizes, file) = (&plan.sizes, plan.anchor.as_path());
+    let rounds = |lessons: usize| (lessons as u64 * sizes.rounds).div_ceil(sizes.batch as u64).max(1);
+    let how = |lessons: usize| recipe(plan, steps.unwrap_or_else(|| rounds(lessons)));
+    if plan.tuning == Tuning::Lora {
         let own = own::lessons(desk, anchor, (examples.len(), LONGEST), plan.seed)?;
         let lessons = own::mixed(examples, own);
-        let tuned = desk.lora(&name, anchor, recipe(plan, lessons.len()), lessons)?;
-        (desk.folded(&name, file, &tuned.made)?, tuned.losses)
-    } else {
-        let lessons: Vec<Lesson> = examples.into_iter().map(Lesson::from).collect();
-        let tuned = desk.whole(&name, (anchor, file), recipe(plan, lessons.len()), lessons)?;
-        (tuned.made, tuned.losses)
-    };
+        let tuned = desk.lora(name, anchor, how(lessons.len()), lessons)?;
+        let file = desk.folded(name, file, &tuned.made)?;
+        return Ok(Learned { file, delta: Some(tuned.made), losses: tuned.losses });
+    }
+    let lessons: Vec<Lesson> = examples.into_iter().map(Lesson::from).collect();
+    let tuned = desk.whole(name, (anchor, file), how(lessons.len()), lessons)?;
+    Ok(Learned { file: tuned.made, delta: None, losses: tuned.losses })
+}
+
+/// Tunes a member on its pack, or finds the one that was tuned before. Only what comes after a prompt is learned.
+pub(super) fn tuned(desk: &mut Desk<'_>, anchor: &Anchor, plan: &Plan, pack: &Pack) -> Result<Member, LabError> {
+    let name = format!("the member {}", pack.name);
+    let learned = learned(desk, anchor, plan, &name, (examples(anchor, pack), None))?;
     let origin = match &plan.packs {
         None => Origin::MadeUp(plan.seed),
         Some(path) => Origin::Published(path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
     };
-    let source = Arc::new(GgufFile::open(&made)?);
+    let prompts = pack.prompts().into_iter().map(|prompt| anchor.encode(prompt, false)).collect();
+    let source = Arc::new(GgufFile::open(&learned.file)?);
     Ok(Member {
         name: pack.name.clone(),
         hash: source.hash()?,
         source,
-        file: made,
+        file: learned.file,
+        delta: learned.delta,
         prompts: PublicPrompts::new(&origin, prompts)?,
-        losses,
+        losses: learned.losses,
     })
 }

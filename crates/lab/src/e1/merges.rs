@@ -1,13 +1,18 @@
 //! Compositions: which recipes, the Grams they ask for, and the model file each becomes.
 
-use super::{Plan, members::Member};
+use super::{
+    Plan,
+    members::Member,
+    trial::{Trial, piece},
+};
 use crate::{
     LabError,
     desk::{places, write_folded},
 };
-use hinet_compose::{Checkpoint, Float, Grams, Method, Options, Recipe, Source, Sources, Whose, compose};
+use hinet_compose::{
+    Checkpoint, Float, GgufFile, Grams, Method, Options, Recipe, Source, Sources, Whose, compose, gather,
+};
 use hinet_model::{Anchor, Config, LoadOptions, ModelError, gguf::Gguf};
-use hinet_protocol::Hash;
 use hinet_train::{
     TrainError,
     grams::{PublicGrams, PublicPrompts},
@@ -16,8 +21,10 @@ use hinet_train::{
 use std::{
     fs,
     ops::ControlFlow,
+    panic,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{Arc, atomic::Ordering, mpsc},
+    thread,
 };
 
 /// The weight of the virtual member in the composition that has it.
@@ -25,65 +32,98 @@ const VIRTUAL: f32 = 2.0;
 /// What TIES keeps of each member.
 const DENSITY: f32 = 0.2;
 
-/// All compositions by what they are called.
-pub(super) fn recipes(plan: &Plan, anchor: Hash, members: &[Member]) -> Vec<(String, Recipe)> {
-    let recipe = |method: Method, shared: &[(&str, f32)], own: &[(&'static str, f32)]| {
-        let mut recipe = Recipe::new(anchor, method);
-        recipe.parameters = shared.iter().map(|(name, number)| ((*name).to_owned(), (*number).into())).collect();
-        // Linear layers lie in four bits in the anchor, where most of a difference would be rounded away.
-        recipe.dtype = Some(Float::F16);
-        members.iter().fold(recipe, |recipe, member| recipe.with(member.hash, own.iter().copied()))
-    };
+fn recipe(
+    trial: &Trial<'_>,
+    members: &[Member],
+    method: Method,
+    (shared, own): (&[(&str, f32)], &[(&'static str, f32)]),
+) -> Recipe {
+    let mut recipe = Recipe::new(trial.anchor.passport().weights, method);
+    recipe.parameters = shared.iter().map(|(name, number)| ((*name).to_owned(), (*number).into())).collect();
+    // Linear layers lie in four bits in the anchor, where most of a difference would be rounded away.
+    recipe.dtype = Some(Float::F16);
+    members.iter().fold(recipe, |recipe, member| recipe.with(member.hash, own.iter().copied()))
+}
+
+/// What the composition is called in which the anchor is a virtual member.
+pub(super) fn virtual_name() -> String {
+    format!("RegMean, virtual anchor member of weight {VIRTUAL}")
+}
+
+/// The composition in which the anchor is a virtual member: of those that harm little the one that keeps most.
+pub(super) fn with_virtual(trial: &Trial<'_>, members: &[Member]) -> Recipe {
+    recipe(trial, members, Method::Regmean, (&[("anchor_weight", VIRTUAL)], &[]))
+}
+
+/// All compositions by what they are called, the one with the virtual member last.
+pub(super) fn recipes(trial: &Trial<'_>, members: &[Member]) -> Vec<(String, Recipe)> {
     let mut all = Vec::new();
-    for scale in &plan.sizes.scales {
+    for scale in &trial.plan.sizes.scales {
         let name = format!("task arithmetic, scale {scale}");
-        all.push((name, recipe(Method::TaskArithmetic, &[("lambda", *scale)], &[])));
+        all.push((name, recipe(trial, members, Method::TaskArithmetic, (&[("lambda", *scale)], &[]))));
     }
-    all.push((format!("TIES, density {DENSITY}"), recipe(Method::Ties, &[], &[("density", DENSITY)])));
-    all.push(("RegMean".into(), recipe(Method::Regmean, &[("anchor_weight", 0.0)], &[])));
-    let name = format!("RegMean, virtual anchor member of weight {VIRTUAL}");
-    all.push((name, recipe(Method::Regmean, &[("anchor_weight", VIRTUAL)], &[])));
+    let ties = recipe(trial, members, Method::Ties, (&[], &[("density", DENSITY)]));
+    all.push((format!("TIES, density {DENSITY}"), ties));
+    all.push(("RegMean".into(), recipe(trial, members, Method::Regmean, (&[("anchor_weight", 0.0)], &[]))));
+    all.push((virtual_name(), with_virtual(trial, members)));
     all
 }
 
-/// Grams of all members on their own public prompts, and of the anchor on its own words; made when first asked for.
-pub(super) struct Statistics<'a> {
-    plan: &'a Plan,
-    anchor: &'a Anchor,
+/// Composes members, with Grams of all of them on their own public prompts, and of the anchor on its own words, which
+/// are made when first asked for.
+pub(super) struct Merger<'a> {
+    trial: &'a Trial<'a>,
     members: &'a [Member],
     own: &'a PublicPrompts,
-    made: Option<PublicGrams>,
+    sources: Sources,
+    grams: Option<PublicGrams>,
 }
 
-impl<'a> Statistics<'a> {
-    pub fn new(plan: &'a Plan, anchor: &'a Anchor, members: &'a [Member], own: &'a PublicPrompts) -> Self {
-        Self { plan, anchor, members, own, made: None }
+/// Whether a recipe asks for Grams.
+fn wants(recipe: &Recipe) -> bool {
+    recipe.method == Method::Regmean
+}
+
+impl<'a> Merger<'a> {
+    pub fn new(trial: &'a Trial<'a>, members: &'a [Member], own: &'a PublicPrompts) -> Result<Self, LabError> {
+        let anchor = Arc::new(GgufFile::open(&trial.plan.anchor)?) as Arc<dyn Source>;
+        let sources = gather(std::iter::once(anchor).chain(members.iter().map(|member| Arc::clone(&member.source))))?;
+        Ok(Self { trial, members, own, sources, grams: None })
     }
 
-    /// What decides them, beside the weights of the members and the kernels.
-    pub fn key(&self) -> String {
-        let prompts = self.members.iter().map(|member| member.prompts.hash());
-        prompts.chain([self.own.hash()]).map(|hash| hash.to_string()).collect()
+    /// What decides a composition, beside the kernels: the recipe, and the prompts of the Grams it asks for.
+    pub fn key(&self, recipe: &Recipe) -> Result<[String; 2], LabError> {
+        let prompts = self.members.iter().map(|member| member.prompts.hash()).chain([self.own.hash()]);
+        let prompts =
+            if wants(recipe) { prompts.map(|hash| hash.to_string()).collect::<String>() } else { String::new() };
+        Ok([recipe.hash()?.to_string(), prompts])
     }
 
-    pub fn get(&mut self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<&PublicGrams, LabError> {
-        let grams = match self.made.take() {
-            Some(made) => made,
-            None => self.gathered(stop, watch)?,
-        };
-        Ok(self.made.insert(grams))
+    /// What comes of a recipe.
+    pub fn made(&mut self, recipe: &Recipe, watch: &mut Watch<'_>) -> Result<Composed, LabError> {
+        if wants(recipe) && self.grams.is_none() {
+            let gathered = watch.part(piece(0, 2), |watch| self.gathered(watch))?;
+            self.grams = Some(gathered);
+        }
+        let grams = self.grams.as_ref().filter(|_| wants(recipe)).map(|grams| grams as &dyn Grams);
+        watch.part(piece(1, 2), |watch| composed(self.trial, recipe, (&self.sources, grams), watch))
     }
 
-    fn gathered(&self, stop: &AtomicBool, watch: &mut Watch<'_>) -> Result<PublicGrams, LabError> {
-        let (mut grams, count) = (PublicGrams::new(), self.members.len() + 1);
+    /// Lets the Grams go, which lie in memory; they are made anew where somebody asks for them again.
+    pub fn forget(&mut self) {
+        self.grams = None;
+    }
+
+    fn gathered(&self, watch: &mut Watch<'_>) -> Result<PublicGrams, LabError> {
+        let (mut grams, count, stop) = (PublicGrams::new(), self.members.len() + 1, self.trial.stop);
         for (at, member) in self.members.iter().enumerate() {
             if !watch.goes_on(at, count) {
                 return Err(TrainError::Unjudged.into());
             }
-            let model = open(self.plan, &member.file)?;
+            let model = open(self.trial.plan, &member.file)?;
             grams.add(Whose::Member(member.hash), &model, &member.prompts, stop)?;
         }
-        grams.add(Whose::Anchor, self.anchor, self.own, stop)?;
+        grams.add(Whose::Anchor, self.trial.anchor, self.own, stop)?;
         watch.goes_on(count, count);
         Ok(grams)
     }
@@ -111,13 +151,13 @@ impl Drop for Composed {
 /// Composes a recipe and folds what comes of it into the anchor's file, which has the configuration and the tokenizer.
 ///
 /// A composition that was stopped is gone on with.
-pub(super) fn composed(
-    plan: &Plan,
+fn composed(
+    trial: &Trial<'_>,
     recipe: &Recipe,
-    sources: &Sources,
-    grams: Option<&dyn Grams>,
-    stop: &AtomicBool,
+    (sources, grams): (&Sources, Option<&dyn Grams>),
+    watch: &mut Watch<'_>,
 ) -> Result<Composed, LabError> {
+    let (plan, stop) = (trial.plan, trial.stop);
     let name = format!("composed-{}", &recipe.hash()?.to_string()[..16]);
     // What is half written of either has the name with `.part`, so the two are called differently.
     let made = Composed { folder: plan.dir.join(&name), file: plan.dir.join(name + "-folded.gguf") };
@@ -125,10 +165,23 @@ pub(super) fn composed(
         fs::remove_dir_all(&made.folder).map_err(|source| LabError::Disk { path: made.folder.clone(), source })?;
     }
     let options = Options { threads: plan.threads.unwrap_or(0), grams, ..Options::default() };
-    let mut told = |_: hinet_compose::Progress<'_>| {
-        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    compose(recipe, sources, &made.folder, &options, &mut told)?;
+    let (tell, heard) = mpsc::channel();
+    let (place, options) = (made.folder.as_path(), &options);
+    // Whoever watches hears of it on this thread, so the work is done on another.
+    thread::scope(|scope| {
+        let work = scope.spawn(move || {
+            let mut told = move |progress: hinet_compose::Progress<'_>| {
+                // Nobody listens any more where the other thread came to an end.
+                let _ = tell.send((progress.tensors, progress.of_tensors));
+                if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            compose(recipe, sources, place, options, &mut told)
+        });
+        for (done, all) in heard {
+            watch.goes_on(done, all);
+        }
+        work.join().unwrap_or_else(|cause| panic::resume_unwind(cause))
+    })?;
     let folder = Checkpoint::open(&made.folder)?;
     let file = Gguf::open(&plan.anchor)?;
     let places = places(&Config::from_gguf(&file)?);

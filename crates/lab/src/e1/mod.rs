@@ -1,19 +1,26 @@
 //! E1: members that our own trainer made become one model. What is left of each one's knowledge, and of the anchor's?
 //!
 //! Every member learns a pack of facts that the anchor does not know (`packs.rs`). They are composed by the room that
-//! composes for owners, from recipes, and routed to by the public prompt nearest to a question; single members, a wrong route
-//! and an oracle stand beside that. All are asked the same questions, in words that neither tuning nor merging saw.
+//! composes for owners, from recipes; the best of these learns once more from its members. They are routed to by the
+//! public prompt nearest to a question, and where they are deltas they answer together as the product's gate says.
+//! Single members, one model that learned everything itself, a wrong route and an oracle stand beside that. All are
+//! asked the same questions, in words that neither tuning nor merging saw.
 
+mod controls;
+mod distil;
 mod exam;
+mod gate;
 mod members;
 mod merges;
+mod mix;
 mod packs;
 mod report;
 mod route;
 mod run;
+mod trial;
 
 pub use packs::{Asked, Fact, Pack};
-pub use report::{Report, Routed, Row, Single};
+pub use report::{Gated, Mode, Report, Routed, Row, Shares, Single};
 pub use run::run;
 
 use hinet_model::{Embedder, delta::Linear};
@@ -55,6 +62,10 @@ pub struct Sizes {
     pub own: usize,
     /// What the sum of task vectors is multiplied with, one composition for each.
     pub scales: Vec<f32>,
+    /// Steps in which the members are distilled into their merge.
+    pub distil_steps: u64,
+    /// Learning rate of these.
+    pub distil_rate: f32,
 }
 
 impl Sizes {
@@ -72,6 +83,8 @@ impl Sizes {
             neutral: 2_560,
             own: 64,
             scales: vec![0.33, 0.5, 0.7, 1.0],
+            distil_steps: 50,
+            distil_rate: 3e-5,
         }
     }
 
@@ -90,6 +103,8 @@ impl Sizes {
             neutral: 96,
             own: 2,
             scales: vec![0.5],
+            distil_steps: 2,
+            distil_rate: 3e-5,
         }
     }
 }

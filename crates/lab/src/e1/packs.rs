@@ -24,6 +24,18 @@ pub struct Pack {
     pub facts: Vec<Fact>,
 }
 
+impl Pack {
+    /// The prompts that are learned from, which are public.
+    pub(super) fn prompts(&self) -> Vec<&str> {
+        self.facts.iter().flat_map(|fact| &fact.train).map(|(prompt, _)| prompt.as_str()).collect()
+    }
+
+    /// The questions, which are asked and nothing else.
+    pub(super) fn questions(&self) -> Vec<&str> {
+        self.facts.iter().flat_map(|fact| &fact.eval).map(|asked| asked.prompt.as_str()).collect()
+    }
+}
+
 /// Something true about something made up.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Fact {

@@ -2,8 +2,9 @@
 
 use super::{Sizes, Tuning};
 use crate::chart::{self, Bars};
+use hinet_train::judge::Interval;
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// One model, or one way of choosing among models, on the questions of all packs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,9 +13,13 @@ pub struct Row {
     pub name: String,
     /// Share of questions whose right option is the likeliest option: the mean over packs.
     pub choice: f64,
+    /// Where it lies with 95 percent, by drawing the questions again.
+    pub choice_interval: Interval,
     /// Share of questions whose right option is the likeliest of the whole vocabulary: the mean over packs.
     pub exact: f64,
-    /// Perplexity of the neutral text; none for routes, which send a text to the anchor that no member knows about.
+    /// Where it lies with 95 percent, by drawing the questions again.
+    pub exact_interval: Interval,
+    /// Perplexity of the neutral text; none for routes that ask a member whatever the text is.
     pub neutral: Option<f64>,
     /// `choice` of each pack.
     pub by_pack: Vec<f64>,
@@ -48,6 +53,57 @@ pub struct Routed {
     pub most_outside: f32,
 }
 
+/// How often nobody, one member or several were chosen to answer; together 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Shares {
+    /// Nobody: the anchor answers alone.
+    pub own: f64,
+    /// One member.
+    pub one: f64,
+    /// Several members.
+    pub few: f64,
+}
+
+/// How the product's gate sized answers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Gated {
+    /// From which similarity on a member is near.
+    pub floor: f32,
+    /// Who is behind the nearest by less than this answers too.
+    pub margin: f32,
+    /// Share of questions whose heaviest member is the one who knows.
+    pub right: f64,
+    /// Who answers questions.
+    pub questions: Shares,
+    /// Who answers sentences of the neutral text.
+    pub sentences: Shares,
+}
+
+/// A mode of composing, as scripts read it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Mode {
+    /// Share of questions whose right option is the likeliest option: the mean over packs.
+    #[serde(rename = "macro")]
+    pub choice: f64,
+    /// Share of questions whose right option is the likeliest of the whole vocabulary: the mean over packs.
+    pub exact: f64,
+    /// Perplexity of the neutral text, where the mode has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ppl: Option<f64>,
+}
+
+/// The modes that there are rows of; of two rows of one mode the second counts.
+pub(super) fn modes(rows: &[Row], named: &[(&'static str, String)]) -> BTreeMap<String, Mode> {
+    let mut all = BTreeMap::new();
+    for (mode, name) in named {
+        if let Some(row) = rows.iter().find(|row| row.name == *name) {
+            let found = Mode { choice: row.choice, exact: row.exact, ppl: row.neutral };
+            all.insert((*mode).to_owned(), found);
+        }
+    }
+    all
+}
+
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -73,10 +129,15 @@ pub struct Report {
     pub kernel: String,
     /// The members alone.
     pub singles: Vec<Single>,
-    /// The anchor, the members alone, the compositions and the routes.
+    /// The modes of composing by the names that scripts know: `anchor`, `best_single`, `joint`, `merge`, `distill`,
+    /// `route`, `oracle`, and where members are deltas `mix`.
+    pub modes: BTreeMap<String, Mode>,
+    /// The anchor, the members alone, what learned everything itself, the compositions, the routes and the mixes.
     pub rows: Vec<Row>,
     /// How the router did.
     pub routed: Routed,
+    /// How the gate did.
+    pub gated: Gated,
 }
 
 impl Report {
@@ -126,17 +187,34 @@ impl Report {
                 self.harm(single.neutral)
             );
         }
-        out.push_str("\n| on all packs | choice | exact | neutral perplexity |\n| --- | --- | --- | --- |\n");
+        out.push_str("\n| on all packs, with 95 % over questions | choice | exact | neutral perplexity |\n");
+        out.push_str("| --- | --- | --- | --- |\n");
+        let bounds = |of: &Interval| format!("{:.3} to {:.3}", of.low, of.high);
         for row in &self.rows {
             let neutral =
                 row.neutral.map_or("–".into(), |neutral| format!("{neutral:.2} ({:+.1} %)", self.harm(neutral)));
-            let _ = writeln!(out, "| {} | {:.3} | {:.3} | {neutral} |", row.name, row.choice, row.exact);
+            let (choice, exact) = (bounds(&row.choice_interval), bounds(&row.exact_interval));
+            let _ = writeln!(
+                out,
+                "| {} | {:.3} ({choice}) | {:.3} ({exact}) | {neutral} |",
+                row.name, row.choice, row.exact
+            );
         }
         let Routed { right, least_inside, most_outside } = self.routed;
         let _ = write!(
             out,
-            "\nRouting sends {right:.3} of the questions to the member who knows. The least similarity of a question is \
-             {least_inside:.2}, the greatest of a neutral sentence {most_outside:.2}.\n"
+            "\nRouting sends {right:.3} of the questions to the member who knows. The least similarity of a question \
+             is {least_inside:.2}, the greatest of a neutral sentence {most_outside:.2}.\n"
+        );
+        let Gated { floor, margin, right, questions, sentences } = self.gated;
+        let shares =
+            |of: Shares| format!("{:.3} to nobody, {:.3} to one member, {:.3} to several", of.own, of.one, of.few);
+        let _ = write!(
+            out,
+            "\nThe gate (near from {floor:.2} on, clear by {margin:.2}) gives questions {}, and neutral sentences {}; \
+             the heaviest is the one who knows for {right:.3} of the questions.\n",
+            shares(questions),
+            shares(sentences)
         );
         out
     }
@@ -145,9 +223,22 @@ impl Report {
     #[must_use]
     pub fn svg(&self) -> String {
         let short = |name: &str| {
-            let name = name.replace("task arithmetic, scale", "task").replace("route: ", "");
-            let name = name.replace(", virtual anchor member of weight", " + anchor ×");
-            name.replace(" public prompts", "").replace(", density", "").chars().take(18).collect::<String>()
+            let shorter = [
+                ("task arithmetic, scale", "task"),
+                ("route: right-sized", "route:"),
+                ("route: ", ""),
+                (", virtual anchor member of weight", " + anchor ×"),
+                (" public prompts", ""),
+                (", density", ""),
+                ("RegMean + virtual member, distilled", "distilled merge"),
+                ("distilled from the bare anchor", "distilled anchor"),
+                (", same steps", ""),
+                ("mix: all members, weight", "mix: all ×"),
+                (", one member each", ""),
+            ];
+            let name = name.split(" (").next().unwrap_or(name).to_owned();
+            let name = shorter.into_iter().fold(name, |name, (long, short)| name.replace(long, short));
+            name.chars().take(18).collect::<String>()
         };
         let bars = |of: &dyn Fn(&Row) -> Option<f64>| {
             self.rows.iter().filter_map(|row| Some((short(&row.name), of(row)?))).collect::<Vec<_>>()

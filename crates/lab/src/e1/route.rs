@@ -1,7 +1,19 @@
-//! Whom to ask: the member whose public prompts lie nearest to a question, by its five nearest in the embedder's space.
+//! Whom to ask: the member whose public prompts lie nearest to a question, by its five nearest in the embedder's space;
+//! or the first whom the product's gate names, and where it names nobody the anchor.
 
-use crate::LabError;
+use super::{
+    exam::Marks,
+    gate::{Chosen, Parts, sentences},
+    members::Member,
+    merges::open,
+    packs::Pack,
+    report::{Routed, Row},
+    run::picked,
+    trial::Trial,
+};
+use crate::{LabError, desk::Desk};
 use hinet_model::Embedder;
+use hinet_train::judge::{Judge, general};
 
 /// How many of a member's prompts are looked at.
 const NEAREST: usize = 5;
@@ -48,7 +60,8 @@ impl Router {
     }
 }
 
-fn vectors(embedder: &Embedder, texts: &[&str]) -> Result<Vec<Vec<f32>>, LabError> {
+/// Where texts lie in the embedder's space.
+pub(super) fn vectors(embedder: &Embedder, texts: &[&str]) -> Result<Vec<Vec<f32>>, LabError> {
     let bare: Vec<String> = texts.iter().map(|text| bare(text)).collect();
     Ok(embedder.embed(&bare.iter().map(String::as_str).collect::<Vec<_>>())?)
 }
@@ -61,6 +74,80 @@ fn near(prompts: &[Vec<f32>], vector: &[f32]) -> f32 {
     all.sort_by(|one, two| two.total_cmp(one));
     all.truncate(NEAREST);
     all.iter().sum::<f32>() / all.len().max(1) as f32
+}
+
+/// Where questions and the neutral text would go. The router sees public prompts and questions, never answers.
+pub(super) fn routed(trial: &Trial<'_>) -> Result<(Routed, Vec<usize>), LabError> {
+    let (embedder, packs) = (&trial.plan.embedder, trial.packs);
+    let router = Router::new(embedder, &packs.iter().map(Pack::prompts).collect::<Vec<_>>())?;
+    let ways = router.ways(embedder, &packs.iter().flat_map(Pack::questions).collect::<Vec<_>>())?;
+    let elsewhere = router.ways(embedder, &sentences(&general::neutral()))?;
+    let right = ways.iter().zip(&trial.exam.packs).filter(|(way, pack)| way.member == **pack).count();
+    let similarities = |ways: &[Way]| ways.iter().map(|way| way.similarity).collect::<Vec<_>>();
+    #[allow(clippy::cast_precision_loss, reason = "questions are few")]
+    let routed = Routed {
+        right: right as f64 / ways.len().max(1) as f64,
+        least_inside: similarities(&ways).into_iter().fold(f32::INFINITY, f32::min),
+        most_outside: similarities(&elsewhere).into_iter().fold(f32::NEG_INFINITY, f32::max),
+    };
+    Ok((routed, ways.iter().map(|way| way.member).collect()))
+}
+
+/// What the row is called in which everybody knows who knows.
+pub(super) const ORACLE: &str = "route: oracle";
+/// What the row of the product's gate is called.
+pub(super) const GATED: &str = "route: right-sized gate";
+
+/// What one gets who asks one model each question: the member that is nearest, the next after the right one, the right
+/// one, the first of those whom the gate names. Of the marks the anchor's come before those of the members.
+pub(super) fn rows(
+    trial: &Trial<'_>,
+    (nearest, chosen): (&[usize], &Chosen),
+    (anchor, singles): (&Marks, &[Marks]),
+    neutral: f64,
+) -> Result<Vec<Row>, LabError> {
+    let (packs, count) = (&trial.exam.packs, singles.len());
+    let member = |way: &usize| Some(*way);
+    let gated = |parts: &Parts| parts.first().map(|(member, _)| *member);
+    let all: [(&str, Vec<Option<usize>>, Option<f64>); 4] = [
+        ("route: 5 nearest public prompts", nearest.iter().map(member).collect(), None),
+        ("route: wrong (control)", packs.iter().map(|pack| Some((pack + 1) % count)).collect(), None),
+        (ORACLE, packs.iter().map(member).collect(), None),
+        (GATED, chosen.questions.iter().map(gated).collect(), Some(neutral)),
+    ];
+    let row = |(name, ways, neutral): (&str, Vec<Option<usize>>, Option<f64>)| {
+        let pick = |of: fn(&Marks) -> &Vec<bool>| -> Vec<bool> {
+            let marks = |way: &Option<usize>| way.map_or(anchor, |member| &singles[member]);
+            ways.iter().enumerate().map(|(question, way)| of(marks(way))[question]).collect()
+        };
+        picked(trial, name, (&pick(|marks| &marks.chosen), &pick(|marks| &marks.recalled)), neutral)
+    };
+    all.into_iter().map(row).collect()
+}
+
+/// The perplexity of the neutral text where each of its windows goes to the first whom the gate names.
+pub(super) fn neutral(
+    desk: &mut Desk<'_>,
+    trial: &Trial<'_>,
+    members: &[Member],
+    (chosen, anchor): (&Chosen, &Marks),
+) -> Result<f64, LabError> {
+    let first = |parts: &Parts| -> Parts { parts.first().map(|(member, _)| (*member, 1.0)).into_iter().collect() };
+    let ways: Vec<Parts> = chosen.windows.iter().map(first).collect();
+    if ways.iter().all(Vec::is_empty) {
+        return Ok(anchor.neutral);
+    }
+    let hashes: String = members.iter().map(|member| member.hash.to_string()).collect();
+    let marks = trial.marked(desk, "the neutral text by the gate", &[&hashes, &format!("{ways:?}")], |watch| {
+        let mut judge = |parts: &[(usize, f32)]| -> Result<Judge, LabError> {
+            match parts.first() {
+                Some((member, _)) => Ok(Judge::new(&open(trial.plan, &members[*member].file)?, &[])?),
+                None => Ok(Judge::new(trial.anchor, &[])?),
+            }
+        };
+        trial.exam.marks_by(&[], &ways, &mut judge, watch)
+    })?;
+    Ok(marks.neutral)
 }
 
 #[cfg(test)]

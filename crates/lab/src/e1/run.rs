@@ -1,22 +1,24 @@
 //! The parts of E1, in their order. Each is kept as soon as it is done.
 
 use super::{
-    Plan, Report, Row,
+    Plan, Report, Row, controls,
+    distil::{self, Distillate},
     exam::{Exam, Marks, mean},
+    gate,
     members::{self, Member},
-    merges::{self, Statistics},
-    packs::{self, Pack},
-    report::{Routed, Single},
-    route::{Router, Way},
+    merges::{self, Merger},
+    mix, packs,
+    report::{Single, modes},
+    route,
+    trial::{Trial, piece},
 };
 use crate::{
     LabError, Told,
     desk::{Desk, write_json},
     own,
 };
-use hinet_compose::{GgufFile, Method, Source, Sources, gather};
-use hinet_train::{grams::PublicPrompts, judge::general};
-use std::{path::Path, sync::Arc, sync::atomic::AtomicBool};
+use hinet_train::grams::PublicPrompts;
+use std::{path::Path, sync::atomic::AtomicBool};
 
 /// Runs it, or goes on where it was left.
 ///
@@ -35,13 +37,11 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     let mut desk = Desk::open(&plan.dir, stop, say)?;
     let anchor = merges::open(plan, &plan.anchor)?;
     let exam = Exam::new(&anchor, &packs, sizes.neutral);
-    let (weights, kernel) = (anchor.passport().weights, anchor.kernel().name());
-    // What every mark depends on beside the model.
-    let setting = blake3::hash(format!("{packs:?} {}", sizes.neutral).as_bytes()).to_string();
-    let weights_named = weights.to_string();
-    let of = [setting.as_str(), weights_named.as_str(), kernel];
+    let trial = Trial::new(plan, &anchor, &exam, &packs, stop);
+    // Packs of which no gate can be made are refused before anything is tuned.
+    let chosen = gate::chosen(&trial)?;
 
-    let bare: Marks = desk.measured("the anchor's marks", &of, |watch| exam.marks(&anchor, watch))?;
+    let bare = trial.marked(&mut desk, "the anchor's marks", &[], |watch| exam.marks(&anchor, watch))?;
     let mut all: Vec<Member> = Vec::new();
     for pack in &packs {
         all.push(members::tuned(&mut desk, &anchor, plan, pack)?);
@@ -49,31 +49,25 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     let mut singles: Vec<Marks> = Vec::new();
     for member in &all {
         let (name, hash) = (format!("the marks of {}", member.name), member.hash.to_string());
-        singles.push(desk.measured(&name, &[of[0], of[1], of[2], &hash], |watch| {
-            exam.marks(&merges::open(plan, &member.file)?, watch)
-        })?);
+        let marks =
+            trial.marked(&mut desk, &name, &[&hash], |watch| exam.marks(&merges::open(plan, &member.file)?, watch))?;
+        singles.push(marks);
     }
 
-    let mut rows = vec![row("anchor", &exam, &bare)];
-    rows.extend(all.iter().zip(&singles).map(|(member, marks)| row(&format!("{} alone", member.name), &exam, marks)));
-    let own = PublicPrompts::of_anchor(&anchor, &own::texts(&mut desk, &anchor, sizes.own, plan.seed)?)?;
-    let mut statistics = Statistics::new(plan, &anchor, &all, &own);
-    let sources: Sources = gather(
-        std::iter::once(Arc::new(GgufFile::open(&plan.anchor)?) as Arc<dyn Source>)
-            .chain(all.iter().map(|member| Arc::clone(&member.source))),
-    )?;
-    for (name, recipe) in merges::recipes(plan, weights, &all) {
-        let wants = recipe.method == Method::Regmean;
-        let (hash, key) = (recipe.hash()?.to_string(), if wants { statistics.key() } else { String::new() });
-        let marks: Marks = desk.measured(&name, &[of[0], of[1], of[2], &hash, &key], |watch| {
-            let grams = if wants { Some(statistics.get(stop, watch)?) } else { None };
-            let made = merges::composed(plan, &recipe, &sources, grams.map(|grams| grams as _), stop)?;
-            exam.marks(&merges::open(plan, &made.file)?, watch)
-        })?;
-        rows.push(row(&name, &exam, &marks));
+    let mut rows = vec![row(&trial, "anchor", &bare)?];
+    for (member, marks) in all.iter().zip(&singles) {
+        rows.push(row(&trial, &format!("{} alone", member.name), marks)?);
     }
-    let (routed, ways) = routed(plan, &exam, &packs)?;
-    rows.extend(routes(&exam, &ways, &singles));
+    rows.push(row(&trial, controls::JOINT, &controls::joint(&mut desk, &trial, &all)?)?);
+    for (name, marks) in merged(&mut desk, &trial, &all)? {
+        rows.push(row(&trial, &name, &marks)?);
+    }
+    let (routed, nearest) = route::routed(&trial)?;
+    let neutral = route::neutral(&mut desk, &trial, &all, (&chosen, &bare))?;
+    rows.extend(route::rows(&trial, (&nearest, &chosen), (&bare, &singles), neutral)?);
+    for (name, marks) in mix::marks(&mut desk, &trial, &all, &chosen)? {
+        rows.push(row(&trial, name, &marks)?);
+    }
 
     let report = Report {
         seed: plan.seed,
@@ -84,25 +78,99 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         facts: packs.iter().map(|pack| pack.facts.len()).sum(),
         questions: exam.packs.len(),
         neutral_tokens: exam.neutral_tokens(),
-        anchor: weights_named.clone(),
-        kernel: kernel.to_owned(),
+        anchor: anchor.passport().weights.to_string(),
+        kernel: anchor.kernel().name().to_owned(),
         singles: all.iter().zip(&singles).enumerate().map(|(at, (m, marks))| single(at, m, marks, &exam)).collect(),
+        modes: modes(&rows, &named(plan, &rows[1..=all.len()])),
         rows,
         routed,
+        gated: chosen.gated,
     };
     publish(&plan.dir, &report)?;
     Ok(report)
 }
 
-fn row(name: &str, exam: &Exam, marks: &Marks) -> Row {
-    let by_pack = exam.by_pack(&marks.chosen);
-    Row {
+/// The compositions, and what comes of distilling the members into the best of them and into the bare anchor.
+fn merged(desk: &mut Desk<'_>, trial: &Trial<'_>, members: &[Member]) -> Result<Vec<(String, Marks)>, LabError> {
+    let plan = trial.plan;
+    let texts = own::texts(desk, trial.anchor, plan.sizes.own, plan.seed)?;
+    let own = PublicPrompts::of_anchor(trial.anchor, &texts)?;
+    let mut merger = Merger::new(trial, members, &own)?;
+    let (mut all, mut kept) = (Vec::new(), None);
+    for (name, recipe) in merges::recipes(trial, members) {
+        let [hash, prompts] = merger.key(&recipe)?;
+        let best = name == merges::virtual_name();
+        let marks = trial.marked(desk, &name, &[&hash, &prompts], |watch| {
+            let made = watch.part(piece(0, 2), |watch| merger.made(&recipe, watch))?;
+            let marks = watch.part(piece(1, 2), |watch| trial.exam.marks(&merges::open(plan, &made.file)?, watch))?;
+            kept = best.then_some(made);
+            Ok(marks)
+        })?;
+        all.push((name, marks));
+    }
+
+    let recipe = merges::with_virtual(trial, members);
+    let [hash, prompts] = merger.key(&recipe)?;
+    let mut distillate = Distillate::new(trial, members, &texts);
+    let (key, name) = (distillate.key(), distil::name(plan));
+    let marks = trial.marked(desk, &name, &[&hash, &prompts, &key], |watch| {
+        let made = match kept.take() {
+            Some(made) => made,
+            None => watch.part(piece(0, 2), |watch| merger.made(&recipe, watch))?,
+        };
+        // Tuning needs the room.
+        merger.forget();
+        let model = merges::open(plan, &made.file)?;
+        watch.part(piece(1, 2), |watch| distillate.marks("distilled into the merge", (&model, &made.file), watch))
+    })?;
+    all.push((name, marks));
+    merger.forget();
+    let marks = trial.marked(desk, distil::BARE, &[&key], |watch| {
+        distillate.marks("distilled into the anchor", (trial.anchor, &plan.anchor), watch)
+    })?;
+    all.push((distil::BARE.to_owned(), marks));
+    Ok(all)
+}
+
+/// Which rows are which modes; `singles` are those of the members alone. Of two rows of one mode the second counts.
+fn named(plan: &Plan, singles: &[Row]) -> Vec<(&'static str, String)> {
+    let worth = |one: &&Row, two: &&Row| one.choice.total_cmp(&two.choice).then(one.exact.total_cmp(&two.exact));
+    let best = singles.iter().max_by(worth).map(|row| row.name.clone()).unwrap_or_default();
+    vec![
+        ("anchor", "anchor".to_owned()),
+        ("best_single", best),
+        ("joint", controls::JOINT.to_owned()),
+        ("merge", merges::virtual_name()),
+        ("distill", distil::name(plan)),
+        ("route", route::GATED.to_owned()),
+        ("mix", mix::RIGHT.to_owned()),
+        ("oracle", route::ORACLE.to_owned()),
+        ("oracle", mix::ORACLE.to_owned()),
+    ]
+}
+
+fn row(trial: &Trial<'_>, name: &str, marks: &Marks) -> Result<Row, LabError> {
+    picked(trial, name, (&marks.chosen, &marks.recalled), Some(marks.neutral))
+}
+
+/// The row of answers by options and by the whole vocabulary.
+pub(super) fn picked(
+    trial: &Trial<'_>,
+    name: &str,
+    (chosen, recalled): (&[bool], &[bool]),
+    neutral: Option<f64>,
+) -> Result<Row, LabError> {
+    let (exam, seed) = (trial.exam, trial.plan.seed);
+    let by_pack = exam.by_pack(chosen);
+    Ok(Row {
         name: name.to_owned(),
         choice: mean(&by_pack),
-        exact: mean(&exam.by_pack(&marks.recalled)),
-        neutral: Some(marks.neutral),
+        choice_interval: exam.interval(chosen, seed)?,
+        exact: mean(&exam.by_pack(recalled)),
+        exact_interval: exam.interval(recalled, seed)?,
+        neutral,
         by_pack,
-    }
+    })
 }
 
 fn single(at: usize, member: &Member, marks: &Marks, exam: &Exam) -> Single {
@@ -116,48 +184,6 @@ fn single(at: usize, member: &Member, marks: &Marks, exam: &Exam) -> Single {
         neutral: marks.neutral,
         losses: member.losses.clone(),
     }
-}
-
-/// Where questions and the neutral text would go. The router sees public prompts and questions, never answers.
-fn routed(plan: &Plan, exam: &Exam, packs: &[Pack]) -> Result<(Routed, Vec<usize>), LabError> {
-    let prompts = |pack: &Pack| -> Vec<String> {
-        pack.facts.iter().flat_map(|fact| &fact.train).map(|(prompt, _)| prompt.clone()).collect()
-    };
-    let prompts: Vec<Vec<String>> = packs.iter().map(prompts).collect();
-    let prompts: Vec<Vec<&str>> = prompts.iter().map(|all| all.iter().map(String::as_str).collect()).collect();
-    let router = Router::new(&plan.embedder, &prompts)?;
-    let facts = packs.iter().flat_map(|pack| &pack.facts);
-    let questions: Vec<&str> = facts.flat_map(|fact| &fact.eval).map(|asked| asked.prompt.as_str()).collect();
-    let ways = router.ways(&plan.embedder, &questions)?;
-    let text = general::neutral();
-    let sentences: Vec<&str> = text.split(". ").filter(|sentence| !sentence.trim().is_empty()).collect();
-    let elsewhere = router.ways(&plan.embedder, &sentences)?;
-    let right = ways.iter().zip(&exam.packs).filter(|(way, pack)| way.member == **pack).count();
-    let similarities = |ways: &[Way]| ways.iter().map(|way| way.similarity).collect::<Vec<_>>();
-    #[allow(clippy::cast_precision_loss, reason = "questions are few")]
-    let routed = Routed {
-        right: right as f64 / ways.len().max(1) as f64,
-        least_inside: similarities(&ways).into_iter().fold(f32::INFINITY, f32::min),
-        most_outside: similarities(&elsewhere).into_iter().fold(f32::NEG_INFINITY, f32::max),
-    };
-    Ok((routed, ways.iter().map(|way| way.member).collect()))
-}
-
-/// What one gets who asks one member each question: the one that is nearest, the next after the right one, the right one.
-fn routes(exam: &Exam, ways: &[usize], singles: &[Marks]) -> Vec<Row> {
-    let count = singles.len();
-    let wrong: Vec<usize> = exam.packs.iter().map(|pack| (pack + 1) % count).collect();
-    let all =
-        [("route: 5 nearest public prompts", ways), ("route: wrong (control)", &wrong), ("route: oracle", &exam.packs)];
-    let one = |(name, ways): (&str, &[usize])| {
-        let pick = |of: fn(&Marks) -> &Vec<bool>| -> Vec<bool> {
-            ways.iter().enumerate().map(|(question, member)| of(&singles[*member])[question]).collect()
-        };
-        let by_pack = exam.by_pack(&pick(|marks| &marks.chosen));
-        let exact = mean(&exam.by_pack(&pick(|marks| &marks.recalled)));
-        Row { name: name.into(), choice: mean(&by_pack), exact, neutral: None, by_pack }
-    };
-    all.map(one).into()
 }
 
 /// Writes the report as JSON, a table and a chart.

@@ -11,7 +11,7 @@ use hinet_model::{Anchor, Delta, LoadOptions, ModelError};
 use hinet_vault::records::DeltaRow;
 
 use crate::failure::NodeError;
-use crate::flows::status;
+use crate::flows::{assembly, status};
 use crate::protocol::{DeltaForm, DeltaLine, ErrorKind, Event, Hash};
 use crate::state::{Node, now};
 use crate::worn;
@@ -119,6 +119,13 @@ pub(crate) async fn remove(node: &Node, hash: Hash) -> Result<Event, NodeError> 
                 ErrorKind::Usage,
                 format!("The anchor answers with the delta {}.", row.name),
                 "Take it off first: `icore delta use none`.",
+            ));
+        }
+        if let Some(assembly) = assembly::of_delta(node, hash)?.first() {
+            return Err(NodeError::said(
+                ErrorKind::Usage,
+                format!("The delta {} takes part in the assembly {assembly}.", row.name),
+                "Have it leave first: `icore assembly leave`.",
             ));
         }
         node.vault.write(|tx| {

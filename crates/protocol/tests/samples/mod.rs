@@ -133,6 +133,7 @@ fn turn() -> Turn {
         attached: vec!["porto.md".into()],
         forgo: true,
         voice: true,
+        assembly: Some("house".into()),
         incognito: Some(vec![Said { role: Role::User, text: "Hello.".into() }]),
     }
 }
@@ -236,6 +237,28 @@ pub fn ops() -> Vec<Op> {
         Op::Rollback { night: 2 },
         Op::Veto { night: 2, line: 1, vetoed: true },
         Op::Compose { recipe: "/home/maya/two.yml".into(), out: "/home/maya/both".into() },
+        Op::Assemblies,
+        Op::AssemblyJoin {
+            assembly: "house".into(),
+            delta: hash(7),
+            competence: Competence::Prompts {
+                prompts: vec!["Where is the fuse box?\tIn the hall.".into()],
+                published: "the handbook".into(),
+            },
+        },
+        Op::AssemblyJoin {
+            assembly: "house".into(),
+            delta: hash(8),
+            competence: Competence::Signature { signature: "{}".into() },
+        },
+        Op::AssemblyLeave { assembly: "house".into(), delta: hash(7) },
+        Op::AssemblyTry { assembly: "house".into(), text: "Where is the fuse box?".into() },
+        Op::Receipts { assembly: Some("house".into()), limit: 20 },
+        Op::DeltaSign {
+            hash: hash(7),
+            prompts: vec!["Where is the fuse box?".into()],
+            published: "the handbook".into(),
+        },
         Op::Shutdown,
     ]
 }
@@ -286,7 +309,53 @@ fn answer() -> Answer {
         message: message(),
         question: message(),
         context: 0.25,
+        composed: Some(composition()),
     }
+}
+
+fn composition() -> Composition {
+    let share = Share { delta: hash(7), name: "kitchen".into(), similarity: 0.75, weight: 1.0 };
+    let why = "kitchen is clearly nearest".into();
+    Composition { assembly: "house".into(), hash: hash(9), mode: Mode::Route, why, near: vec![share] }
+}
+
+fn assemblies() -> Vec<Event> {
+    let member = MemberLine {
+        delta: hash(7),
+        name: "kitchen".into(),
+        prompts: 24,
+        published: "the handbook".into(),
+        by: hash(1),
+        own: true,
+        admitted: Admitted { neutral: 0.03, known: Some((3.5, 0.25)), length: Some(1.25) },
+        answers: 2,
+    };
+    let line = AssemblyLine {
+        name: "house".into(),
+        hash: hash(9),
+        anchor: hash(2),
+        members: vec![member],
+        floor: 0.5,
+        margin: 0.05,
+    };
+    let body = ReceiptBody {
+        v: 1,
+        at: NOW,
+        answer: message(),
+        assembly: hash(9),
+        anchor: hash(2),
+        mode: Mode::Mix,
+        members: vec![(hash(7), 0.75), (hash(8), 0.25)],
+        read: 40,
+        written: 12,
+    };
+    let tally = Tally { delta: hash(7), name: "kitchen".into(), answers: 1, read: 30.0, written: 9.0 };
+    vec![
+        Event::Assemblies { assemblies: vec![line] },
+        Event::Tried { composition: composition() },
+        Event::Receipts { receipts: vec![Receipt { n: 1, body, holds: true }], tallies: vec![tally] },
+        Event::Signed { signature: "{}".into() },
+    ]
 }
 
 fn reports() -> Vec<Event> {
@@ -475,6 +544,7 @@ pub fn events() -> Vec<Event> {
             tokens_per_s: 31.5,
             cut: vec![Cut { what: "earlier turns".into(), tokens: 40 }],
             recalled: vec![hit()],
+            composed: Some(composition()),
         }),
         parent: Some(message()),
         siblings: vec![message()],
@@ -526,6 +596,7 @@ pub fn events() -> Vec<Event> {
         kept: 0,
         bytes: 538_060_032,
     });
+    events.extend(assemblies());
     events.push(Event::Done);
     events
         .push(Event::Failed { failure: Failure::new(ErrorKind::Refused, "The kill switch is on.", "Run icore lift.") });

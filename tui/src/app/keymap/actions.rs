@@ -57,6 +57,7 @@ actions! {
     Sources "sources" "go to the sources: the folders it reads",
     Consent "consent" "go to the consent: grants and the ledger",
     Sleep "sleep" "go to the nights: what it learned, and back to any of them",
+    Assembly "assembly" "go to the assemblies: who takes part, who answered, who would",
     Sessions "conversations" "open another conversation",
     New "new" "start a new conversation",
     Side "side" "show or hide what was recalled",
@@ -133,6 +134,10 @@ actions! {
     RollBack "roll_back" "be again as after this night",
     NextChange "next_change" "go to the next answer that changed overnight",
     Veto "veto" "keep what is behind the changed answer from being learned; again takes it back",
+    NextMember "next_member" "go to the next member of the assembly",
+    MemberLeaves "member_leaves" "have the member leave the assembly, after a question",
+    TryQuestion "try_question" "say who would answer what stands in the input, or your last question",
+    UseAssembly "use_assembly" "have it asked in the chat where your memory has no answer, or not",
     Yes "yes" "do it",
     No "no" "leave everything as it is",
 }

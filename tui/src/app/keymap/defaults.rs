@@ -77,6 +77,8 @@ const EVERYWHERE: &[Default] = {
         bind(E, &[f(4)], A::Sources, "", "sources: the folders it reads"),
         bind(E, &[f(5)], A::Consent, "", "consent: grants and the ledger"),
         bind(E, &[f(6)], A::Sleep, "", "sleep: the nights, what was learned"),
+        // Some terminals keep F10 for their own menu.
+        bind(E, &[f(10), alt('q')], A::Assembly, "", "assembly: who answers what your memory cannot"),
         bind(E, &[ctrl('k')], A::Palette, "do", "everything that can be done here, found by its letters"),
         bind(E, &[ctrl('o')], A::Sessions, "", "conversations: open another, start a new one"),
         bind(E, &[ctrl('n')], A::New, "", "a new conversation"),
@@ -121,6 +123,7 @@ const READING: &[Default] = {
         bind(R, &[plain('3')], A::Sources, "", "sources"),
         bind(R, &[plain('5')], A::Sleep, "", "sleep"),
         bind(R, &[plain('4')], A::Consent, "", "consent"),
+        bind(R, &[plain('6')], A::Assembly, "", "assembly"),
         bind(R, &[plain('P')], A::PauseMemory, "", "pause remembering altogether, or go on with it"),
     ]
 };
@@ -241,6 +244,30 @@ const SLEEP: &[Default] = &[
     ),
     bind(Scope::Sleep, &[plain('r')], Action::RollBack, "roll back", "be again as after this night"),
 ];
+const ASSEMBLY: &[Default] = &[
+    bind(
+        Scope::Assembly,
+        &[plain('t')],
+        Action::TryQuestion,
+        "try",
+        "who would answer what stands in the chat's input, or your last question; nothing is answered",
+    ),
+    bind(
+        Scope::Assembly,
+        &[plain('u')],
+        Action::UseAssembly,
+        "use",
+        "have it asked in the chat where your memory has no answer; again: not any more",
+    ),
+    bind(Scope::Assembly, &[plain('m')], Action::NextMember, "members", "go to the next member"),
+    bind(
+        Scope::Assembly,
+        &[plain('l')],
+        Action::MemberLeaves,
+        "leave",
+        "have the member leave, after a question: the assembly is then one that never had it",
+    ),
+];
 const GRANTS: &[Default] = &[
     bind(Scope::Grants, &[plain('r')], Action::Revoke, "revoke", "take the grant back"),
     bind(Scope::Grants, &[plain('v')], Action::Verify, "verify", "verify the whole ledger"),
@@ -313,6 +340,7 @@ const LISTS: &[[Default; 6]] = &[
     list!(Scope::Hits),
     list!(Scope::Sources),
     list!(Scope::Sleep),
+    list!(Scope::Assembly),
     list!(Scope::Grants),
     list!(Scope::Waiting),
     list!(Scope::Ledger),
@@ -325,7 +353,7 @@ const LISTS: &[[Default; 6]] = &[
 pub fn defaults() -> impl Iterator<Item = &'static Default> {
     [
         EVERYWHERE, CITATIONS, READING, CHAT, TALK, RECALLED, QUERY, HITS, SOURCES, GRANTS, WAITING, LEDGER, SLEEP,
-        FILTER, ASKING, ITEM, SESSIONS, SLASH, PICKER, CONFIRM,
+        ASSEMBLY, FILTER, ASKING, ITEM, SESSIONS, SLASH, PICKER, CONFIRM,
     ]
     .into_iter()
     .flatten()

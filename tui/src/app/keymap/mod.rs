@@ -42,6 +42,8 @@ pub enum Scope {
     Ledger,
     /// Nights.
     Sleep,
+    /// Assemblies.
+    Assembly,
     /// The ledger's filter.
     Filter,
     /// The question whether something may leave.
@@ -77,6 +79,7 @@ impl Scope {
             Self::Waiting => "consent: requests",
             Self::Ledger => "consent: what left, and the ledger",
             Self::Sleep => "sleep",
+            Self::Assembly => "assembly",
             Self::Filter => "consent: the filter",
             Self::Asking => "somebody asks for something of yours",
             Self::Source => "a source looked at closely",
@@ -101,6 +104,7 @@ pub const TOGETHER: &[&[Scope]] = &[
     &[Scope::Waiting, Scope::Reading, Scope::Everywhere],
     &[Scope::Ledger, Scope::Reading, Scope::Everywhere],
     &[Scope::Sleep, Scope::Reading, Scope::Everywhere],
+    &[Scope::Assembly, Scope::Reading, Scope::Everywhere],
     &[Scope::Filter, Scope::Everywhere],
     &[Scope::Asking],
     &[Scope::Source],
@@ -126,6 +130,7 @@ impl Scope {
         Self::Waiting,
         Self::Ledger,
         Self::Sleep,
+        Self::Assembly,
         Self::Filter,
         Self::Asking,
         Self::Source,
@@ -152,6 +157,7 @@ impl Scope {
             Self::Waiting => "waiting",
             Self::Ledger => "ledger",
             Self::Sleep => "sleep",
+            Self::Assembly => "assembly",
             Self::Filter => "filter",
             Self::Asking => "asking",
             Self::Source => "source",

@@ -276,6 +276,9 @@ fn agreed(state: &mut State) -> Vec<Effect> {
             match about {
                 About::Kill => vec![Effect::call(Tag::Kill, Op::Kill)],
                 About::Revoke(grant) => vec![Effect::call(Tag::Revoke, Op::Revoke { grant })],
+                About::Leave { assembly, delta } => {
+                    vec![Effect::call(Tag::AssemblyLeave, Op::AssemblyLeave { assembly, delta })]
+                }
                 About::Command(command) => {
                     state.chat.running = Some(command.clone());
                     if attach::typed_command(&state.chat.composer.text()).as_ref() == Some(&command) {

@@ -3,7 +3,7 @@
 use super::over;
 use crate::text;
 use crate::theme::Theme;
-use hinet_protocol::GrantId;
+use hinet_protocol::{GrantId, Hash};
 use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
 
 /// What is asked.
@@ -13,6 +13,13 @@ pub enum About {
     Kill,
     /// Taking a grant back.
     Revoke(GrantId),
+    /// A member leaving an assembly.
+    Leave {
+        /// Which.
+        assembly: String,
+        /// The member's delta.
+        delta: Hash,
+    },
     /// Running a command for an attachment.
     Command(String),
     /// Writing the conversation into a file: its path, and what is written.
@@ -50,6 +57,7 @@ impl Question {
         let (title, yes) = match self.about {
             About::Kill => ("kill switch", "y  stop everything"),
             About::Revoke(_) => ("take the grant back", "y  take it back"),
+            About::Leave { .. } => ("a member leaves", "y  have it leave"),
             About::Command(_) => ("run a command", "y  run it"),
             About::Export { .. } => ("write the conversation to a file", "y  write it"),
         };

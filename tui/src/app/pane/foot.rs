@@ -4,15 +4,16 @@ use super::chat::{Foot, Turn};
 use crate::app::words;
 use crate::text;
 use crate::theme::Theme;
-use hinet_protocol::{Cut, Feedback, Thumb};
+use hinet_protocol::{Composition, Cut, Feedback, Mode, Thumb};
 use ratatui::style::Style;
 
 /// Columns of an answer in the owner's words that are shown; editing it shows all.
 const EDITED_COLUMNS: usize = 240;
 
-/// What stands under the words: what was attached, how the answer came about, what the owner thought, where it goes on.
+/// What stands under the words, `columns` wide: what was attached, how the answer came about, what the owner thought,
+/// where it goes on.
 #[must_use]
-pub fn footer(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
+pub fn footer(turn: &Turn, columns: usize, theme: &Theme) -> Vec<(String, Style)> {
     let mut out = Vec::new();
     if !turn.attached.is_empty() {
         let mut names: Vec<String> = turn.attached.iter().take(5).map(|name| name_of(name)).collect();
@@ -21,7 +22,7 @@ pub fn footer(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
         }
         out.push((format!("attached: {}", names.join(", ")), theme.dim));
     }
-    out.extend(made(turn, theme));
+    out.extend(made(turn, columns, theme));
     if let Some(opinion) = opinion(&turn.feedback) {
         out.push((opinion, theme.dim));
     }
@@ -54,8 +55,8 @@ fn opinion(feedback: &Feedback) -> Option<String> {
 }
 
 /// How the answer came about, what it stands on, what was cut.
-fn made(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
-    let Foot::Made { how, tokens_per_s, cut } = &turn.foot else {
+fn made(turn: &Turn, columns: usize, theme: &Theme) -> Vec<(String, Style)> {
+    let Foot::Made { how, tokens_per_s, cut, composed } = &turn.foot else {
         return match &turn.foot {
             Foot::Failed(failure) => vec![(words::failure(failure), theme.bad)],
             _ => vec![],
@@ -68,15 +69,25 @@ fn made(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
         0 => " · from no source".to_owned(),
         n => format!(" · {}", words::some(n as u64, "source")),
     };
-    let first = match how.as_str() {
-        "quoted" => format!("quoted from {}", sources.first().map_or("your memory", String::as_str)),
-        "not_in_memory" => "not in your memory".to_owned(),
-        "about" => "icore, on itself".to_owned(),
-        "draft" => format!("a draft in your voice{speed}"),
-        "stopped" if sources.is_empty() => format!("stopped by you · own{speed}"),
-        "stopped" => format!("stopped by you · own{stood}{speed}"),
+    let mut first = match (how.as_str(), composed.as_ref().and_then(assembled)) {
+        ("quoted", _) => format!("quoted from {}", sources.first().map_or("your memory", String::as_str)),
+        ("not_in_memory", _) => "not in your memory".to_owned(),
+        ("about", _) => "icore, on itself".to_owned(),
+        ("draft", _) => format!("a draft in your voice{speed}"),
+        ("assembled", Some(others)) => format!("{others}{speed}"),
+        ("assembled", None) => format!("assembled{speed}"),
+        ("stopped", Some(others)) => format!("stopped by you · {others}{speed}"),
+        ("stopped", None) if sources.is_empty() => format!("stopped by you · own{speed}"),
+        ("stopped", None) => format!("stopped by you · own{stood}{speed}"),
         _ => format!("own{stood}{speed}"),
     };
+    // An assembly was asked and the owner's own mind answered: why, where there is room for it.
+    if let Some(own) = composed.as_ref().filter(|composed| composed.mode == Mode::Own) {
+        let why = format!(" · own: {}", text::clean_line(&own.why));
+        if text::width(&first) + text::width(&why) <= columns {
+            first.push_str(&why);
+        }
+    }
     let mut out = vec![(first, theme.dim)];
     let legend: Vec<String> =
         turn.citations.iter().take(9).enumerate().map(|(i, c)| format!("[{}] {}", i + 1, name_of(&c.source))).collect();
@@ -87,6 +98,18 @@ fn made(turn: &Turn, theme: &Theme) -> Vec<(String, Style)> {
         out.push((cut_in_words(cut), theme.warn));
     }
     out
+}
+
+/// Who of an assembly answered: `assembled: route · kitchen`. `None` where nobody of it did.
+fn assembled(composed: &Composition) -> Option<String> {
+    let said = composed.near.iter().filter(|share| share.weight > 0.0);
+    let who: Vec<String> = said
+        .map(|share| match composed.mode {
+            Mode::Mix => format!("{} {}", words::called(&share.name, &share.delta), words::weight(share.weight)),
+            Mode::Own | Mode::Route => words::called(&share.name, &share.delta),
+        })
+        .collect();
+    (composed.mode != Mode::Own).then(|| format!("assembled: {} · {}", composed.mode.word(), who.join(", ")))
 }
 
 fn distinct_sources(turn: &Turn) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! The panes, one file each: what it holds, how it answers keys and events, how it draws its four faces.
 
+pub mod assembly;
 pub mod chat;
 pub mod composer;
 pub mod consent;

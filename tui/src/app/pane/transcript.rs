@@ -162,7 +162,7 @@ impl Transcript<'_> {
         }
         laid.citations = turn.citations.len();
         laid.foot.clear();
-        for (line, style) in footer(turn, self.theme) {
+        for (line, style) in footer(turn, self.columns.saturating_sub(INDENT), self.theme) {
             laid.foot.extend(self.indented(&line, style));
         }
         laid.foot.push(Line::default());

@@ -1,6 +1,8 @@
 //! One message of a conversation, and the answer being made.
 
-use hinet_protocol::{Answer, Citation, Cut, Failure, Feedback, Hit, Message, MessageId, Millis, Progress, Role};
+use hinet_protocol::{
+    Answer, Citation, Composition, Cut, Failure, Feedback, Hit, Message, MessageId, Millis, Progress, Role,
+};
 
 /// How an answer came about.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -10,15 +12,25 @@ pub enum Foot {
     None,
     /// It was made.
     Made {
-        /// `generated`, `quoted`, `not_in_memory`, `stopped`.
+        /// `generated`, `quoted`, `not_in_memory`, `about`, `draft`, `assembled`, `stopped`.
         how: String,
         /// Decode speed.
         tokens_per_s: f32,
         /// What did not fit.
         cut: Vec<Cut>,
+        /// Who answered, where an assembly was asked.
+        composed: Option<Composition>,
     },
     /// It was not made, or not to its end.
     Failed(Failure),
+}
+
+impl Foot {
+    /// Of an answer that was stopped before the node said anything of it.
+    #[must_use]
+    pub fn stopped() -> Self {
+        Self::Made { how: "stopped".to_owned(), tokens_per_s: 0.0, cut: vec![], composed: None }
+    }
 }
 
 /// One message.
@@ -77,7 +89,12 @@ impl Turn {
             id: Some(answer.message),
             citations: answer.citations,
             hits,
-            foot: Foot::Made { how: answer.how, tokens_per_s: answer.tokens_per_s, cut: answer.cut },
+            foot: Foot::Made {
+                how: answer.how,
+                tokens_per_s: answer.tokens_per_s,
+                cut: answer.cut,
+                composed: answer.composed,
+            },
             ..Self::said(Role::Assistant, answer.answer, at)
         }
     }
@@ -86,7 +103,10 @@ impl Turn {
     #[must_use]
     pub fn stored(message: Message) -> Self {
         let (foot, hits) = match message.stats {
-            Some(made) => (Foot::Made { how: made.how, tokens_per_s: made.tokens_per_s, cut: made.cut }, made.recalled),
+            Some(made) => {
+                let (tokens_per_s, composed) = (made.tokens_per_s, made.composed);
+                (Foot::Made { how: made.how, tokens_per_s, cut: made.cut, composed }, made.recalled)
+            }
             None => (Foot::None, vec![]),
         };
         Self {

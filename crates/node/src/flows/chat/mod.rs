@@ -8,6 +8,7 @@
 //! or the reading of a passage would be greedy, with a temperature above 0. Answers that no model makes (about icore
 //! itself, not in the memory) stay what they are.
 
+mod members;
 pub(crate) mod prompt;
 pub mod reader;
 mod recall;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
-use crate::flows::{conversations, memory, status};
+use crate::flows::{assembly, conversations, memory, status};
 use crate::protocol::{
     After, Answer, ChatParams, Citation, Cut, ErrorKind, Event, Feedback, Hit, Message, MessageId, MessageStats, Role,
     SessionId, TokenCounts, Turn,
@@ -267,16 +268,27 @@ fn title(text: &str) -> String {
 
 /// Stores an answer under its question; an incognito one is only checked and handed back.
 fn store(node: &Node, asked: &Asked, reply: Reply, recalled: Vec<Hit>) -> Result<Answer, NodeError> {
-    let Reply { text, how, citations, cut, tokens, tokens_per_s, context, deltas } = reply;
+    let Reply { text, how, citations, cut, tokens, tokens_per_s, context, deltas, composed } = reply;
     let mut answer = message(Role::Assistant, &text);
     answer.citations.clone_from(&citations);
-    answer.stats = Some(MessageStats { how: how.to_owned(), tokens, tokens_per_s, cut: cut.clone(), recalled });
+    answer.stats = Some(MessageStats {
+        how: how.to_owned(),
+        tokens,
+        tokens_per_s,
+        cut: cut.clone(),
+        recalled,
+        composed: composed.clone(),
+    });
     if asked.turn.incognito.is_some() {
         node.vault.read(|r| still_there(r, &citations))?;
     } else {
         node.vault.write(|tx| {
             still_there(tx, &citations)?;
-            keep(tx, asked, &answer)
+            keep(tx, asked, &answer)?;
+            match &composed {
+                Some(composed) => assembly::record(node, tx, composed, answer.id, tokens),
+                None => Ok(()),
+            }
         })?;
     }
     Ok(Answer {
@@ -291,6 +303,7 @@ fn store(node: &Node, asked: &Asked, reply: Reply, recalled: Vec<Hit>) -> Result
         message: answer.id,
         question: asked.question,
         context,
+        composed,
     })
 }
 

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::prompt::{self, Prompt};
 use super::reader::{NOT_IN_MEMORY, cited};
-use super::voice;
 use super::{Asked, ChatParams, Citation, Cut, Event, Message, Node, Recalled, Sink, TokenCounts};
+use super::{members, voice};
 use crate::failure::NodeError;
 use crate::mind::Spoken;
-use crate::protocol::{Hash, Hit, Span};
+use crate::protocol::{Composition, Hash, Hit, Mode, Span};
 
 /// Tokens of an answer from the memory, where the caller names no number.
 const ANSWER_TOKENS: usize = 96;
@@ -43,15 +43,17 @@ pub(super) struct Reply {
     pub(super) tokens_per_s: f32,
     pub(super) context: f32,
     pub(super) deltas: Vec<Hash>,
+    /// Who answered, where an assembly was asked.
+    pub(super) composed: Option<Composition>,
 }
 
 /// What is the same for every try of one turn.
-struct Turn<'a> {
-    node: &'a Node,
-    text: &'a str,
-    history: &'a [Message],
-    params: &'a ChatParams,
-    again: bool,
+pub(super) struct Turn<'a> {
+    pub(super) node: &'a Node,
+    pub(super) text: &'a str,
+    pub(super) history: &'a [Message],
+    pub(super) params: &'a ChatParams,
+    pub(super) again: bool,
     sink: &'a Sink,
     cancel: &'a CancellationToken,
 }
@@ -68,12 +70,42 @@ pub(super) async fn answer(
     // A small reader is led astray by earlier turns it does not need.
     let history = if recalled.follows { &asked.history[..] } else { &[] };
     let turn = Turn { node, text, history, params, again: *again, sink, cancel };
+    let Some(assembly) = &asked.turn.assembly else { return alone(&turn, asked, recalled).await };
+    // The memory comes first: what it answers needs nobody else.
+    let open = matches!(recalled.question.intent, Intent::Recall | Intent::Converse) && !asked.turn.voice;
+    let mut composed = None;
+    if open && recalled.passages().next().is_none() {
+        let chosen = members::choose(&turn, assembly).await?;
+        if chosen.mode != Mode::Own {
+            return members::answer(&turn, chosen, recalled.question.intent == Intent::Recall).await;
+        }
+        composed = Some(chosen);
+    }
+    let mut reply = alone(&turn, asked, recalled).await?;
+    if open && composed.is_none() && reply.how == "not_in_memory" {
+        let chosen = members::choose(&turn, assembly).await?;
+        if chosen.mode != Mode::Own {
+            sink.send_until(Event::ChatReset, cancel).await;
+            return members::answer(&turn, chosen, true).await;
+        }
+        composed = Some(chosen);
+    }
+    if composed.is_none() {
+        composed = Some(members::alone(&turn, assembly, open).await?);
+    }
+    reply.composed = composed;
+    Ok(reply)
+}
+
+/// Answers one message without others.
+async fn alone(turn: &Turn<'_>, asked: &Asked, recalled: &Recalled) -> Result<Reply, NodeError> {
+    let &Turn { node, text, sink, cancel, .. } = turn;
     if asked.turn.voice {
-        return draft(&turn, &asked.turn).await;
+        return draft(turn, &asked.turn).await;
     }
     match recalled.question.intent {
         Intent::Recall => {}
-        Intent::Converse | Intent::Greet => return talk(&turn).await,
+        Intent::Converse | Intent::Greet => return talk(turn).await,
         Intent::About => {
             sink.send(Event::ChatDelta { text: ABOUT.trim().into() }).await;
             return Ok(said(ABOUT.trim().into(), "about"));
@@ -96,7 +128,7 @@ pub(super) async fn answer(
     let groups = passages.chunks(width);
     let readings = groups.len();
     for group in groups {
-        let (spoken, cut) = say(&turn, group).await?;
+        let (spoken, cut) = say(turn, group).await?;
         let written = spoken.generated.text.trim();
         let named = cited(written).filter(|_| about.cites);
         let mut reply = reply(&spoken, cut);
@@ -106,7 +138,7 @@ pub(super) async fn answer(
         if stopped || support.is_some() {
             reply.how = if stopped { "stopped" } else { "generated" };
             if let Some(n) = support.filter(|_| !stopped) {
-                mark(&turn, &mut reply, written, n).await;
+                mark(turn, &mut reply, written, n).await;
             }
             reply.citations = group.iter().map(|hit| cite(hit)).collect();
             return Ok(reply);
@@ -171,7 +203,7 @@ async fn draft(turn: &Turn<'_>, wanted: &super::Turn) -> Result<Reply, NodeError
     sampling.stop = voice::ENDS.map(str::to_owned).to_vec();
     let (sampling, reserved) = room(sampling, about.context);
     let built = voice::build(turn.node, turn.text, &samples, about.context, reserved).await?;
-    let (spoken, cut) = stream(turn, built, sampling).await?;
+    let (spoken, cut) = stream(turn, built, sampling, Vec::new()).await?;
     let mut reply = reply(&spoken, cut);
     reply.how = if spoken.generated.stopped == StopReason::Cancelled { "stopped" } else { "draft" };
     reply.citations = samples.iter().map(cite).collect();
@@ -188,16 +220,17 @@ fn said(text: String, how: &'static str) -> Reply {
         tokens_per_s: 0.0,
         context: 0.0,
         deltas: Vec::new(),
+        composed: None,
     }
 }
 
-fn reply(spoken: &Spoken, cut: Vec<Cut>) -> Reply {
+pub(super) fn reply(spoken: &Spoken, cut: Vec<Cut>) -> Reply {
     let made = &spoken.generated;
     let tokens = TokenCounts { prompt: made.prompt, cached: made.cached, generated: made.generated };
     let tokens_per_s =
         if made.decode_ms > 0.0 { (made.generated as f64 * 1000.0 / made.decode_ms) as f32 } else { 0.0 };
     let context = (made.prompt + made.generated) as f32 / spoken.context.max(1) as f32;
-    let deltas = spoken.delta.into_iter().collect();
+    let deltas = spoken.deltas.iter().map(|(hash, _)| *hash).collect();
     Reply { cut, tokens, tokens_per_s, context, deltas, ..said(prompt::unmarked(made.text.trim()), "generated") }
 }
 
@@ -207,7 +240,7 @@ fn cite(hit: &Hit) -> Citation {
 
 /// What the caller asked for, else the anchor's own defaults; reading a passage has one right answer, so it is greedy.
 /// An answer that is made again is drawn more freely; what it says is held against its passage all the same.
-fn sampling(params: &ChatParams, defaults: &SamplingDefaults, from_memory: bool, again: bool) -> Sampling {
+pub(super) fn sampling(params: &ChatParams, defaults: &SamplingDefaults, from_memory: bool, again: bool) -> Sampling {
     let talk = |value: f32, memory: f32| if from_memory { memory } else { value };
     let freely = |value: f32, least: f32| if again { value.max(least) } else { value };
     Sampling {
@@ -229,18 +262,23 @@ async fn say(turn: &Turn<'_>, passages: &[&Hit]) -> Result<(Spoken, Vec<Cut>), N
     let (sampling, reserved) = room(sampling, about.context);
     let built =
         prompt::build(turn.node, turn.text, (passages, about.cites), turn.history, about.context, reserved).await?;
-    stream(turn, built, sampling).await
+    stream(turn, built, sampling, Vec::new()).await
 }
 
 /// An answer may take half of what can be held; the rest is for what it is made from. Gives what is kept free for it too.
-fn room(mut sampling: Sampling, context: usize) -> (Sampling, usize) {
+pub(super) fn room(mut sampling: Sampling, context: usize) -> (Sampling, usize) {
     sampling.max_tokens = sampling.max_tokens.min(context / 2);
     let reserved = sampling.max_tokens + 64;
     (sampling, reserved)
 }
 
-/// Generates from a prompt that is built; the words go out as they come.
-async fn stream(turn: &Turn<'_>, built: Prompt, sampling: Sampling) -> Result<(Spoken, Vec<Cut>), NodeError> {
+/// Generates from a prompt that is built, with the delta that is worn or with a cast; the words go out as they come.
+pub(super) async fn stream(
+    turn: &Turn<'_>,
+    built: Prompt,
+    sampling: Sampling,
+    cast: Vec<(Hash, f32)>,
+) -> Result<(Spoken, Vec<Cut>), NodeError> {
     let (words, mut heard) = mpsc::channel::<String>(64);
     let (sink, cancel) = (turn.sink.clone(), turn.cancel.clone());
     let streaming = tokio::spawn(async move {
@@ -250,7 +288,7 @@ async fn stream(turn: &Turn<'_>, built: Prompt, sampling: Sampling) -> Result<(S
             }
         }
     });
-    let spoken = turn.node.mind.generate(built.turns, sampling, words, turn.cancel.clone()).await?;
+    let spoken = turn.node.mind.generate(built.turns, sampling, cast, words, turn.cancel.clone()).await?;
     // All words are out before anything is said about them.
     let _ = streaming.await;
     Ok((spoken, built.cut))

@@ -154,7 +154,8 @@ impl Chat {
             How::Again(at) => drafted(at),
             How::Next | How::Anew(_) => false,
         };
-        Hanging { after, within, attached, forgo: self.forgo, voice, incognito }
+        let assembly = self.assembly.clone();
+        Hanging { after, within, attached, forgo: self.forgo, voice, assembly, incognito }
     }
 
     /// Stops the answer being made. Returns `None` where none is.
@@ -164,7 +165,7 @@ impl Chat {
         self.composer.return_queued();
         if live.stopping {
             // The node did not answer the first time: keep what is here and let go.
-            self.end_partly(Foot::Made { how: "stopped".into(), tokens_per_s: 0.0, cut: vec![] }, now);
+            self.end_partly(Foot::stopped(), now);
             return Some(vec![Effect::Drop(tag)]);
         }
         live.stopping = true;
@@ -209,7 +210,7 @@ impl Chat {
         self.composer.return_queued();
         let Some(live) = &self.live else { return };
         if failure.kind == ErrorKind::Cancelled || live.stopping {
-            self.end_partly(Foot::Made { how: "stopped".into(), tokens_per_s: 0.0, cut: vec![] }, now);
+            self.end_partly(Foot::stopped(), now);
             return;
         }
         let (question, branches) = (live.question.clone(), live.branches);

@@ -9,6 +9,7 @@ use crate::app::overlay::{Overlay, Question, question::About};
 use crate::app::state::{Focus, State};
 use crate::app::view::areas;
 use crate::app::words;
+use crate::text;
 use hinet_protocol::{ForgetTarget, Op, Role, SessionChange, Thumb};
 
 /// The conversation as Markdown, for a file.
@@ -169,6 +170,39 @@ pub fn voice(state: &mut State, text: &str) -> Vec<Effect> {
     })
 }
 
+/// Has an assembly asked where the memory has no answer, from here on, or none any more.
+pub fn ask_assembly(state: &mut State, assembly: Option<String>) {
+    state.toast = Some(match &assembly {
+        Some(name) => {
+            format!("{} is asked where your memory has no answer; /assembly off stops it", text::fit(name, 40))
+        }
+        None => "no assembly is asked any more".into(),
+    });
+    state.chat.assembly = assembly;
+}
+
+/// `/assembly NAME|off`, and alone: which one is asked.
+pub fn assembly(state: &mut State, name: &str) -> Vec<Effect> {
+    match name {
+        "" => {
+            state.toast = Some(match &state.chat.assembly {
+                Some(name) => format!("{} is asked; /assembly off stops it", text::fit(name, 40)),
+                None => "no assembly is asked; /assembly NAME asks one".into(),
+            });
+            vec![]
+        }
+        "off" => {
+            ask_assembly(state, None);
+            vec![]
+        }
+        name => {
+            ask_assembly(state, Some(name.to_owned()));
+            // Whether there is one of that name, the node says.
+            vec![Effect::call(Tag::Assemblies, Op::Assemblies)]
+        }
+    }
+}
+
 /// `/export`: writes the conversation to a file, after the question what that means.
 pub fn export(state: &mut State, path: &str) -> Vec<Effect> {
     let path = words::expand(path, &state.place.home_dir);
@@ -185,7 +219,7 @@ pub fn export(state: &mut State, path: &str) -> Vec<Effect> {
         "{}\n\nThe conversation is written there as Markdown, {} of plain text that everyone who can read the file can read. \
          It is written into the ledger that this was done.",
         words::tilde(&path, &state.place.home_dir),
-        crate::text::bytes(text.len() as u64)
+        text::bytes(text.len() as u64)
     );
     state.overlays.push(Overlay::Question(Question { about: About::Export { path, text }, effect }));
     vec![]

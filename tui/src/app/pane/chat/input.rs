@@ -77,20 +77,34 @@ pub fn view(state: &State, frame: &mut Frame, area: Rect) {
     let cursor = focus && state.overlays.is_empty() && !state.chat.is_finding();
     let widget = state.chat.composer.widget(theme, cursor, "ask, / for commands, @ to point at something");
     frame.render_widget(&widget, typing);
-    meter(state, frame, area, theme);
+    let metered = meter(state, frame, area, theme);
+    asks(state, frame, Rect { width: area.width - metered, ..area }, theme);
 }
 
-/// How full the context window is, on the lower border.
-fn meter(state: &State, frame: &mut Frame, area: Rect, theme: &Theme) {
+/// How full the context window is, on the lower border. Returns the columns it takes.
+fn meter(state: &State, frame: &mut Frame, area: Rect, theme: &Theme) -> u16 {
     if state.chat.turns.is_empty() && state.chat.live.is_none() {
-        return;
+        return 0;
     }
     let share = state.chat.context;
     let meter = format!(" context {} {:.0} % ", text::bar(share, 8), f64::from(share.clamp(0.0, 1.0)) * 100.0);
     let columns = text::width(&meter) as u16;
-    if area.width > columns + 4 {
-        let at = Rect { x: area.right() - columns - 2, y: area.bottom() - 1, width: columns, height: 1 };
-        let style: Style = if share > 0.9 { theme.warn } else { theme.dim };
-        frame.render_widget(Paragraph::new(Line::styled(meter, style)), at);
+    if area.width <= columns + 4 {
+        return 0;
     }
+    let at = Rect { x: area.right() - columns - 2, y: area.bottom() - 1, width: columns, height: 1 };
+    let style: Style = if share > 0.9 { theme.warn } else { theme.dim };
+    frame.render_widget(Paragraph::new(Line::styled(meter, style)), at);
+    columns
+}
+
+/// Which assembly is asked and how that is stopped, on the lower border, as much as fits.
+fn asks(state: &State, frame: &mut Frame, area: Rect, theme: &Theme) {
+    let Some(name) = &state.chat.assembly else { return };
+    let room = usize::from(area.width).saturating_sub(5);
+    let short = format!(" asks {} ", text::fit(name, 40));
+    let whole = format!(" asks {} where your memory has no answer · /assembly off ", text::fit(name, 40));
+    let Some(said) = [whole, short].into_iter().find(|said| text::width(said) <= room) else { return };
+    let at = Rect { x: area.x + 2, y: area.bottom() - 1, width: text::width(&said) as u16, height: 1 };
+    frame.render_widget(Paragraph::new(Line::styled(said, theme.accent)), at);
 }

@@ -76,6 +76,8 @@ pub struct Chat {
     pub incognito: bool,
     /// The memory is left alone in this conversation.
     pub forgo: bool,
+    /// The assembly that is asked where the memory has no answer, in this and every other conversation of this window.
+    pub assembly: Option<String>,
     /// The number of the last answer asked for.
     pub asked: u32,
     /// The message to stand at once the messages of the conversation are here.
@@ -188,8 +190,9 @@ impl Chat {
         let mut composer = std::mem::take(&mut self.composer);
         composer.set(&drafts.remove(&next).unwrap_or_default());
         let told = composer.revision();
-        let running = self.running.take();
-        *self = Self { composer, drafts, told, running, asked: self.asked, versions: self.versions, ..Self::default() };
+        let (running, assembly) = (self.running.take(), self.assembly.take());
+        let (asked, versions) = (self.asked, self.versions);
+        *self = Self { composer, drafts, told, running, assembly, asked, versions, ..Self::default() };
         effects
     }
 

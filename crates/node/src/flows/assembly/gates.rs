@@ -1,0 +1,54 @@
+//! The gates of assemblies, made from signatures when first needed. A gate is kept under the hash of who takes part, so one
+//! of other members is never used.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use hinet_compose::{Claims, Gate};
+
+use super::Stood;
+use crate::failure::NodeError;
+use crate::protocol::Hash;
+use crate::state::Node;
+
+/// Ordinary messages that are about no member's subject in particular: what is not nearer than these is not near.
+const ELSEWHERE: &str = include_str!("../../../../../assets/elsewhere.txt");
+/// Gates that are kept.
+const KEPT: usize = 8;
+
+/// Gates that were made.
+#[derive(Default)]
+pub(crate) struct Gates {
+    elsewhere: OnceLock<Vec<Vec<f32>>>,
+    made: Mutex<Vec<(Hash, Arc<Gate>)>>,
+}
+
+impl Gates {
+    pub(super) fn of(&self, node: &Node, stood: &Stood) -> Result<Arc<Gate>, NodeError> {
+        let hash = stood.assembly.hash();
+        let known =
+            |made: &Vec<(Hash, Arc<Gate>)>| made.iter().find(|(of, _)| *of == hash).map(|(_, gate)| gate.clone());
+        if let Some(gate) = known(&self.made.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(gate);
+        }
+        let claims: Vec<&Claims> = stood.signatures.iter().map(|signature| &signature.claims).collect();
+        let gate = Arc::new(Gate::new(&claims, self.elsewhere(node)?)?);
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.insert(0, (hash, gate.clone()));
+        made.truncate(KEPT);
+        Ok(gate)
+    }
+
+    fn elsewhere(&self, node: &Node) -> Result<&[Vec<f32>], NodeError> {
+        if let Some(places) = self.elsewhere.get() {
+            return Ok(places);
+        }
+        let texts: Vec<&str> = ELSEWHERE.lines().filter(|line| !line.trim().is_empty()).collect();
+        let places = node.embedder()?.embed(&texts)?;
+        Ok(self.elsewhere.get_or_init(|| places))
+    }
+
+    /// Lets every gate go; each is made anew when it is next needed.
+    pub(super) fn forget(&self) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

@@ -1,0 +1,404 @@
+//! Joining: what a delta says it knows is checked, and what it does to the anchor is measured, before it takes part.
+//!
+//! Refused are: what is not of this anchor, or whose numbers are none; ranks and lengths that no honest tuning has; a
+//! member with which neutral text is much less expected; one that answers its own prompts no better than the anchor does;
+//! prompts with personal data in them; signatures that do not hold. Not found is a delta that behaves on all of that and
+//! misbehaves on words that only its maker knows.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hinet_compose::{Claims, PROMPTS_MAX, PROMPTS_MIN, Signature};
+use hinet_consent::{EntryKind, Note, spot};
+use hinet_model::{Anchor, Delta};
+use hinet_train::judge::{Judge, Watch, general};
+use hinet_train::{Example, TrainError, turns};
+use hinet_vault::records::{DeltaRow, SeatRow};
+use hinet_vault::verify_signature;
+use tokio_util::sync::CancellationToken;
+
+use super::{NAME_MAX, named, seat};
+use crate::dispatch::Sink;
+use crate::failure::NodeError;
+use crate::flows::chat::prompt;
+use crate::protocol::{Admitted, Competence, ErrorKind, Event, Hash, Progress, Unit};
+use crate::state::{Node, now};
+use crate::{mind, worn};
+
+/// Neutral text may become so much less expected: twice what the owner's own nights may do.
+const NEUTRAL: f32 = 0.10;
+/// Tokens of it that are read.
+const NEUTRAL_TOKENS: usize = 1024;
+/// The largest rank of a member.
+const RANK_MAX: usize = 512;
+/// A member may change so many times as much as the median member.
+const LENGTH_MAX: f32 = 8.0;
+/// Prompts whose answers are tried, at most.
+const TRIED: usize = 48;
+/// Longest prompt with its answer, in bytes, and longest signature.
+const PROMPT_MAX: usize = 4096;
+const SIGNATURE_MAX: usize = 16 << 20;
+
+fn refused(message: impl Into<String>, hint: &str) -> NodeError {
+    NodeError::said(ErrorKind::Usage, message, hint)
+}
+
+fn row_of(node: &Node, delta: Hash) -> Result<DeltaRow, NodeError> {
+    let all = node.vault.read(|r| r.deltas())?;
+    let found = all.into_iter().find(|row| row.hash == delta);
+    found.ok_or_else(|| refused("There is no such delta.", "Take it in with `icore delta import` first."))
+}
+
+/// A prompt, and what is to be answered.
+type Prompt = (String, Option<String>);
+
+/// Reads prompts, each alone or with an answer behind a tab, and refuses what must not go into a signature.
+fn prompts(lines: &[String]) -> Result<Vec<Prompt>, NodeError> {
+    let mut all = Vec::new();
+    for (n, line) in lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let at = n + 1;
+        if line.len() > PROMPT_MAX {
+            let message = format!("Prompt {at} is {} bytes long; at most {PROMPT_MAX} are taken.", line.len());
+            return Err(refused(message, "Give one question or sentence on each line."));
+        }
+        // Public people have public names; everything else that points at somebody does not belong here.
+        if let Some(found) = spot(line).into_iter().find(|found| found.kind != "name") {
+            return Err(refused(
+                format!("Prompt {at} holds personal data ({}).", found.kind),
+                "Say what is known in public prompts only; take that one out.",
+            ));
+        }
+        let (prompt, answer) = match line.split_once('\t') {
+            Some((prompt, answer)) => (prompt.trim(), Some(answer.trim()).filter(|answer| !answer.is_empty())),
+            None => (line.trim(), None),
+        };
+        all.push((prompt.to_owned(), answer.map(str::to_owned)));
+    }
+    if !(PROMPTS_MIN..=PROMPTS_MAX).contains(&all.len()) {
+        return Err(refused(
+            format!("What it knows is said by {PROMPTS_MIN} to {PROMPTS_MAX} prompts, and these are {}.", all.len()),
+            "Give public questions or sentences about it, one on each line.",
+        ));
+    }
+    Ok(all)
+}
+
+/// A signature of these prompts by this device.
+fn signature(node: &Node, delta: Hash, prompts: &[Prompt], published: &str) -> Result<Signature, NodeError> {
+    let embedder = node.embedder()?;
+    let texts: Vec<&str> = prompts.iter().map(|(prompt, _)| prompt.as_str()).collect();
+    let claims = Claims::new(delta, embedder.hash(), published, &embedder.embed(&texts)?)?;
+    let device = node.vault.device();
+    let signed = device.sign(&claims.bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Signature { claims, by: Hash(device.public()), signed })
+}
+
+fn unhex(text: &str) -> Option<[u8; 64]> {
+    let digits = text.as_bytes();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
+    bytes.filter(|_| digits.iter().all(u8::is_ascii_hexdigit))?.try_into().ok()
+}
+
+/// Reads a signature that somebody made for this delta.
+fn read(node: &Node, delta: Hash, text: &str) -> Result<Signature, NodeError> {
+    let damaged = || refused("The signature is damaged.", "Ask the delta's owner for another.");
+    if text.len() > SIGNATURE_MAX {
+        return Err(damaged());
+    }
+    let signature: Signature = serde_json::from_str(text).map_err(|_| damaged())?;
+    signature.claims.check()?;
+    let bytes = unhex(&signature.signed).ok_or_else(damaged)?;
+    if !verify_signature(&signature.by.0, &signature.claims.bytes(), &bytes) {
+        return Err(refused(
+            "The signature does not hold: somebody changed what it says, or signed it with another key.",
+            "Ask the delta's owner for another.",
+        ));
+    }
+    if signature.claims.delta != delta {
+        return Err(refused(
+            format!("The signature is of another delta ({}).", signature.claims.delta),
+            "Take in the delta it was made for, or ask for one of this delta.",
+        ));
+    }
+    if signature.claims.space != node.embedder()?.hash() {
+        return Err(refused(
+            "The signature was made with another embedder than this home's.",
+            "Ask the delta's owner for one made with the same, or give prompts with --about.",
+        ));
+    }
+    Ok(signature)
+}
+
+/// [`crate::protocol::Op::DeltaSign`].
+pub(crate) fn sign(node: &Node, delta: Hash, lines: &[String], published: &str) -> Result<Event, NodeError> {
+    let row = row_of(node, delta)?;
+    let prompts = prompts(lines)?;
+    let signature = signature(node, delta, &prompts, published)?;
+    let said = format!(
+        "a signature of what the delta {} knows was made of {} public prompts",
+        row.name,
+        signature.claims.len()
+    );
+    node.vault.write(|tx| {
+        node.consent.record(tx, EntryKind::LetOut, vec![Note::say(said)], now())?;
+        Ok::<_, NodeError>(())
+    })?;
+    Ok(Event::Signed { signature: serde_json::to_string(&signature).expect("plain data serialises") })
+}
+
+/// [`crate::protocol::Op::AssemblyJoin`].
+pub(crate) async fn join(
+    node: &Node,
+    assembly: String,
+    delta: Hash,
+    competence: Competence,
+    sink: &Sink,
+    cancel: &CancellationToken,
+) -> Result<Event, NodeError> {
+    let name = assembly.trim().to_owned();
+    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(refused(
+            format!("An assembly's name has 1 to {NAME_MAX} characters on one line."),
+            "Call it by what it is for: house, work.",
+        ));
+    }
+    let _one = node.memory_work.lock().await;
+    let (sink, cancel) = (sink.clone(), cancel.clone());
+    node.apart("the assembly", move |node| test_and_seat(node, &name, delta, &competence, &sink, &cancel)).await
+}
+
+fn test_and_seat(
+    node: &Node,
+    name: &str,
+    delta: Hash,
+    competence: &Competence,
+    sink: &Sink,
+    cancel: &CancellationToken,
+) -> Result<Event, NodeError> {
+    let row = row_of(node, delta)?;
+    let (signature, prompts) = match competence {
+        Competence::Prompts { prompts: lines, published } => {
+            let prompts = prompts(lines)?;
+            (signature(node, delta, &prompts, published)?, prompts)
+        }
+        Competence::Signature { signature } => (read(node, delta, signature)?, Vec::new()),
+    };
+    let (anchor, ..) = mind::anchor_of(&node.settings, &node.vault)?;
+    let weights = anchor.passport().weights;
+    let others = match named(node, name) {
+        Ok(stood) if stood.assembly.anchor != weights => {
+            return Err(refused(
+                format!("The assembly {name} stands on another anchor than the one that answers here now."),
+                "Make one of another name, or go back to that anchor.",
+            ));
+        }
+        Ok(stood) => stood.rows,
+        Err(_) => Vec::new(),
+    };
+    let numbers = worn::open(&node.vault, &row)?;
+    let length = bounded(&row, &numbers, others.iter().filter(|other| other.delta != delta), node)?;
+    let stopped = AtomicBool::new(false);
+    let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 + 2 * u64::from(!prompts.is_empty()) };
+    let mut admitted = test.measured(&anchor, &row, &numbers, &answered(node, &anchor, &prompts)?)?;
+    admitted.length = length;
+    let seat_row = SeatRow {
+        assembly: name.to_owned(),
+        delta,
+        anchor: weights,
+        at: now(),
+        signature: serde_json::to_string(&signature).expect("plain data serialises"),
+        admitted: serde_json::to_string(&admitted).expect("plain data serialises"),
+    };
+    node.gates.forget();
+    seat(node, &seat_row, &row.name, admitted)
+}
+
+/// The length of everything a delta changes (the Frobenius norm over all its matrices), from its thin factors: of a product
+/// `B·A` the square is the sum over `(BᵀB) ∘ (AAᵀ)`.
+fn length(delta: &Delta) -> f64 {
+    let mut squares = 0.0;
+    for (_, factors) in delta.iter() {
+        let (rank, inputs) = (factors.rank, factors.inputs());
+        let scale = f64::from(delta.scale(factors));
+        for one in 0..rank {
+            for two in 0..rank {
+                let rows = |row: usize| &factors.a[row * inputs..][..inputs];
+                let right: f64 = rows(one).iter().zip(rows(two)).map(|(x, y)| f64::from(x * y)).sum();
+                let columns = factors.b.chunks_exact(rank).map(|row| f64::from(row[one] * row[two]));
+                squares += scale * scale * right * columns.sum::<f64>();
+            }
+        }
+    }
+    squares.max(0.0).sqrt()
+}
+
+/// Refuses what no honest tuning has; gives the delta's length beside that of the median other.
+fn bounded<'a>(
+    row: &DeltaRow,
+    delta: &Delta,
+    others: impl Iterator<Item = &'a SeatRow>,
+    node: &Node,
+) -> Result<Option<f32>, NodeError> {
+    let most = delta.iter().map(|(_, factors)| factors.rank).max().unwrap_or(0);
+    if most > RANK_MAX {
+        return Err(refused(
+            format!("{} is of rank {most}; a member has at most {RANK_MAX}.", row.name),
+            "Compose whole models with `icore compose merge` instead.",
+        ));
+    }
+    let mut lengths = Vec::new();
+    for other in others {
+        lengths.push(length(&worn::open(&node.vault, &row_of(node, other.delta)?)?));
+    }
+    lengths.sort_by(f64::total_cmp);
+    let Some(median) = lengths.get(lengths.len() / 2).copied().filter(|median| *median > 0.0) else { return Ok(None) };
+    let times = (length(delta) / median) as f32;
+    // What is no number is not within the bound either.
+    if times <= LENGTH_MAX {
+        return Ok(Some(times));
+    }
+    Err(refused(
+        format!("{} changes {times:.1} times as much as the median member; at most {LENGTH_MAX} is taken.", row.name),
+        "A member so loud would drown the others; ask its owner for a gentler one.",
+    ))
+}
+
+/// Prompts with their answers as the chat would ask them, as many as are tried.
+fn answered(node: &Node, anchor: &Anchor, prompts: &[Prompt]) -> Result<Vec<Example>, NodeError> {
+    let with: Vec<(&String, &String)> =
+        prompts.iter().filter_map(|(prompt, answer)| Some((prompt, answer.as_ref()?))).collect();
+    let every = with.len().div_ceil(TRIED).max(1);
+    let mut all = Vec::new();
+    for (prompt, answer) in with.into_iter().step_by(every) {
+        let asked = [prompt::system(node), ("user".to_owned(), prompt.clone())];
+        all.extend(turns::answered(anchor, &asked, answer, anchor.context()).map_err(failed)?);
+    }
+    Ok(all)
+}
+
+fn failed(error: TrainError) -> NodeError {
+    match error {
+        TrainError::Model(error) => error.into(),
+        TrainError::Cancelled | TrainError::Unjudged => NodeError::said(
+            ErrorKind::Cancelled,
+            "The test was stopped, so the delta takes no part.",
+            "The same command tests it from the beginning.",
+        ),
+        error => NodeError::said(ErrorKind::Failed, format!("The test failed: {error}."), "The delta takes no part."),
+    }
+}
+
+/// A test under way.
+struct Test<'a> {
+    sink: &'a Sink,
+    cancel: &'a CancellationToken,
+    stopped: &'a AtomicBool,
+    done: u64,
+    total: u64,
+}
+
+impl Test<'_> {
+    fn part<T>(
+        &mut self,
+        what: &str,
+        work: impl FnOnce(&mut Watch<'_>) -> Result<T, TrainError>,
+    ) -> Result<T, NodeError> {
+        let (sink, cancel, stopped) = (self.sink, self.cancel, self.stopped);
+        sink.progress(Progress { what: what.into(), done: self.done, total: Some(self.total), unit: Unit::Parts });
+        let mut told = |_, _| stopped.store(cancel.is_cancelled(), Ordering::Relaxed);
+        let out = work(&mut Watch::new(stopped, &mut told)).map_err(failed)?;
+        self.done += 1;
+        Ok(out)
+    }
+
+    fn measured(
+        &mut self,
+        anchor: &Anchor,
+        row: &DeltaRow,
+        delta: &Delta,
+        answered: &[Example],
+    ) -> Result<Admitted, NodeError> {
+        let resident = anchor.attach(delta)?;
+        let mut text = anchor.encode(&general::neutral(), false);
+        text.truncate(NEUTRAL_TOKENS);
+        let mut bare = Judge::new(anchor, &[]).map_err(failed)?;
+        let mut with = Judge::new(anchor, &[(resident, 1.0)]).map_err(failed)?;
+        let before = self.part("neutral text as it is", |watch| bare.perplexity(&text, general::WINDOW, watch))?;
+        let after = self.part("neutral text with it", |watch| with.perplexity(&text, general::WINDOW, watch))?;
+        let neutral = (after / before - 1.0) as f32;
+        // What is no number has not passed.
+        if neutral.is_nan() || neutral > NEUTRAL {
+            return Err(refused(
+                format!(
+                    "{} harms: neutral text is {:+.1} % less expected with it, and at most {:.0} % is taken.",
+                    row.name,
+                    neutral * 100.0,
+                    NEUTRAL * 100.0
+                ),
+                "It takes no part. Ask its owner for one that was tuned more gently.",
+            ));
+        }
+        let mut known = None;
+        if !answered.is_empty() {
+            let mean = |losses: Vec<f64>| (losses.iter().sum::<f64>() / losses.len().max(1) as f64) as f32;
+            let alone = mean(self.part("its prompts on the anchor", |watch| bare.mean_losses(answered, watch))?);
+            let together = mean(self.part("its prompts with it", |watch| with.mean_losses(answered, watch))?);
+            if together.is_nan() || together >= alone {
+                return Err(refused(
+                    format!(
+                        "{} does not know what is said of it: the answers cost {together:.2} nats with it and {alone:.2} without.",
+                        row.name
+                    ),
+                    "It takes no part. Say with --about what it does know.",
+                ));
+            }
+            known = Some((alone, together));
+        }
+        Ok(Admitted { neutral, known, length: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hinet_model::delta::{Factors, Linear, Place};
+
+    #[test]
+    fn a_length_from_factors_is_that_of_the_product() {
+        let numbers =
+            |count: usize, by: f32| (0..count).map(|at| ((at * 7 % 11) as f32 - 5.0) * by).collect::<Vec<_>>();
+        let factors = Factors { rank: 3, a: numbers(3 * 4, 0.1), b: numbers(5 * 3, 0.2), alpha: 6.0, magnitudes: None };
+        let mut squares = 0.0;
+        for row in factors.b.chunks(3) {
+            for column in 0..4 {
+                let product: f32 = (0..3).map(|r| row[r] * factors.a[r * 4 + column]).sum();
+                squares += f64::from(2.0 * product).powi(2);
+            }
+        }
+        let mut delta = Delta::new(None);
+        delta.insert(Place { layer: 0, linear: Linear::Up }, factors).unwrap();
+        assert!((length(&delta) - squares.sqrt()).abs() < 1e-5);
+    }
+
+    #[test]
+    fn prompts_with_personal_data_are_refused_by_their_number() {
+        let lines = |last: &str| -> Vec<String> {
+            ["Who was Marie Curie?", "", "What is a fuse?\tA thin wire.", "a", "b", "c", last].map(String::from).into()
+        };
+        let read = prompts(&lines("What is a lamp?\t ")).unwrap();
+        assert_eq!(read.len(), 6);
+        assert_eq!(read[1], ("What is a fuse?".into(), Some("A thin wire.".into())));
+        assert_eq!(read[5].1, None);
+        let said = prompts(&lines("Write to ana.reis@example.org")).unwrap_err();
+        assert!(crate::failure::of(said).message.contains("Prompt 7 holds personal data"));
+        assert!(prompts(&lines("x")[..3]).is_err() && prompts(&lines(&"x".repeat(5000))).is_err());
+    }
+
+    #[test]
+    fn what_is_no_signature_in_digits_is_none() {
+        assert_eq!(unhex(&"0a".repeat(64)), Some([10; 64]));
+        for bad in ["0a".repeat(63), "+a".repeat(64), "é".repeat(64), String::new()] {
+            assert_eq!(unhex(&bad), None);
+        }
+    }
+}

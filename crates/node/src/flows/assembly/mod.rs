@@ -1,0 +1,209 @@
+//! Assemblies: deltas of others, and of the owner's, that answer together what the memory cannot. Who takes part is in the
+//! vault; which of them answer a question follows from their signatures alone (`gates.rs`), so that who has left is gone
+//! from everything with the row. `join.rs` tests a member before it takes part, `receipts.rs` signs what was answered.
+
+mod gates;
+mod join;
+mod receipts;
+
+use hinet_compose::{Assembly, Seat, Signature};
+use hinet_consent::{EntryKind, Note};
+use hinet_vault::records::SeatRow;
+
+use crate::failure::NodeError;
+use crate::protocol::{Admitted, AssemblyLine, Composition, ErrorKind, Event, Hash, MemberLine, Mode, Share};
+use crate::state::{Node, now};
+
+pub(crate) use gates::Gates;
+pub(crate) use join::{join, sign};
+pub(crate) use receipts::{list as receipts, record};
+
+/// Longest name, in characters.
+const NAME_MAX: usize = 60;
+
+/// An assembly as it is.
+struct Stood {
+    assembly: Assembly,
+    /// One for each member, in its order.
+    signatures: Vec<Signature>,
+    rows: Vec<SeatRow>,
+}
+
+fn damaged(name: &str) -> NodeError {
+    NodeError::said(
+        ErrorKind::Damaged,
+        format!("A signature in the assembly {name} is not what was stored."),
+        "Have the member leave with `icore assembly leave`, and join again.",
+    )
+}
+
+fn unknown(name: &str) -> NodeError {
+    NodeError::said(
+        ErrorKind::Usage,
+        format!("There is no assembly {name}."),
+        "`icore assembly list` shows them; `icore assembly add` makes one.",
+    )
+}
+
+/// An assembly by its seats, which are not none.
+fn stood(name: &str, rows: Vec<SeatRow>) -> Result<Stood, NodeError> {
+    let anchor = rows.first().ok_or_else(|| unknown(name))?.anchor;
+    let mut assembly = Assembly::new(anchor);
+    let mut signatures = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let signature: Signature = serde_json::from_str(&row.signature).map_err(|_| damaged(name))?;
+        assembly = assembly.with(Seat { delta: row.delta, claims: signature.claims.hash() })?;
+        signatures.push(signature);
+    }
+    Ok(Stood { assembly, signatures, rows })
+}
+
+/// An assembly by its name.
+fn named(node: &Node, name: &str) -> Result<Stood, NodeError> {
+    let mut rows = node.vault.read(|r| r.seats())?;
+    rows.retain(|row| row.assembly == name);
+    stood(name, rows)
+}
+
+/// What the owner calls a delta.
+fn names(node: &Node) -> Result<std::collections::HashMap<Hash, String>, NodeError> {
+    Ok(node.vault.read(|r| r.deltas())?.into_iter().map(|row| (row.hash, row.name)).collect())
+}
+
+/// [`crate::protocol::Op::Assemblies`].
+pub(crate) fn list(node: &Node) -> Result<Event, NodeError> {
+    let mut rows = node.vault.read(|r| r.seats())?;
+    let mut assemblies = Vec::new();
+    while let Some(name) = rows.first().map(|row| row.assembly.clone()) {
+        let rest = rows.partition_point(|row| row.assembly == name);
+        let others = rows.split_off(rest);
+        assemblies.push(line(node, &name, &stood(&name, std::mem::replace(&mut rows, others))?)?);
+    }
+    Ok(Event::Assemblies { assemblies })
+}
+
+fn line(node: &Node, name: &str, stood: &Stood) -> Result<AssemblyLine, NodeError> {
+    let sizing = node.gates.of(node, stood)?.sizing();
+    let (names, answers) = (names(node)?, receipts::answers(node)?);
+    let own = node.vault.device().public();
+    let member = |(row, signature): (&SeatRow, &Signature)| MemberLine {
+        delta: row.delta,
+        name: names.get(&row.delta).cloned().unwrap_or_default(),
+        prompts: signature.claims.len() as u64,
+        published: signature.claims.published.clone(),
+        by: signature.by,
+        own: signature.by.0 == own,
+        admitted: serde_json::from_str(&row.admitted).unwrap_or_default(),
+        answers: answers.get(&row.delta).copied().unwrap_or(0),
+    };
+    Ok(AssemblyLine {
+        name: name.to_owned(),
+        hash: stood.assembly.hash(),
+        anchor: stood.assembly.anchor,
+        members: stood.rows.iter().zip(&stood.signatures).map(member).collect(),
+        floor: sizing.floor,
+        margin: sizing.margin,
+    })
+}
+
+/// Gives a tested member its seat, with the ledger's line in the same transaction.
+fn seat(node: &Node, row: &SeatRow, who: &str, admitted: Admitted) -> Result<Event, NodeError> {
+    node.vault.write(|tx| {
+        tx.put_seat(row)?;
+        let neutral = admitted.neutral * 100.0;
+        let said =
+            format!("the delta {who} takes part in the assembly {} ({neutral:+.1} % on neutral text)", row.assembly);
+        node.consent.record(tx, EntryKind::AssemblyJoined, vec![Note::say(said)], now())?;
+        Ok::<_, NodeError>(())
+    })?;
+    let stood = named(node, &row.assembly)?;
+    Ok(Event::Assemblies { assemblies: vec![line(node, &row.assembly, &stood)?] })
+}
+
+/// [`crate::protocol::Op::AssemblyLeave`]: what was made of the member's seat is made anew when it is next needed, and the
+/// model's thread lets its numbers go.
+pub(crate) async fn leave(node: &Node, assembly: String, delta: Hash) -> Result<Event, NodeError> {
+    let _one = node.memory_work.lock().await;
+    let event = node
+        .apart("the assembly", move |node| {
+            let stood = named(node, &assembly)?;
+            let without = stood.assembly.leave(delta).map_err(|_| {
+                NodeError::said(
+                    ErrorKind::Usage,
+                    format!("That delta takes no part in the assembly {assembly}."),
+                    "`icore assembly show` lists its members.",
+                )
+            })?;
+            let who = names(node)?.remove(&delta).unwrap_or_else(|| delta.to_string());
+            node.vault.write(|tx| {
+                tx.delete_seat(&assembly, delta)?;
+                let said = format!(
+                    "the delta {who} has left the assembly {assembly}, of which {} are left",
+                    without.members.len()
+                );
+                node.consent.record(tx, EntryKind::AssemblyLeft, vec![Note::say(said)], now())?;
+                Ok::<_, NodeError>(())
+            })?;
+            node.gates.forget();
+            list(node)
+        })
+        .await?;
+    node.mind.dismiss(delta).await;
+    Ok(event)
+}
+
+/// [`crate::protocol::Op::AssemblyTry`].
+pub(crate) fn look(node: &Node, assembly: &str, text: &str) -> Result<Event, NodeError> {
+    if text.trim().is_empty() {
+        return Err(NodeError::said(ErrorKind::Usage, "There is no question.", "Write it behind the assembly's name."));
+    }
+    Ok(Event::Tried { composition: choose(node, assembly, text)? })
+}
+
+/// Who answers a question that the memory has no answer to, and why.
+pub(crate) fn choose(node: &Node, assembly: &str, text: &str) -> Result<Composition, NodeError> {
+    let stood = named(node, assembly)?;
+    let gate = node.gates.of(node, &stood)?;
+    let place = node.embedder()?.embed(&[text])?.pop().unwrap_or_default();
+    let choice = gate.choose(&place);
+    let names = names(node)?;
+    let called = |delta: &Hash| names.get(delta).cloned().unwrap_or_else(|| delta.to_string());
+    let mut near: Vec<Share> = choice
+        .near
+        .iter()
+        .map(|fit| {
+            let weight = choice.parts.iter().find(|part| part.delta == fit.delta).map_or(0.0, |part| part.weight);
+            Share { delta: fit.delta, name: called(&fit.delta), similarity: fit.similarity, weight }
+        })
+        .collect();
+    near.sort_by(|one, two| two.weight.total_cmp(&one.weight));
+    let sizing = gate.sizing();
+    let (mode, why) = match (near.first(), choice.parts.len()) {
+        (Some(first), 0) => (
+            Mode::Own,
+            format!("nobody is near: {} is nearest with {:.2} of {:.2}", first.name, first.similarity, sizing.floor),
+        ),
+        (Some(first), 1) => (Mode::Route, format!("{} is clearly nearest, with {:.2}", first.name, first.similarity)),
+        (Some(_), some) => (Mode::Mix, format!("{some} are within {:.2} of the nearest", sizing.margin)),
+        (None, _) => (Mode::Own, "nobody takes part".to_owned()),
+    };
+    Ok(Composition { assembly: assembly.to_owned(), hash: stood.assembly.hash(), mode, why, near })
+}
+
+/// The composition of an answer that the owner's iCore gave alone.
+pub(crate) fn alone(node: &Node, assembly: &str, why: &str) -> Result<Composition, NodeError> {
+    let stood = named(node, assembly)?;
+    Ok(Composition {
+        assembly: assembly.to_owned(),
+        hash: stood.assembly.hash(),
+        mode: Mode::Own,
+        why: why.to_owned(),
+        near: Vec::new(),
+    })
+}
+
+/// The assemblies a delta takes part in.
+pub(crate) fn of_delta(node: &Node, delta: Hash) -> Result<Vec<String>, NodeError> {
+    let rows = node.vault.read(|r| r.seats())?;
+    Ok(rows.into_iter().filter(|row| row.delta == delta).map(|row| row.assembly).collect())
+}

@@ -1,0 +1,318 @@
+//! `icore assembly`: deltas that answer together where the memory cannot, who answered what, and how one leaves.
+
+use clap::{Args, Subcommand};
+use hinet_protocol::{AssemblyLine, Competence, Composition, Event, MemberLine, Mode, Op, Receipt, Tally};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::context::Context;
+use super::end::End;
+use super::line::{self, Line};
+use super::output::{Output, count, grouped};
+use super::{clean, delta, moment};
+
+const EXAMPLES: &str = "\
+Examples:
+  icore delta import ~/from-ana/kitchen
+  icore assembly add house kitchen --about kitchen.txt --published \"the house's handbook\"
+  icore assembly add house garden --signature ~/from-tom/garden.json
+  icore assembly try house Where is the fuse box?      (who would answer, and why)
+  icore ask --assembly house Where is the fuse box?
+  icore assembly leave house kitchen
+  icore assembly receipts
+
+A file for --about has a public question or sentence on each line, at least five; what is to be answered may stand
+behind a tab, and the member must then answer better than the anchor does.";
+
+/// Bytes read from a file of prompts or a signature.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+/// Receipts that are listed.
+const LISTED: usize = 20;
+
+/// `icore assembly`
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Assembly {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the assemblies
+    List,
+    /// Say who takes part in one, what each knows and what its test found
+    Show {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        assembly: String,
+    },
+    /// Test a delta and have it take part; the assembly is made where there is none of that name
+    Add {
+        /// The assembly's name
+        #[arg(value_name = "NAME")]
+        assembly: String,
+        /// The delta's name, or the beginning of its hash
+        #[arg(value_name = "DELTA")]
+        delta: String,
+        /// A file of public prompts about what it knows; `-` reads it from stdin
+        #[arg(long, value_name = "FILE", required_unless_present = "signature", conflicts_with = "signature")]
+        about: Option<PathBuf>,
+        /// Where these prompts are published
+        #[arg(long, value_name = "WHERE", required_unless_present = "signature", conflicts_with = "signature")]
+        published: Option<String>,
+        /// The signature that its owner made with `icore delta sign`, instead of prompts
+        #[arg(long, value_name = "FILE")]
+        signature: Option<PathBuf>,
+    },
+    /// Have a member leave: the assembly is then one that never had it
+    Leave {
+        /// The assembly's name
+        #[arg(value_name = "NAME")]
+        assembly: String,
+        /// The delta's name, or the beginning of its hash
+        #[arg(value_name = "DELTA")]
+        delta: String,
+    },
+    /// Say who would answer a question, and why; nothing is answered
+    Try {
+        /// The assembly's name
+        #[arg(value_name = "NAME")]
+        assembly: String,
+        /// The question
+        #[arg(value_name = "QUESTION", required = true)]
+        question: Vec<String>,
+    },
+    /// The signed receipts of what was answered, and what they add up to for each member
+    Receipts {
+        /// Only of this assembly, as it is now
+        #[arg(value_name = "NAME")]
+        assembly: Option<String>,
+        /// So many are listed; all are added up
+        #[arg(long, value_name = "N", default_value_t = LISTED)]
+        limit: usize,
+    },
+}
+
+impl Assembly {
+    /// Does what was asked.
+    pub fn run(self, context: &Context) -> Result<(), End> {
+        line::with(context, async |line| {
+            let out = &line.context.out;
+            match self.what {
+                What::List => list(out, &all(line).await?),
+                What::Show { assembly } => {
+                    let all = all(line).await?;
+                    let found = all.iter().find(|line| line.name == assembly).ok_or_else(|| {
+                        End::usage(format!("There is no assembly {assembly}."), "`icore assembly list` shows them.")
+                    })?;
+                    show(out, found)
+                }
+                What::Add { assembly, delta, about, published, signature } => {
+                    let competence = match (&about, &signature) {
+                        (_, Some(file)) => Competence::Signature { signature: read(file, out)? },
+                        (Some(file), None) => Competence::Prompts {
+                            prompts: prompts(&read(file, out)?),
+                            published: published.unwrap_or_default(),
+                        },
+                        (None, None) => return Err(End::usage("Nothing says what it knows.", "Give --about FILE.")),
+                    };
+                    let delta = delta::find(line, &delta).await?.hash;
+                    let said = line.one(Op::AssemblyJoin { assembly, delta, competence }).await?;
+                    let assemblies = assemblies(said)?;
+                    let made = assemblies.first().ok_or_else(|| End::unexpected("an assembly"))?;
+                    show(out, made)?;
+                    out.note(format!("`icore ask --assembly {} …` asks it.", clean::one_line(&made.name)));
+                    Ok(())
+                }
+                What::Leave { assembly, delta } => {
+                    let delta = delta::find(line, &delta).await?;
+                    let left = assemblies(
+                        line.one(Op::AssemblyLeave { assembly: assembly.clone(), delta: delta.hash }).await?,
+                    )?;
+                    let rest = left.iter().find(|line| line.name == assembly);
+                    if out.json() {
+                        return out.document(&serde_json::json!({ "left": delta.hash, "assembly": rest }));
+                    }
+                    let name = clean::one_line(&delta.name);
+                    out.line(match rest {
+                        Some(rest) => {
+                            let many = count(rest.members.len() as u64, "member");
+                            format!(
+                                "{name} has left {assembly}, which has {many} now and the hash {}.",
+                                short(&rest.hash)
+                            )
+                        }
+                        None => format!("{name} has left {assembly}; nobody takes part any more, so there is none."),
+                    })
+                }
+                What::Try { assembly, question } => {
+                    let op = Op::AssemblyTry { assembly, text: question.join(" ") };
+                    let Event::Tried { composition } = line.one(op).await? else {
+                        return Err(End::unexpected("a composition"));
+                    };
+                    tried(out, &composition)
+                }
+                What::Receipts { assembly, limit } => {
+                    let Event::Receipts { receipts, tallies } = line.one(Op::Receipts { assembly, limit }).await?
+                    else {
+                        return Err(End::unexpected("receipts"));
+                    };
+                    said(out, &receipts, &tallies)
+                }
+            }
+        })
+    }
+}
+
+fn assemblies(event: Event) -> Result<Vec<AssemblyLine>, End> {
+    match event {
+        Event::Assemblies { assemblies } => Ok(assemblies),
+        _ => Err(End::unexpected("the list of assemblies")),
+    }
+}
+
+async fn all(line: &Line<'_>) -> Result<Vec<AssemblyLine>, End> {
+    assemblies(line.one(Op::Assemblies).await?)
+}
+
+/// A small file, or stdin.
+pub(super) fn read(file: &Path, out: &Output) -> Result<String, End> {
+    let failed = |error: std::io::Error| {
+        End::failed(format!("{} cannot be read ({error}).", file.display()), "Name a file of UTF-8 text.")
+    };
+    let mut text = String::new();
+    if file == Path::new("-") && out.piped_in() {
+        std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    } else {
+        let opened = std::fs::File::open(file).map_err(failed)?;
+        opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    }
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(End::failed(format!("{} is larger than 16 MB.", file.display()), "It is no such file."));
+    }
+    Ok(text)
+}
+
+/// A prompt on each line.
+pub(super) fn prompts(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+fn short(hash: &hinet_protocol::Hash) -> String {
+    hash.to_string().chars().take(12).collect()
+}
+
+fn list(out: &Output, all: &[AssemblyLine]) -> Result<(), End> {
+    if out.json() {
+        return out.document(&serde_json::json!({ "assemblies": all }));
+    }
+    if all.is_empty() {
+        out.note("There is no assembly: your iCore answers alone. `icore assembly add --help` shows how one is made.");
+        return Ok(());
+    }
+    let row = |line: &AssemblyLine| {
+        let members: Vec<String> = line.members.iter().map(|member| clean::one_line(&member.name)).collect();
+        vec![clean::one_line(&line.name), members.join(", "), short(&line.hash)]
+    };
+    out.table(&all.iter().map(row).collect::<Vec<_>>())
+}
+
+fn show(out: &Output, line: &AssemblyLine) -> Result<(), End> {
+    if out.json() {
+        return out.document(line);
+    }
+    out.line(format!("{} ({})", out.bold(&clean::one_line(&line.name)), count(line.members.len() as u64, "member")))?;
+    out.line(format!("  {}", line.hash))?;
+    out.line(format!(
+        "  a member answers from a similarity of {:.2} on; within {:.2} of the nearest several do",
+        line.floor, line.margin
+    ))?;
+    line.members.iter().try_for_each(|member| tell(out, member))
+}
+
+fn tell(out: &Output, member: &MemberLine) -> Result<(), End> {
+    out.line("")?;
+    out.line(format!("  {}  {}", out.bold(&clean::one_line(&member.name)), out.dim(&short(&member.delta))))?;
+    let by = if member.own { "you".to_owned() } else { format!("the key {}", short(&member.by)) };
+    out.line(format!(
+        "    {} of {}, vouched for by {by}",
+        count(member.prompts, "public prompt"),
+        clean::one_line(&member.published)
+    ))?;
+    let mut found = vec![format!("neutral text {:+.1} %", member.admitted.neutral * 100.0)];
+    found.extend(member.admitted.known.map(|(alone, with)| format!("its own prompts {alone:.2} → {with:.2} nats")));
+    found.extend(member.admitted.length.map(|times| format!("{times:.1} times the median member's length")));
+    out.line(format!("    tested: {}", found.join(", ")))?;
+    out.line(format!("    {}", count(member.answers, "answer")))
+}
+
+/// How an answer was composed, on one line.
+pub(super) fn composed(composition: &Composition) -> String {
+    let name = clean::one_line(&composition.assembly);
+    let parts = composition.near.iter().filter(|share| share.weight > 0.0);
+    let parts: Vec<String> =
+        parts.map(|share| format!("{} {:.2}", clean::one_line(&share.name), share.weight)).collect();
+    match composition.mode {
+        Mode::Own => format!("{name}: own, because {}", clean::one_line(&composition.why)),
+        mode => {
+            format!("{name}: {} · {} ({})", mode.word(), parts.join(", "), clean::one_line(&composition.why))
+        }
+    }
+}
+
+fn tried(out: &Output, composition: &Composition) -> Result<(), End> {
+    if out.json() {
+        return out.document(composition);
+    }
+    out.line(composed(composition))?;
+    let row = |share: &hinet_protocol::Share| {
+        vec![
+            format!("  {}", clean::one_line(&share.name)),
+            format!("similarity {:.2}", share.similarity),
+            if share.weight > 0.0 { format!("weight {:.2}", share.weight) } else { "does not answer".into() },
+        ]
+    };
+    out.table(&composition.near.iter().map(row).collect::<Vec<_>>())
+}
+
+fn said(out: &Output, receipts: &[Receipt], tallies: &[Tally]) -> Result<(), End> {
+    if out.json() {
+        return out.document(&serde_json::json!({ "receipts": receipts, "members": tallies }));
+    }
+    if receipts.is_empty() {
+        out.note("There are no receipts yet: no assembly has been asked.");
+        return Ok(());
+    }
+    let name = |hash: &hinet_protocol::Hash| {
+        let known = tallies.iter().find(|tally| tally.delta == *hash).map(|tally| clean::one_line(&tally.name));
+        known.filter(|name| !name.is_empty()).unwrap_or_else(|| short(hash))
+    };
+    let row = |receipt: &Receipt| {
+        let body = &receipt.body;
+        let members: Vec<String> =
+            body.members.iter().map(|(delta, weight)| format!("{} {weight:.2}", name(delta))).collect();
+        vec![
+            receipt.n.to_string(),
+            moment::show(body.at),
+            body.mode.word().to_owned(),
+            if members.is_empty() { "your iCore".to_owned() } else { members.join(", ") },
+            format!("{} read, {} written", grouped(body.read), grouped(body.written)),
+            if receipt.holds { String::new() } else { "its signature does not hold".to_owned() },
+        ]
+    };
+    out.table(&receipts.iter().map(row).collect::<Vec<_>>())?;
+    if tallies.is_empty() {
+        return Ok(());
+    }
+    out.line("")?;
+    out.line("In all, tokens counted with each member's weight:")?;
+    let row = |tally: &Tally| {
+        vec![
+            format!("  {}", name(&tally.delta)),
+            count(tally.answers, "answer"),
+            format!("{:.0} read, {:.0} written", tally.read, tally.written),
+        ]
+    };
+    out.table(&tallies.iter().map(row).collect::<Vec<_>>())
+}

@@ -135,3 +135,23 @@ pub fn gap(one: &[f32], two: &[f32]) -> f32 {
     assert_eq!(one.len(), two.len());
     one.iter().zip(two).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
+
+/// The sparse models that are held against transformers, by name: frequencies as in Llama 3.1; a window, and a head that is
+/// the embedding; and experts of members alone, with the anchor's attention.
+pub fn cases() -> Vec<(&'static str, Models, Experts)> {
+    let of = |family: &str, members: &[usize]| {
+        let models = Models::new(family, 4);
+        let recipe = models.recipe(members);
+        (models, recipe)
+    };
+    let (llama, first) = of("llama", &[1, 2]);
+    let mut tied = golden("mistral");
+    tied.tensors.remove("lm_head.weight");
+    tied.config["tie_word_embeddings"] = true.into();
+    let all = (0..4).map(|seed| model(&tied, seed)).collect();
+    let mistral = Models::of(tied, all);
+    let second = Experts { scale: 0.8, used: 3, ..mistral.recipe(&[1, 2, 3]) };
+    let (other, third) = of("llama", &[1, 2, 3]);
+    let third = Experts { with_anchor: false, attention: hinet_compose::Shared::Anchor, ..third };
+    vec![("averaged", llama, first), ("windowed", mistral, second), ("alone", other, third)]
+}

@@ -32,7 +32,7 @@ pub fn tokenizer_files(file: &Gguf) -> Result<Vec<(String, Vec<u8>)>, ModelError
             vocab.insert((*token).to_owned(), id.into());
         }
     }
-    let counted_on = |(at, token): (usize, &Value)| token["id"] == Value::from(vocab.len() + at);
+    let counted_on = |(at, token): (usize, &Value)| token["id"] == vocab.len() + at;
     if whole_words && !added.iter().enumerate().all(counted_on) {
         return Err(unsupported());
     }

@@ -147,6 +147,9 @@ impl PublicGrams {
     pub fn key(model: &Anchor, prompts: &PublicPrompts) -> Hash {
         let mut hasher = blake3::Hasher::new_derive_key("hinet/train/grams/v1");
         hasher.update(&model.passport().weights.0).update(&prompts.hash.0).update(model.kernel().name().as_bytes());
+        if let Some(root) = model.passport().root {
+            hasher.update(&root.0);
+        }
         Hash(*hasher.finalize().as_bytes())
     }
 

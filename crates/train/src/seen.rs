@@ -71,7 +71,9 @@ pub(crate) fn read(
     let engine = Engine::new(model.kernel().checked()?, model.threads());
     // Nothing changes, so that the weights are those that serve.
     let frozen = Model::new(model, &Method::Lora(Lora { linears: Vec::new(), ..Lora::default() }), longest);
-    let (weights, gains) = frozen.tables(&[], &[]);
+    // But for the root it stands on, where it has one, these are none.
+    let values = frozen.first(&engine, 0);
+    let (weights, gains) = frozen.tables(&values, &[]);
     let run = Run { model: &frozen, engine: &engine, weights: &weights, gains: &gains, cancel };
     let packs = packs(texts);
     let mut pool = Pool::default();

@@ -5,6 +5,7 @@ use crate::{
     grams::Origin,
     tests::{families, tiny},
 };
+use hinet_model::{Delta, delta::Factors};
 
 static GO: AtomicBool = AtomicBool::new(false);
 const ONE: Whose = Whose::Member(Hash([1; 32]));
@@ -117,4 +118,25 @@ fn little_text_is_enough_and_nonsense_is_refused() {
     assert!(error.to_string().contains("another anchor"), "{error}");
     let stopped = router.add(Whose::Anchor, &anchor, &of(vec![vec![1, 2]]), &AtomicBool::new(true));
     assert!(matches!(stopped, Err(TrainError::Cancelled)));
+}
+
+#[test]
+fn an_anchor_on_a_root_reads_with_it() {
+    let golden = families().remove("llama").unwrap();
+    let plain = tiny(&golden, 2);
+    let width = plain.config().width;
+    let rooted = |size: f32| {
+        let mut root = Delta::default();
+        let factors = Factors { rank: 1, a: vec![size; width], b: vec![1.0; width], alpha: 1.0, magnitudes: None };
+        root.insert(Place { layer: 0, linear: Linear::Output }, factors).unwrap();
+        plain.rooted(root).unwrap()
+    };
+    let rows = |anchor: &Anchor| {
+        let router = router(anchor, Classifier::Ridge);
+        (router.rows(0, &[ONE, TWO], width).unwrap(), router.hash(&[ONE, TWO]))
+    };
+    let (without, nothing, something) = (rows(&plain), rows(&rooted(0.0)), rows(&rooted(0.05)));
+    assert!(without.0.iter().zip(&nothing.0).all(|(one, two)| (one - two).abs() < 1e-3 * one.abs().max(1.0)));
+    assert_ne!(without.0, something.0);
+    assert!(without.1 != nothing.1 && nothing.1 != something.1);
 }

@@ -26,7 +26,7 @@ mod source;
 
 pub use compose::{Composed, Options, Progress, compose, gather};
 pub use error::ComposeError;
-pub use experts::{Experts, Router, Shared, compose_experts};
+pub use experts::{Experts, Router, Shared, compose_experts, experts_to_gguf};
 pub use float::Float;
 pub use merge::{
     Gram, GramSum, Grams, Narrow, Put, Rescale, Rule, Share, Sink, Sparsity, Stack, Whose, merge, regress,

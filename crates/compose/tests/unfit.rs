@@ -7,11 +7,13 @@ mod kit;
 
 use experts::{MadeUp, Models, gap, golden, make, model, open, plain, write};
 use hinet_compose::{
-    Adapted, Checkpoint, ComposeError, Experts, GgufFile, Router, Source, Whose, compose_experts, gather,
+    Adapted, Checkpoint, ComposeError, Experts, Float, GgufFile, Router, Source, Whose, compose_experts,
+    experts_to_gguf, gather,
 };
 use hinet_model::{
-    Delta,
+    Anchor, Delta, LoadOptions,
     delta::{Factors, Linear, Place},
+    gguf::Gguf,
 };
 use hinet_protocol::Hash;
 use kit::{Tensors, noise};
@@ -192,6 +194,17 @@ fn a_gguf_file_with_deltas_gives_what_the_folder_gives() {
         assert_eq!(anchor.encode("a b", false).len(), 3);
         found.push(anchor.session(64).logits(&golden.tokens).unwrap());
     }
+    let mut bytes = Vec::new();
+    let plain = Gguf::open(&gguf).unwrap();
+    experts_to_gguf(&dir.path().join("moe-0"), &plain, Float::F32, &mut bytes).unwrap();
+    let file = Gguf::from_bytes(bytes).unwrap();
+    assert_eq!(file.tensor("blk.1.ffn_down_exps.weight").unwrap().shape, [3, 64, 96]);
+    let anchor = Anchor::from_gguf(&file, LoadOptions { threads: Some(2), ..LoadOptions::default() }).unwrap();
+    let again = gap(&anchor.session(64).logits(&golden.tokens).unwrap(), &found[0]);
+    println!("as a GGUF file: differs by at most {again:.1e}");
+    assert!(again < 1e-3, "{again}");
+    let other = experts_to_gguf(&folder, &plain, Float::F16, &mut Vec::new()).unwrap_err();
+    assert!(other.to_string().contains("names no experts"), "{other}");
     let gap = gap(&found[0], &found[1]);
     println!("from a GGUF file: differs by at most {gap:.1e}");
     assert!(gap < 1e-3, "{gap}");

@@ -5,10 +5,14 @@
 //! with each expert alone.
 #![allow(clippy::cast_precision_loss, reason = "sizes are printed")]
 
-use hinet_compose::{Adapted, Experts, GgufFile, Options, Progress, Shared, Source, Whose, compose_experts, gather};
+use hinet_compose::{
+    Adapted, Experts, Float, GgufFile, Options, Progress, Shared, Source, Whose, compose_experts, experts_to_gguf,
+    gather,
+};
 use hinet_model::{
     Anchor, Config, Delta, LoadOptions,
     delta::{Factors, Linear, Place},
+    gguf::Gguf,
 };
 use hinet_train::{
     grams::{Origin, PublicPrompts},
@@ -82,6 +86,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{} tensors, {} bytes in {:.1} s", made.tensors, made.bytes, start.elapsed().as_secs_f64());
     let numbers = |source: &dyn Source| source.tensors().values().map(hinet_compose::Info::numbers).sum::<usize>();
     let sparse = hinet_compose::Checkpoint::open(&place)?;
+    let gguf = out.join("moe.gguf");
+    let mut writer = std::io::BufWriter::new(fs::File::create(&gguf)?);
+    experts_to_gguf(&place, &Gguf::open(file)?, Float::F32, &mut writer)?;
+    drop(writer);
     println!("the anchor has {} numbers, the sparse model {}", numbers(base.as_ref()), numbers(&sparse));
     let sparse = Anchor::open(&place, LoadOptions::default())?;
     let tokens = sparse.encode(ASKED, false);
@@ -95,6 +103,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         session.set_experts(Some(&weights))?;
         found.push(session.logits(&tokens)?);
     }
+    let file = Anchor::open(&gguf, LoadOptions::default())?;
+    let gap = file.session(256).logits(&tokens)?.iter().zip(&found[0]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    println!("logits of the GGUF file differ by at most {gap}");
     let json = serde_json::json!({ "text": ASKED, "tokens": tokens, "logits": found });
     Ok(fs::write(out.join("logits.json"), json.to_string())?)
 }

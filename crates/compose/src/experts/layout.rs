@@ -20,7 +20,7 @@ const SHARED: [&str; 6] = [
     "self_attn.o_proj",
 ];
 /// The matrices of a feed-forward layer, and what Mixtral calls them.
-const FEED: [(&str, &str); 3] = [("mlp.gate_proj", "w1"), ("mlp.down_proj", "w2"), ("mlp.up_proj", "w3")];
+pub(super) const FEED: [(&str, &str); 3] = [("mlp.gate_proj", "w1"), ("mlp.down_proj", "w2"), ("mlp.up_proj", "w3")];
 /// Settings that are carried over as they are, and what `transformers` takes for those that a Llama leaves out. Mixtral's
 /// own would be others.
 const CARRIED: [(&str, Value); 11] = [

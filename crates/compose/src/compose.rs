@@ -5,6 +5,7 @@ use crate::{
     merge::{self, Sink},
     output::Output,
     plan::{self, Job},
+    source::beside,
 };
 use hinet_protocol::Hash;
 use rayon::prelude::*;
@@ -15,22 +16,8 @@ use std::{
     sync::Arc,
 };
 
-/// The files beside the weights that a result has from its anchor.
-const FILES: [&str; 11] = [
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-    "chat_template.jinja",
-    "chat_template.json",
-    "LICENSE",
-];
 /// What the bytes of a result depend on beside the recipe; to be raised when any method computes something else.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// How to compose.
 #[derive(Clone)]
@@ -115,33 +102,56 @@ pub fn compose(
     let anchor = sources.get(&recipe.anchor).ok_or(ComposeError::Absent { hash: recipe.anchor })?;
     let files = options.files.as_deref().or_else(|| anchor.folder());
     let config = config(recipe, &jobs, files)?;
-    let mut output = Output::open(place, identity(hash, grams), &jobs, options.shard_bytes)?;
-    let kept = output.done;
-    let bytes = jobs.iter().map(|job| (job.info.numbers() * job.info.float.bytes()) as u64).collect::<Vec<_>>();
-    let mut run =
-        Run { of_bytes: bytes.iter().sum(), bytes: bytes[..kept].iter().sum(), of_tensors: jobs.len(), progress };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
-    let made = pool.install(|| jobs.iter().skip(kept).try_for_each(|job| run.one(job, grams, &mut output)));
-    if let Err(error) = made {
-        match error {
-            // What is whole is worth keeping; that it could not be noted matters less than what went wrong.
-            ComposeError::Cancelled | ComposeError::Read { .. } | ComposeError::Write { .. } => drop(output.note()),
-            _ => output.abandon(),
+    let work = Work { recipe: hash, identity: identity(hash, grams), jobs, grams, config, beside: beside(files)? };
+    work.write(place, options, progress)
+}
+
+/// A result of which all is decided and nothing is written.
+pub(crate) struct Work<'a> {
+    /// The hash of its recipe.
+    pub recipe: Hash,
+    /// What decides its bytes: two runs with the same identity can go on with each other's work.
+    pub identity: Hash,
+    pub jobs: Vec<Job<'a>>,
+    pub grams: Option<&'a dyn Grams>,
+    pub config: Option<Value>,
+    /// Small files that lie beside the weights, with their names.
+    pub beside: Vec<(String, Vec<u8>)>,
+}
+
+impl Work<'_> {
+    /// Writes it into the folder `place`, or goes on where an earlier run stopped; see [`compose`].
+    pub fn write(
+        self,
+        place: &Path,
+        options: &Options<'_>,
+        progress: &mut (dyn FnMut(Progress<'_>) -> ControlFlow<()> + Send),
+    ) -> Result<Composed, ComposeError> {
+        let Self { recipe, identity, jobs, grams, config, beside } = self;
+        let mut output = Output::open(place, identity, &jobs, options.shard_bytes)?;
+        let kept = output.done;
+        let bytes = jobs.iter().map(|job| (job.info.numbers() * job.info.float.bytes()) as u64).collect::<Vec<_>>();
+        let mut run =
+            Run { of_bytes: bytes.iter().sum(), bytes: bytes[..kept].iter().sum(), of_tensors: jobs.len(), progress };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
+        let made = pool.install(|| jobs.iter().skip(kept).try_for_each(|job| run.one(job, grams, &mut output)));
+        if let Err(error) = made {
+            match error {
+                // What is whole is worth keeping; that it could not be noted matters less than what went wrong.
+                ComposeError::Cancelled | ComposeError::Read { .. } | ComposeError::Write { .. } => drop(output.note()),
+                _ => output.abandon(),
+            }
+            return Err(error);
         }
-        return Err(error);
-    }
-    if let Some(config) = config {
-        output.write_whole("config.json", format!("{config:#}\n").as_bytes())?;
-    }
-    for (folder, name) in files.iter().flat_map(|folder| FILES.map(|name| (folder, name))) {
-        let from = folder.join(name);
-        if from.exists() {
-            let bytes = std::fs::read(&from).map_err(|source| ComposeError::Read { path: from, source })?;
-            output.write_whole(name, &bytes)?;
+        if let Some(config) = config {
+            output.write_whole("config.json", format!("{config:#}\n").as_bytes())?;
         }
+        for (name, bytes) in beside {
+            output.write_whole(&name, &bytes)?;
+        }
+        output.finish()?;
+        Ok(Composed { recipe, tensors: jobs.len(), kept, bytes: run.of_bytes })
     }
-    output.finish()?;
-    Ok(Composed { recipe: hash, tensors: jobs.len(), kept, bytes: run.of_bytes })
 }
 
 struct Run<'a> {
@@ -152,7 +162,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn one(&mut self, job: &Job, grams: Option<&dyn Grams>, output: &mut Output) -> Result<(), ComposeError> {
+    fn one(&mut self, job: &Job<'_>, grams: Option<&dyn Grams>, output: &mut Output) -> Result<(), ComposeError> {
         let float = job.info.float;
         let too_large = || ComposeError::Overflow { name: job.name.clone(), format: float.torch() };
         let narrow = |rows: &[f32]| float.narrow(rows).ok_or_else(too_large);
@@ -173,7 +183,7 @@ impl Run<'_> {
     }
 }
 
-/// What decides the bytes: two runs with the same identity can go on with each other's work.
+/// See [`Work::identity`].
 fn identity(recipe: Hash, grams: Option<&dyn Grams>) -> Hash {
     let mut hasher = blake3::Hasher::new_derive_key("hinet/compose/identity/v1");
     hasher.update(&VERSION.to_le_bytes()).update(&recipe.0);
@@ -184,7 +194,7 @@ fn identity(recipe: Hash, grams: Option<&dyn Grams>) -> Hash {
 }
 
 /// The anchor's configuration, with what the recipe changes about it.
-fn config(recipe: &Recipe, jobs: &[Job], files: Option<&Path>) -> Result<Option<Value>, ComposeError> {
+fn config(recipe: &Recipe, jobs: &[Job<'_>], files: Option<&Path>) -> Result<Option<Value>, ComposeError> {
     let Some(path) = files.map(|folder| folder.join("config.json")).filter(|path| path.exists()) else {
         return Ok(None);
     };

@@ -176,6 +176,22 @@ pub enum ComposeError {
         /// What is wrong, with a hint.
         problem: &'static str,
     },
+    /// Rows of a router that do not fit.
+    #[error("the router of layer {layer} cannot be used: {problem}")]
+    Router {
+        /// The layer.
+        layer: usize,
+        /// What is wrong, with a hint.
+        problem: &'static str,
+    },
+    /// An anchor that a sparse model cannot be made of.
+    #[error("{whose} cannot become a mixture of experts in Mixtral's layout: {problem}")]
+    NoMixture {
+        /// The anchor.
+        whose: String,
+        /// What the layout has no place for, with a hint.
+        problem: String,
+    },
     /// The output is there already.
     #[error("{} is there already; choose another place, or take it away first", path.display())]
     Exists {

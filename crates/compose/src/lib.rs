@@ -6,12 +6,16 @@
 //! member leaves by [`Recipe::leave`] and composing anew. Recipes of mergekit are read by [`Draft`]. An [`Assembly`] is
 //! members that stay what they are and answer together; its [`Gate`] says who answers what.
 //!
+//! Where one model is to keep what each knows, [`Experts`] puts the members' feed-forward layers side by side instead of
+//! into each other, and [`compose_experts`] writes a sparse model that is literally larger.
+//!
 //! This room looks at weights and at nothing else: no consent, no index, no training. What it needs of those comes through
-//! traits ([`Source`], [`Grams`]) that others fill.
+//! traits ([`Source`], [`Grams`], [`Router`]) that others fill.
 
 mod assembly;
 mod compose;
 mod error;
+mod experts;
 mod float;
 mod merge;
 mod mergekit;
@@ -25,8 +29,11 @@ mod source;
 pub use assembly::{Assembly, Choice, Claims, Fit, Gate, PROMPTS_MAX, PROMPTS_MIN, Part, Seat, Signature, Sizing};
 pub use compose::{Composed, Options, Progress, compose, gather};
 pub use error::ComposeError;
+pub use experts::{Experts, Router, Shared, compose_experts, experts_to_gguf};
 pub use float::Float;
-pub use merge::{Gram, GramSum, Grams, Narrow, Put, Rescale, Rule, Share, Sink, Sparsity, Stack, Whose, merge};
+pub use merge::{
+    Gram, GramSum, Grams, Narrow, Put, Rescale, Rule, Share, Sink, Sparsity, Stack, Whose, merge, regress,
+};
 pub use mergekit::Draft;
 pub use method::Method;
 pub use recipe::{Member, Recipe, Slice, SliceSource, Tuned};

@@ -17,6 +17,7 @@ mod trim;
 
 pub use gram::GramSum;
 pub use regmean::{Gram, Grams, Whose};
+pub use solve::regress;
 
 use crate::{ComposeError, error::recipe};
 use blocks::Blocks;

@@ -66,7 +66,7 @@ fn bytes_of(info: &Info) -> u64 {
 
 impl Output {
     /// Begins a folder, or goes on with one of the same identity.
-    pub fn open(place: &Path, identity: Hash, jobs: &[Job], shard_bytes: u64) -> Result<Self, ComposeError> {
+    pub fn open(place: &Path, identity: Hash, jobs: &[Job<'_>], shard_bytes: u64) -> Result<Self, ComposeError> {
         if fs::symlink_metadata(place).is_ok() {
             return Err(ComposeError::Exists { path: place.to_owned() });
         }
@@ -238,7 +238,7 @@ impl Output {
 }
 
 /// Divides tensors among files of at most `most` bytes, but at least one tensor.
-fn shards(jobs: &[Job], identity: Hash, most: u64) -> Result<Vec<Shard>, ComposeError> {
+fn shards(jobs: &[Job<'_>], identity: Hash, most: u64) -> Result<Vec<Shard>, ComposeError> {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     let mut size = 0;
     for (index, job) in jobs.iter().enumerate() {
@@ -267,7 +267,7 @@ fn shards(jobs: &[Job], identity: Hash, most: u64) -> Result<Vec<Shard>, Compose
 }
 
 /// The length and text of a `safetensors` header, filled up to a multiple of eight bytes.
-fn header(jobs: &[Job], identity: Hash) -> Vec<u8> {
+fn header(jobs: &[Job<'_>], identity: Hash) -> Vec<u8> {
     let mut all = Map::new();
     all.insert("__metadata__".into(), json!({ "format": "pt", "hinet.composed": identity.to_string() }));
     let mut at = 0;

@@ -3,6 +3,7 @@
 use crate::{
     ComposeError, Float, Method, Recipe, Rule, Share, Source, Sources, Stack,
     error::recipe,
+    experts::Route,
     method::Settings,
     setting::Parameters,
     source::{Info, layer_of},
@@ -10,24 +11,42 @@ use crate::{
 use hinet_protocol::Hash;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// A tensor of a source.
+/// Where the numbers of one tensor come from.
 #[derive(Clone)]
-pub(crate) struct Input {
-    source: Arc<dyn Source>,
-    name: String,
+pub(crate) enum Input<'a> {
+    /// A tensor of a source.
+    Tensor { source: Arc<dyn Source>, name: String },
+    /// The router of a layer.
+    Route(Route<'a>),
+}
+
+impl Input<'_> {
+    fn read(&self, first: usize, out: &mut [f32]) -> Result<(), ComposeError> {
+        match self {
+            Self::Tensor { source, name } => source.read(name, first, out),
+            Self::Route(route) => route.read(first, out),
+        }
+    }
+
+    fn info(&self) -> Option<&Info> {
+        match self {
+            Self::Tensor { source, name } => source.tensors().get(name),
+            Self::Route(_) => None,
+        }
+    }
 }
 
 /// One tensor of the result.
-pub(crate) struct Job {
+pub(crate) struct Job<'a> {
     pub name: String,
     pub info: Info,
     pub rule: Rule,
     pub shares: Vec<Share>,
-    base: Input,
-    members: Vec<Input>,
+    pub base: Input<'a>,
+    pub members: Vec<Input<'a>>,
 }
 
-impl Stack for Job {
+impl Stack for Job<'_> {
     fn rows(&self) -> usize {
         self.info.rows()
     }
@@ -41,12 +60,11 @@ impl Stack for Job {
     }
 
     fn base(&self, first: usize, out: &mut [f32]) -> Result<(), ComposeError> {
-        self.base.source.read(&self.base.name, first, out)
+        self.base.read(first, out)
     }
 
     fn member(&self, index: usize, first: usize, out: &mut [f32]) -> Result<(), ComposeError> {
-        let input = &self.members[index];
-        input.source.read(&input.name, first, out)
+        self.members[index].read(first, out)
     }
 }
 
@@ -60,10 +78,10 @@ struct From<'a> {
 }
 
 /// Plans all tensors of the result, in the order of their names.
-pub(crate) fn plan(recipe: &Recipe, sources: &Sources) -> Result<Vec<Job>, ComposeError> {
+pub(crate) fn plan(recipe: &Recipe, sources: &Sources) -> Result<Vec<Job<'static>>, ComposeError> {
     recipe.check()?;
     let planner = Planner { recipe, sources, nothing: Parameters::new() };
-    let mut jobs: BTreeMap<String, Job> = BTreeMap::new();
+    let mut jobs: BTreeMap<String, Job<'static>> = BTreeMap::new();
     for job in if recipe.slices.is_empty() { planner.whole()? } else { planner.sliced()? } {
         jobs.insert(job.name.clone(), job);
     }
@@ -82,7 +100,7 @@ impl<'a> Planner<'a> {
     }
 
     /// All tensors of the anchor, each from all members.
-    fn whole(&self) -> Result<Vec<Job>, ComposeError> {
+    fn whole(&self) -> Result<Vec<Job<'static>>, ComposeError> {
         let anchor = self.source(self.recipe.anchor)?;
         let layers = layers(anchor.as_ref());
         let mut members = Vec::new();
@@ -101,14 +119,14 @@ impl<'a> Planner<'a> {
             if self.recipe.method.has_base() && !all.iter().any(|from| from.who == self.recipe.anchor) {
                 all.push(From { who: self.recipe.anchor, source: anchor, layer, parameters: &self.nothing });
             }
-            let fallback = Input { source: anchor.clone(), name: name.clone() };
+            let fallback = Input::Tensor { source: anchor.clone(), name: name.clone() };
             self.job(name.clone(), name, t, &all, &self.nothing, Some(fallback))
         };
         anchor.tensors().keys().map(of).collect()
     }
 
     /// Layers from slices, what comes before them from the first slice and what comes after from the last.
-    fn sliced(&self) -> Result<Vec<Job>, ComposeError> {
+    fn sliced(&self) -> Result<Vec<Job<'static>>, ComposeError> {
         let anchor = self.source(self.recipe.anchor)?;
         let mut jobs = Vec::new();
         let mut layer_out = 0;
@@ -168,23 +186,21 @@ impl<'a> Planner<'a> {
         t: f32,
         all: &[From<'_>],
         slice: &Parameters,
-        fallback: Option<Input>,
-    ) -> Result<Job, ComposeError> {
+        fallback: Option<Input<'static>>,
+    ) -> Result<Job<'static>, ComposeError> {
         let (method, anchor) = (self.recipe.method, self.recipe.anchor);
         let (mut base, mut members, mut shares) = (fallback, Vec::new(), Vec::new());
         let tuned = self.recipe.tuned.as_ref().map(|tuned| &tuned.parameters);
         let shared = || tuned.into_iter().chain([slice, &self.recipe.parameters]);
-        let mut expected: Option<Info> = match &base {
-            Some(base) => base.source.tensors().get(&base.name).cloned(),
-            None => None,
-        };
+        let mut expected: Option<Info> = base.as_ref().and_then(Input::info).cloned();
         for from in all {
-            let (input, info) = found(from, named)?;
+            let (theirs, info) = found(from.source.as_ref(), from.layer, named)?;
             let wanted = expected.get_or_insert_with(|| info.clone());
             if wanted.shape != info.shape {
                 let (expected, found) = (wanted.shape.clone(), info.shape.clone());
-                return Err(ComposeError::Shape { name: input.name, whose: from.source.label(), expected, found });
+                return Err(ComposeError::Shape { name: theirs, whose: from.source.label(), expected, found });
             }
+            let input = Input::Tensor { source: from.source.clone(), name: theirs.clone() };
             if method.has_base() && from.who == anchor {
                 // The format of the result is the base's.
                 wanted.float = info.float;
@@ -192,7 +208,7 @@ impl<'a> Planner<'a> {
                 continue;
             }
             let scopes = std::iter::once(from.parameters).chain(shared()).collect();
-            let settings = Settings { scopes, tensor: &input.name, t };
+            let settings = Settings { scopes, tensor: &theirs, t };
             shares.push(method.share(from.who, key(self.recipe.seed, &name, from.who), &settings)?);
             members.push(input);
         }
@@ -210,17 +226,21 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The tensor of a source that corresponds to one named `named` in another.
-fn found<'a>(from: &From<'a>, named: &str) -> Result<(Input, &'a Info), ComposeError> {
-    let mut name = from.layer.map_or_else(|| named.to_owned(), |layer| renamed(named, layer));
-    let tensors = from.source.tensors();
-    if name == "lm_head.weight" && !tensors.contains_key(&name) && from.source.tied() {
+/// The tensor of a source that corresponds to one named `named` in another, where that is layer `layer`.
+pub(crate) fn found<'s>(
+    source: &'s dyn Source,
+    layer: Option<usize>,
+    named: &str,
+) -> Result<(String, &'s Info), ComposeError> {
+    let mut name = layer.map_or_else(|| named.to_owned(), |layer| renamed(named, layer));
+    let tensors = source.tensors();
+    if name == "lm_head.weight" && !tensors.contains_key(&name) && source.tied() {
         name = "model.embed_tokens.weight".into();
     }
     let Some(info) = tensors.get(&name) else {
-        return Err(ComposeError::MissingTensor { name, whose: from.source.label() });
+        return Err(ComposeError::MissingTensor { name, whose: source.label() });
     };
-    Ok((Input { source: from.source.clone(), name }, info))
+    Ok((name, info))
 }
 
 /// A tensor's name with another layer's number.
@@ -239,7 +259,7 @@ fn layers(source: &dyn Source) -> usize {
 }
 
 /// Refuses members that have what the anchor has not.
-fn known(source: &dyn Source, anchor: &dyn Source) -> Result<(), ComposeError> {
+pub(crate) fn known(source: &dyn Source, anchor: &dyn Source) -> Result<(), ComposeError> {
     let fits = |name: &String| {
         // What follows from the configuration, and a head that is the embedding once more, are nothing of their own.
         let follows = name.ends_with("rotary_emb.inv_freq") || (name == "lm_head.weight" && source.tied());
@@ -261,7 +281,7 @@ fn key(seed: u64, tensor: &str, who: Hash) -> u64 {
 }
 
 /// The number formats and layers of the result, which its configuration names.
-pub(crate) fn shape(jobs: &[Job]) -> (usize, Option<Float>) {
+pub(crate) fn shape(jobs: &[Job<'_>]) -> (usize, Option<Float>) {
     let layers = jobs.iter().filter_map(|job| layer_of(&job.name)).map(|(layer, _)| layer + 1).max().unwrap_or(0);
     (layers, jobs.first().map(|job| job.info.float).filter(|float| jobs.iter().all(|job| job.info.float == *float)))
 }

@@ -5,6 +5,7 @@
 
 use crate::{ComposeError, Float};
 use hinet_protocol::Hash;
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -76,12 +77,57 @@ pub trait Source: Send + Sync {
 
     /// Whether its head is its embedding.
     fn tied(&self) -> bool;
+
+    /// What a `config.json` says about it, where that is known.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn config(&self) -> Result<Option<Value>, ComposeError> {
+        match self.folder().map(|folder| folder.join("config.json")) {
+            Some(path) if path.exists() => read_json(&path).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The small files that lie beside it and belong to a result too, above all its tokenizer, with their names.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or cannot be made of what the source has in their place.
+    fn beside(&self) -> Result<Vec<(String, Vec<u8>)>, ComposeError> {
+        beside(self.folder())
+    }
 }
 
 impl std::fmt::Debug for dyn Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Source({})", self.label())
     }
+}
+
+/// The files beside the weights that a result has from its anchor.
+const FILES: [&str; 11] = [
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+    "chat_template.jinja",
+    "chat_template.json",
+    "LICENSE",
+];
+
+/// Those of them that a folder has.
+pub(crate) fn beside(folder: Option<&Path>) -> Result<Vec<(String, Vec<u8>)>, ComposeError> {
+    let Some(folder) = folder else { return Ok(Vec::new()) };
+    let there = FILES.into_iter().map(|name| (name, folder.join(name))).filter(|(_, from)| from.exists());
+    let read = |(name, from): (&str, PathBuf)| match std::fs::read(&from) {
+        Ok(bytes) => Ok((name.to_owned(), bytes)),
+        Err(source) => Err(ComposeError::Read { path: from, source }),
+    };
+    there.map(read).collect()
 }
 
 /// Opens what a recipe calls a model: a folder, a GGUF file, or `base+adapter`.

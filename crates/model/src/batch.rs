@@ -168,6 +168,18 @@ impl Batch {
         Ok(())
     }
 
+    /// Reads whoever joins with these weights of the experts, as [`crate::Session::set_experts`] says.
+    ///
+    /// Refused while somebody is here. With weights no known beginnings are used, and none are left.
+    pub fn set_experts(&mut self, weights: Option<&[f32]>) -> Result<(), ModelError> {
+        if !self.is_empty() {
+            return Err(ModelError::BadExperts { problem: "sequences are being written with others" });
+        }
+        weights.map_or(Ok(()), |weights| self.anchor.check_experts(weights))?;
+        self.ops.experts = weights.map(<[f32]>::to_vec);
+        Ok(())
+    }
+
     /// Sequences that have not left.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -192,7 +204,7 @@ impl Batch {
         writer.end_by(deadline);
         let began = Instant::now();
         let pool = self.anchor.kv_pool();
-        let shelf = self.shelf.clone().filter(|_| self.deltas.is_empty());
+        let shelf = self.shelf.clone().filter(|_| self.deltas.is_empty() && self.ops.experts.is_none());
         let mut table = PageTable::new(pool.clone(), self.kind, self.context, shelf);
         let cached = table.recall(prompt, 0).min(prompt.len() - 1);
         let room = prompt.len() + sampling.max_tokens.min(self.context);

@@ -256,6 +256,12 @@ pub enum ModelError {
         /// What is wrong with them.
         problem: &'static str,
     },
+    /// Weights of experts that cannot be used.
+    #[error("the weights of the experts cannot be used: {problem}")]
+    BadExperts {
+        /// What is wrong with them.
+        problem: &'static str,
+    },
 
     // --- tokenizer, template, registry, pull, embedder: add variants below ---
     /// The list of models cannot be parsed.

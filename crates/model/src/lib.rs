@@ -55,5 +55,5 @@ pub use sample::{Sampling, TokenLog};
 pub use session::{Session, SessionOptions};
 pub use source::{free_memory, machine_memory};
 pub use template::{ChatTemplate, ChatTurn as Turn};
-pub use tokenizer::{Tokenizer, TokenizerParts};
+pub use tokenizer::{Tokenizer, TokenizerParts, tokenizer_files};
 pub use weights::floats;

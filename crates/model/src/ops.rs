@@ -108,6 +108,8 @@ pub(crate) struct FastOps {
     rounded: Int8Rows,
     spare: Vec<Vec<f32>>,
     routes: Vec<Route>,
+    /// How much each expert counts for every token, where the routers are not asked.
+    pub(crate) experts: Option<Vec<f32>>,
 }
 
 impl FastOps {
@@ -124,6 +126,7 @@ impl FastOps {
             rounded: Int8Rows::default(),
             spare: Vec::new(),
             routes: Vec::new(),
+            experts: None,
         }
     }
 

@@ -88,10 +88,10 @@ impl Session {
     }
 
     /// What was read of the first `tokens` tokens, by whole pages, to be kept beyond this session; nothing where it was
-    /// read with deltas.
+    /// read with deltas, or with weights of experts that no router gave.
     #[must_use]
     pub fn prefix(&self, tokens: usize) -> Prefix {
-        let count = if self.deltas.is_empty() { tokens.min(self.tokens.len()) } else { 0 };
+        let count = if self.is_plain() { tokens.min(self.tokens.len()) } else { 0 };
         Prefix::of(&self.anchor, self.fingerprint, &self.table, &self.tokens[..count])
     }
 
@@ -134,6 +134,27 @@ impl Session {
     pub fn set_gates(&mut self, gates: Gates<'_>) -> Result<(), ModelError> {
         self.switch(self.deltas.with(gates)?);
         Ok(())
+    }
+
+    /// Reads on with these weights of the experts for every token, in place of what the routers say; with none, the routers
+    /// say it again. Weights are taken as they are, and an expert of no weight is not computed.
+    ///
+    /// Keys and values depend on them, so where they are others, nothing that was read stays known.
+    ///
+    /// # Errors
+    /// Where the model has no experts, or the weights are not one finite number for each, of which some is not zero.
+    pub fn set_experts(&mut self, weights: Option<&[f32]>) -> Result<(), ModelError> {
+        weights.map_or(Ok(()), |weights| self.anchor.check_experts(weights))?;
+        if self.ops.experts.as_deref() != weights {
+            self.tokens.clear();
+            self.ops.experts = weights.map(<[f32]>::to_vec);
+        }
+        Ok(())
+    }
+
+    /// Whether everything is read as the model itself reads it.
+    fn is_plain(&self) -> bool {
+        self.deltas.is_empty() && self.ops.experts.is_none()
     }
 
     fn switch(&mut self, deltas: DeltaSet) {
@@ -268,8 +289,8 @@ impl Session {
     fn known(&mut self, prompt: &[u32]) -> Result<usize, ModelError> {
         self.anchor.check_prompt(prompt, self.context)?;
         let same = self.tokens.iter().zip(prompt).take_while(|(known, token)| known == token).count();
-        // What others left was read without deltas.
-        let found = if self.deltas.is_empty() { self.table.recall(prompt, same) } else { same };
+        // What others left was read without deltas, and with the routers.
+        let found = if self.is_plain() { self.table.recall(prompt, same) } else { same };
         if found > same {
             self.tokens.clear();
             self.tokens.extend_from_slice(&prompt[..found]);
@@ -321,7 +342,7 @@ impl Session {
             return Err(ModelError::Diverged);
         }
         self.tokens.extend_from_slice(tokens);
-        if self.deltas.is_empty() {
+        if self.is_plain() {
             self.table.share(&self.tokens);
         }
         Ok(rows)

@@ -5,10 +5,13 @@
 //! `special` cannot produce one whatever the text spells; control tokens are found by a scan of their own, and only
 //! when asked. Nothing of a text is kept after a call (the library's per-thread word cache is off).
 
+mod export;
 mod json;
 mod pieces;
 mod special;
 mod spm;
+
+pub use export::tokenizer_files;
 
 use crate::ModelError;
 use crate::gguf::Gguf;

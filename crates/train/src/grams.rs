@@ -7,24 +7,19 @@
 //! way from a vault's text, from `Reading` or from `Released` to them, nor from bytes that somebody sends.
 
 use crate::{
-    Lora, Method, TrainError, Tuner,
-    engine::Engine,
-    model::{Model, place},
+    TrainError,
+    model::place,
     replay::Own,
-    run::{Pack, Run},
-    tape::Pool,
+    seen::{self, Seen, Seer},
 };
 use hinet_compose::{ComposeError, Gram, GramSum, Grams, Whose};
 use hinet_model::Anchor;
 use hinet_protocol::Hash;
 use std::{
     collections::BTreeMap,
-    ops::Range,
     sync::{Arc, atomic::AtomicBool},
 };
 
-/// Rows that are read at once, unless one text is longer.
-const ROWS: usize = 1024;
 /// Tokens of one text that are read.
 const LONGEST: usize = 4096;
 
@@ -102,22 +97,27 @@ impl PublicPrompts {
     pub fn hash(&self) -> Hash {
         self.hash
     }
+
+    /// The tokens of each.
+    pub(crate) fn texts(&self) -> &[Vec<u32>] {
+        &self.texts
+    }
 }
 
 /// A Gram without the half that follows from the other.
-#[derive(Debug)]
-struct Triangle {
+#[derive(Debug, Clone)]
+pub(crate) struct Triangle {
     size: usize,
     numbers: Vec<f32>,
 }
 
 impl Triangle {
-    fn of(gram: &Gram, size: usize) -> Self {
+    pub fn of(gram: &Gram, size: usize) -> Self {
         let rows = gram.0.chunks_exact(size).enumerate();
         Self { size, numbers: rows.flat_map(|(at, row)| &row[..=at]).copied().collect() }
     }
 
-    fn whole(&self) -> Gram {
+    pub fn whole(&self) -> Gram {
         let at = |row: usize, column: usize| {
             let (low, high) = (row.min(column), row.max(column));
             self.numbers[high * (high + 1) / 2 + low]
@@ -147,6 +147,9 @@ impl PublicGrams {
     pub fn key(model: &Anchor, prompts: &PublicPrompts) -> Hash {
         let mut hasher = blake3::Hasher::new_derive_key("hinet/train/grams/v1");
         hasher.update(&model.passport().weights.0).update(&prompts.hash.0).update(model.kernel().name().as_bytes());
+        if let Some(root) = model.passport().root {
+            hasher.update(&root.0);
+        }
         Hash(*hasher.finalize().as_bytes())
     }
 
@@ -165,68 +168,39 @@ impl PublicGrams {
         prompts: &PublicPrompts,
         cancel: &AtomicBool,
     ) -> Result<(), TrainError> {
-        let config = model.config();
-        if let Some(layer) = config.plan.iter().position(|plan| plan.mixture) {
-            return Err(TrainError::Mixture { layer });
-        }
-        let longest = prompts.texts.iter().map(Vec::len).max().unwrap_or(1);
-        if longest > config.context {
-            let problem = format!("one has {longest} tokens, and the model reads {}; cut it", config.context);
-            return Err(TrainError::Prompts { problem });
-        }
-        if let Some(id) = prompts.texts.iter().flatten().find(|id| **id as usize >= config.vocabulary) {
-            let problem = format!("token {id} is outside the vocabulary; encode them with this model's tokenizer");
-            return Err(TrainError::Prompts { problem });
-        }
-        let engine = Engine::new(model.kernel().checked()?, model.threads());
-        // Nothing changes, so that the weights are those that serve.
-        let frozen = Model::new(model, &Method::Lora(Lora { linears: Vec::new(), ..Lora::default() }), longest);
-        let (weights, gains) = frozen.tables(&[], &[]);
-        let run = Run { model: &frozen, engine: &engine, weights: &weights, gains: &gains, cancel };
-        let packs = packs(&prompts.texts);
-        let mut pool = Pool::default();
-        let mut rows = packs.iter().map(|pack| run.embedded(pack, &mut pool)).collect::<Result<Vec<_>, _>>()?;
-        let mut all = BTreeMap::new();
-        for layer in 0..config.layers {
-            // By the first of the matrices that share their inputs.
-            let mut sums: BTreeMap<usize, (Vec<usize>, GramSum)> = BTreeMap::new();
-            for (pack, x) in packs.iter().zip(&mut rows) {
-                Tuner::stopped(cancel)?;
-                let mut look = |matrices: &[usize], inputs: &[f32]| {
-                    let size = weights[matrices[0]].columns;
-                    let new = || (matrices.to_vec(), GramSum::new(size));
-                    let (_, sum) = sums.entry(matrices[0]).or_insert_with(new);
-                    let behind_first = |text: &Range<usize>| &inputs[(text.start + 1) * size..text.end * size];
-                    let kept: Vec<f32> = pack.segments.iter().flat_map(behind_first).copied().collect();
-                    Ok(sum.add(&kept, model.threads()).map_err(Box::new)?)
-                };
-                *x = run.seen((pack, &mut pool), layer, std::mem::take(x), &mut look)?;
-            }
-            for (matrices, sum) in sums.into_values() {
-                let size = weights[matrices[0]].columns;
-                let gram = Arc::new(Triangle::of(&sum.finish().map_err(Box::new)?, size));
-                let places = matrices.iter().filter_map(|index| place(*index, config.layers));
-                all.extend(places.map(|place| (format!("{}.weight", place.path()), Arc::clone(&gram))));
-            }
-        }
-        self.all.insert(whose, all);
+        let mut sums = Sums { model, open: BTreeMap::new(), all: BTreeMap::new() };
+        seen::read(model, prompts, cancel, &mut sums)?;
+        self.all.insert(whose, sums.all);
         self.hashes.insert(whose, Self::key(model, prompts));
         Ok(())
     }
 }
 
-/// Texts one after the other, some rows in each.
-fn packs(texts: &[Vec<u32>]) -> Vec<Pack<'static>> {
-    let (mut packs, mut from, mut rows) = (Vec::new(), 0, 0);
-    for (at, text) in texts.iter().enumerate() {
-        if rows > 0 && rows + text.len() > ROWS {
-            packs.push(Pack::texts(texts[from..at].iter().map(Vec::as_slice)));
-            (from, rows) = (at, 0);
-        }
-        rows += text.len();
+/// Grams that are being summed.
+struct Sums<'a> {
+    model: &'a Anchor,
+    /// Those of the present layer, by the first of the matrices that share their inputs.
+    open: BTreeMap<usize, (Vec<usize>, GramSum)>,
+    all: BTreeMap<String, Arc<Triangle>>,
+}
+
+impl Seer for Sums<'_> {
+    fn see(&mut self, seen: &Seen<'_>) -> Result<(), TrainError> {
+        let new = || (seen.matrices.to_vec(), GramSum::new(seen.columns));
+        let (_, sum) = self.open.entry(seen.matrices[0]).or_insert_with(new);
+        let kept: Vec<f32> = seen.texts().flat_map(|(_, rows)| rows).copied().collect();
+        Ok(sum.add(&kept, self.model.threads()).map_err(Box::new)?)
     }
-    packs.push(Pack::texts(texts[from..].iter().map(Vec::as_slice)));
-    packs
+
+    fn end(&mut self, _: usize) -> Result<(), TrainError> {
+        for (matrices, sum) in std::mem::take(&mut self.open).into_values() {
+            let size = sum.size();
+            let gram = Arc::new(Triangle::of(&sum.finish().map_err(Box::new)?, size));
+            let places = matrices.iter().filter_map(|index| place(*index, self.model.config().layers));
+            self.all.extend(places.map(|place| (format!("{}.weight", place.path()), Arc::clone(&gram))));
+        }
+        Ok(())
+    }
 }
 
 impl Grams for PublicGrams {

@@ -25,8 +25,10 @@ mod optests;
 mod products;
 mod recipe;
 pub mod replay;
+pub mod router;
 mod rowwise;
 mod run;
+mod seen;
 mod tape;
 #[cfg(test)]
 mod tests;

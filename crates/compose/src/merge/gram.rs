@@ -26,6 +26,12 @@ impl GramSum {
         Self { size, sum: vec![0.0; size * size] }
     }
 
+    /// How many inputs the layer has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// Adds rows of inputs, `[rows, size]`, one after the other.
     ///
     /// # Errors

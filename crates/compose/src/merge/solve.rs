@@ -3,6 +3,7 @@
 //! Work is split into parts of a fixed size, so that results do not depend on the number of threads.
 #![allow(unsafe_code, reason = "the product takes pointers")]
 
+use crate::ComposeError;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
@@ -144,6 +145,23 @@ impl Cholesky {
     }
 }
 
+/// Solves `X · (gram + ridge·I) = rows` for rows, in their place: the least-squares answers to inputs with this Gram,
+/// `[inputs, inputs]`, of which the lower half is read. `name` is what errors call it.
+///
+/// # Errors
+/// Where the system has no solution, or sizes do not fit.
+pub fn regress(name: &str, mut gram: Vec<f64>, ridge: f64, rows: &mut [f64]) -> Result<(), ComposeError> {
+    let size = gram.len().isqrt();
+    if size * size != gram.len() || size == 0 || !rows.len().is_multiple_of(size) {
+        let problem = "they are for another number of inputs; gather them with this anchor";
+        return Err(ComposeError::Gram { name: name.into(), problem });
+    }
+    (0..size).for_each(|at| gram[at * size + at] += ridge);
+    let solver = Cholesky::of(gram, size).ok_or_else(|| ComposeError::Singular { name: name.into() })?;
+    solver.solve(rows);
+    Ok(())
+}
+
 /// Factors a block on the diagonal, and gives it, `[width, width]`.
 fn factor(all: &mut [f64], size: usize, at: usize, width: usize) -> Option<Vec<f64>> {
     let mut block: Vec<f64> = (at..at + width).flat_map(|row| &all[row * size + at..][..width]).copied().collect();
@@ -245,5 +263,10 @@ mod tests {
             assert!(found.iter().zip(&wanted).all(|(x, y)| (x - y).abs() < 1e-8), "{size}");
         }
         assert!(Cholesky::of(vec![1.0, 0.0, 2.0, 1.0], 2).is_none());
+        let mut rows = vec![4.0, 8.0];
+        regress("w", vec![3.0, 0.0, 0.0, 3.0], 1.0, &mut rows).unwrap();
+        assert_eq!(rows, [1.0, 2.0]);
+        assert!(matches!(regress("w", vec![0.0], 0.0, &mut [1.0]), Err(ComposeError::Singular { .. })));
+        assert!(regress("w", vec![1.0, 0.0], 0.0, &mut [1.0]).is_err());
     }
 }

@@ -5,12 +5,14 @@
 use super::{Info, Source};
 use crate::{ComposeError, Float, error::member};
 use hinet_model::{
-    Config, ModelError, checkpoint_gains_from, checkpoint_name,
+    Config, Family, ModelError, checkpoint_gains_from, checkpoint_name,
     delta::{Linear, row_order},
     floats,
     gguf::{Gguf, Tensor},
+    tokenizer_files,
 };
 use hinet_protocol::Hash;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -88,6 +90,11 @@ impl GgufFile {
     }
 }
 
+/// A number as somebody would have written it: with no more digits than tell it from its neighbours.
+fn shortest(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or(f64::from(number))
+}
+
 /// The other way round: where each number of a permutation stands.
 fn turned(order: &[usize]) -> Vec<usize> {
     let mut out = vec![0; order.len()];
@@ -134,5 +141,42 @@ impl Source for GgufFile {
 
     fn tied(&self) -> bool {
         !self.tensors.contains_key("lm_head.weight")
+    }
+
+    /// Of the Llama family only: what other families' configurations say beside, nobody asks here.
+    fn config(&self) -> Result<Option<Value>, ComposeError> {
+        let config = Config::from_gguf(&self.file).map_err(|source| member(self.label(), source))?;
+        let rope = &config.ropes[0];
+        if config.family != Family::Llama || !rope.factors.is_empty() || config.rope_dims != config.head_dim {
+            return Ok(None);
+        }
+        let scaling = json!({ "rope_type": "linear", "factor": shortest(rope.scale) });
+        let scaled = (rope.scale - 1.0).abs() > 0.0;
+        let token = |key: &str| self.file.find_u64(&format!("tokenizer.ggml.{key}_token_id"));
+        Ok(Some(json!({
+            "architectures": ["LlamaForCausalLM"],
+            "model_type": "llama",
+            "hidden_size": config.width,
+            "intermediate_size": config.hidden,
+            "num_hidden_layers": config.layers,
+            "num_attention_heads": config.heads,
+            "num_key_value_heads": config.kv_heads,
+            "head_dim": config.head_dim,
+            "hidden_act": "silu",
+            "vocab_size": config.vocabulary,
+            "max_position_embeddings": config.context,
+            "rms_norm_eps": shortest(config.norm_eps),
+            "rope_theta": shortest(rope.base),
+            "rope_scaling": if scaled { scaling } else { Value::Null },
+            "sliding_window": config.plan[0].window,
+            "tie_word_embeddings": self.tied(),
+            "bos_token_id": token("bos"),
+            "eos_token_id": token("eos"),
+            "pad_token_id": token("padding"),
+        })))
+    }
+
+    fn beside(&self) -> Result<Vec<(String, Vec<u8>)>, ComposeError> {
+        tokenizer_files(&self.file).map_err(|source| member(self.label(), source))
     }
 }

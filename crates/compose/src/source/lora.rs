@@ -7,6 +7,7 @@ use hinet_model::{
     delta::{Factors, Linear, Place},
 };
 use hinet_protocol::Hash;
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -103,6 +104,14 @@ impl Source for Adapted {
 
     fn tied(&self) -> bool {
         self.base.tied()
+    }
+
+    fn config(&self) -> Result<Option<Value>, ComposeError> {
+        self.base.config()
+    }
+
+    fn beside(&self) -> Result<Vec<(String, Vec<u8>)>, ComposeError> {
+        self.base.beside()
     }
 }
 

@@ -53,6 +53,13 @@ pub fn model(seed: u64, layers: usize) -> Tensors {
 
 /// Writes a folder with one file of floats and a configuration.
 pub fn write(folder: &Path, tensors: &Tensors) {
+    write_tensors(folder, tensors);
+    fs::write(folder.join("config.json"), r#"{"model_type": "llama", "num_hidden_layers": 2}"#).unwrap();
+    fs::write(folder.join("tokenizer.json"), "{}").unwrap();
+}
+
+/// Writes one file of floats into a folder.
+pub fn write_tensors(folder: &Path, tensors: &Tensors) {
     fs::create_dir_all(folder).unwrap();
     let bytes = |numbers: &[f32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
     let all: Vec<(&String, &Vec<usize>, Vec<u8>)> =
@@ -61,8 +68,6 @@ pub fn write(folder: &Path, tensors: &Tensors) {
         .iter()
         .map(|(name, shape, bytes)| (name.as_str(), TensorView::new(Dtype::F32, (*shape).clone(), bytes).unwrap()));
     serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
-    fs::write(folder.join("config.json"), r#"{"model_type": "llama", "num_hidden_layers": 2}"#).unwrap();
-    fs::write(folder.join("tokenizer.json"), "{}").unwrap();
 }
 
 /// Reads all numbers of a file, and the names of their formats.

@@ -59,6 +59,16 @@ impl HfConfig {
     }
 }
 
+impl Config {
+    /// Reads the configuration of a checkpoint: the value of its `config.json`.
+    ///
+    /// # Errors
+    /// Where it is of a family that does not run, or contradicts itself.
+    pub fn from_checkpoint(json: &Value) -> Result<Self, ModelError> {
+        HfConfig::read(json).map(|read| read.config)
+    }
+}
+
 /// One token or a list of them.
 pub(crate) fn tokens(value: &Value) -> Vec<u32> {
     let all = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);

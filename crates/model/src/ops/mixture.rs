@@ -5,6 +5,7 @@
 
 use super::{FastOps, Rows};
 use crate::{
+    Anchor, ModelError,
     config::{Activation, Mixture},
     graph::{self, Feed, Ops},
     kernels::{
@@ -41,6 +42,28 @@ fn choose(weights: &[f32], how: Mixture, row: usize, routes: &mut Vec<Route>) {
     }
 }
 
+/// The same weights for every row, expert by expert; an expert of no weight is not used.
+#[allow(clippy::cast_possible_truncation, reason = "experts and rows are counted in thousands at most")]
+fn fixed(weights: &[f32], rows: usize, routes: &mut Vec<Route>) {
+    for (expert, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
+        routes.extend((0..rows).map(|row| Route { expert: expert as u32, row: row as u32, weight }));
+    }
+}
+
+impl Anchor {
+    /// Checks how much each expert is to count for every token.
+    pub(crate) fn check_experts(&self, weights: &[f32]) -> Result<(), ModelError> {
+        let bad = |problem| Err(ModelError::BadExperts { problem });
+        match self.config().mixture {
+            None => bad("the model has no experts; give none"),
+            Some(how) if how.experts != weights.len() => bad("there is not one weight for each expert of a layer"),
+            Some(_) if !weights.iter().all(|weight| weight.is_finite()) => bad("one is not a finite number"),
+            Some(_) if weights.iter().all(|weight| *weight == 0.0) => bad("all are zero; give one expert a weight"),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
 impl FastOps {
     /// [`Ops::mixture`].
     pub(super) fn mix(
@@ -52,19 +75,23 @@ impl FastOps {
         x: Rows,
     ) -> Result<Rows, Infallible> {
         let (rows, width) = (x.rows, x.width());
-        let mut copy = self.take(rows, width);
-        copy.data.copy_from_slice(&x.data);
-        let [mut scores] = self.project([router], copy)?;
         let mut routes = std::mem::take(&mut self.routes);
         routes.clear();
-        let padded = scores.width();
-        for (row, scores) in scores.data.chunks_exact_mut(padded).enumerate() {
-            // SAFETY: the job asks for nothing.
-            unsafe { self.running.run(Softmax { scores, seen: how.experts, scale: 1.0 }) };
-            choose(scores, how, row, &mut routes);
+        if let Some(weights) = &self.experts {
+            fixed(weights, rows, &mut routes);
+        } else {
+            let mut copy = self.take(rows, width);
+            copy.data.copy_from_slice(&x.data);
+            let [mut scores] = self.project([router], copy)?;
+            let padded = scores.width();
+            for (row, scores) in scores.data.chunks_exact_mut(padded).enumerate() {
+                // SAFETY: the job asks for nothing.
+                unsafe { self.running.run(Softmax { scores, seen: how.experts, scale: 1.0 }) };
+                choose(scores, how, row, &mut routes);
+            }
+            self.give(scores);
+            routes.sort_unstable_by_key(|route| (route.expert, route.row));
         }
-        self.give(scores);
-        routes.sort_unstable_by_key(|route| (route.expert, route.row));
         let mut out = self.take(rows, width);
         out.data.fill(0.0);
         for routes in routes.chunk_by(|a, b| a.expert == b.expert) {
@@ -109,6 +136,14 @@ mod tests {
         assert_eq!(chosen(&[0.25, 0.25, 0.25, 0.25], 2, true), [(0, 0.5), (1, 0.5)]);
         assert_eq!(chosen(&[0.125, 0.5, 0.125, 0.25], 3, false), [(0, 0.125), (1, 0.5), (3, 0.25)]);
         assert_eq!(chosen(&[0.75, 0.25], 2, true), [(0, 0.75), (1, 0.25)]);
+    }
+
+    #[test]
+    fn fixed_weights_leave_out_who_has_none() {
+        let mut routes = Vec::new();
+        fixed(&[0.0, 0.75, -0.0, 0.25], 2, &mut routes);
+        let found: Vec<(u32, u32, f32)> = routes.iter().map(|route| (route.expert, route.row, route.weight)).collect();
+        assert_eq!(found, [(1, 0, 0.75), (1, 1, 0.75), (3, 0, 0.25), (3, 1, 0.25)]);
     }
 
     #[test]

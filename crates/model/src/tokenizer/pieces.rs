@@ -3,6 +3,7 @@
 //! Each named splitter is the pre-tokenizer of the same name in Hugging Face's `tokenizers`; an unknown name is
 //! refused rather than guessed, since a wrong guess gives plausible ids and a quietly worse model.
 
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::sync::LazyLock;
 use tokenizers::NormalizedString;
@@ -39,6 +40,21 @@ impl Splitter {
         };
         let regex = SysRegex::new(pattern).expect("the expressions are constants of this file, compiled by a test");
         Some((Self { regex, digits, compose }, whole_words))
+    }
+
+    /// The same in the words of a `tokenizer.json`: its normaliser and its cutter.
+    pub fn described(name: &str) -> Option<(Value, Value)> {
+        let bytes = |use_regex: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex });
+        let split = |pattern: &str| json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false });
+        let all = |first: Value, then: Value| json!({ "type": "Sequence", "pretokenizers": [first, then] });
+        let (splitter, _) = Self::named(name)?;
+        let cut = match name {
+            "gpt-2" => bytes(true),
+            "qwen2" => all(split(QWEN2), bytes(false)),
+            _ if splitter.digits => all(json!({ "type": "Digits", "individual_digits": true }), bytes(true)),
+            _ => all(split(LLAMA3), bytes(false)),
+        };
+        Some((if splitter.compose { json!({ "type": "NFC" }) } else { Value::Null }, cut))
     }
 
     /// Calls `each` with the pieces of `text` in order; together they are the whole (composed) text.

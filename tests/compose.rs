@@ -5,6 +5,9 @@ mod support;
 
 use std::path::Path;
 
+use hinet_model::delta::{Factors, Linear, Place};
+use hinet_model::registry::Registry;
+use hinet_model::{Anchor, Delta, LoadOptions};
 use support::{Person, text};
 
 /// Writes a model of one matrix that holds these numbers.
@@ -71,4 +74,63 @@ fn a_recipe_becomes_a_model() {
     refused(Some("merge_method: linear\nmodels: [{model: nobody}]"), "other", 1, "holds no checkpoint");
     refused(Some("merge_method: [linear"), "other", 2, "line");
     assert!(!person.path("other").exists());
+}
+
+/// A delta of rank 1 for one feed-forward layer, as PEFT writes it.
+fn adapter(folder: &Path, layer: usize, size: f32) {
+    let numbers = |count: usize| (0..count).map(|at| if at % 3 == 0 { -size } else { size }).collect::<Vec<f32>>();
+    let mut delta = Delta::new(None);
+    let factors = Factors { rank: 1, a: numbers(1536), b: numbers(576), alpha: 1.0, magnitudes: None };
+    delta.insert(Place { layer, linear: Linear::Down }, factors).unwrap();
+    delta.save(folder).unwrap();
+}
+
+#[test]
+fn experts_lie_side_by_side_in_a_larger_model() {
+    let person = Person::settled();
+    let entry = Registry::builtin().default_anchor().clone();
+    let file = hinet_model::locate(&entry, &support::models()).unwrap().path(".gguf").unwrap();
+    adapter(&person.path("kitchen"), 3, 0.02);
+    adapter(&person.path("garden"), 9, 0.03);
+    let recipe = person.path("house.yml");
+    let expert = |name: &str, prompts: &str| {
+        let model = format!("{}+{}", file.display(), person.path(name).display());
+        format!("  - {{source_model: \"{model}\", positive_prompts: [{prompts}]}}\n")
+    };
+    let experts = expert("kitchen", "Where is the fuse box?, How hot does the oven get?, Who cleans the stove?")
+        + &expert("garden", "When are the roses cut?, How long is the hose?, Who waters the beans?");
+    let head = format!("base_model: \"{}\"\npublished: the handbook\ndtype: float16\nexperts:\n", file.display());
+    std::fs::write(&recipe, head.clone() + &experts).unwrap();
+    let out = person.path("larger");
+    let moe = ["compose", "moe", recipe.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let made = person.json(moe);
+    assert_eq!((made["members"].as_array().unwrap().len(), made["kept"].as_u64()), (2, Some(0)));
+
+    // It is larger than the anchor, and opens; told to use the anchor's expert alone it is the anchor.
+    let (anchor, larger) = (Anchor::open(&file, LoadOptions::default()).unwrap(), Anchor::open(&out, LoadOptions::default()).unwrap());
+    assert!(made["bytes"].as_u64().unwrap() > 2 * 290_000_000, "{made}");
+    let tokens = anchor.encode("The capital of Austria is", false);
+    assert_eq!(larger.encode("The capital of Austria is", false), tokens);
+    let best = |logits: &[f32]| (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
+    let plain = anchor.session(64).logits(&tokens).unwrap();
+    let mut session = larger.session(64);
+    session.set_experts(Some(&[1.0, 0.0, 0.0])).unwrap();
+    let alone = session.logits(&tokens).unwrap();
+    assert_eq!(best(&alone), best(&plain));
+    let far = alone.iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(far < 1.5, "the anchor computes in bytes, its copy in halves: {far}");
+
+    // Nothing is written over, and recipes that would be another model than they say are refused.
+    let refused = |words: &str, said: &str| {
+        std::fs::write(&recipe, words).unwrap();
+        let output = person.command().args(moe).output().unwrap();
+        let heard = text(&output.stderr);
+        assert!(!output.status.success() && heard.contains(said) && heard.contains("hint:"), "{heard}");
+    };
+    refused(&(head.clone() + &experts), "already there");
+    std::fs::remove_dir_all(&out).unwrap();
+    refused(&(head.replace("published: the handbook\n", "") + &experts), "where its prompts can be read");
+    refused(&(head.clone() + &experts + "shared_experts: []\n"), "shared_experts");
+    refused(&(head + &experts.replace("kitchen", "cellar")), "cellar");
+    assert!(!out.exists() && !person.path("larger.part").exists());
 }

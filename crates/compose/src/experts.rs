@@ -5,11 +5,13 @@
 //! learned in its feed-forward layers is averaged away, and the result has more parameters than any of them. It is written
 //! in Mixtral's layout, which `transformers` and our decoder read.
 
+mod draft;
 mod gguf;
 mod layout;
 mod plan;
 mod route;
 
+pub use draft::{ExpertsDraft, OpenedExperts};
 pub use gguf::experts_to_gguf;
 pub(crate) use route::Route;
 pub use route::Router;

@@ -29,7 +29,7 @@ mod source;
 pub use assembly::{Assembly, Choice, Claims, Fit, Gate, PROMPTS_MAX, PROMPTS_MIN, Part, Seat, Signature, Sizing};
 pub use compose::{Composed, Options, Progress, compose, gather};
 pub use error::ComposeError;
-pub use experts::{Experts, Router, Shared, compose_experts, experts_to_gguf};
+pub use experts::{Experts, ExpertsDraft, OpenedExperts, Router, Shared, compose_experts, experts_to_gguf};
 pub use float::Float;
 pub use merge::{
     Gram, GramSum, Grams, Narrow, Put, Rescale, Rule, Share, Sink, Sparsity, Stack, Whose, merge, regress,

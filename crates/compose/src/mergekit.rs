@@ -42,11 +42,7 @@ impl Draft {
     /// # Errors
     /// Where it is no YAML, holds a key that is not supported, or contradicts itself.
     pub fn parse(text: &str) -> Result<Self, ComposeError> {
-        if text.len() > BYTES_MAX {
-            return Err(recipe("it is longer than any real one"));
-        }
-        let value: Value =
-            serde_saphyr::from_str(text).map_err(|source| ComposeError::Yaml { source: Box::new(source) })?;
+        let value = yaml(text)?;
         let all = Table::of(&value, "")?;
         all.only(&[
             "models",
@@ -67,10 +63,6 @@ impl Draft {
         if all.text("tokenizer_source")?.is_some_and(|from| from != "base") {
             return Err(ComposeError::Unsupported { key: "tokenizer_source (but for \"base\")".into() });
         }
-        let float = |key: &str| {
-            let unknown = |name| recipe(format!("the {key} \"{name}\" is none of float32, float16 and bfloat16"));
-            all.text(key)?.map(|name| Float::named(name).ok_or_else(|| unknown(name))).transpose()
-        };
         let mut draft = Self {
             base: all.text("base_model")?.map(str::to_owned),
             models: Vec::new(),
@@ -81,7 +73,7 @@ impl Draft {
                 None => 0,
                 Some(seed) => seed.as_u64().ok_or_else(|| recipe("its seed is no whole number"))?,
             },
-            dtype: float("out_dtype")?.or(float("dtype")?),
+            dtype: all.float("out_dtype")?.or(all.float("dtype")?),
         };
         for model in all.list("models")? {
             model.only(&["model", "parameters"])?;
@@ -125,17 +117,7 @@ impl Draft {
     /// Where a model cannot be opened or read.
     pub fn open(&self, root: &Path) -> Result<(Recipe, Sources), ComposeError> {
         let references = self.references();
-        let mut plain: BTreeMap<&str, Arc<dyn Source>> = BTreeMap::new();
-        let mut opened = Vec::new();
-        for reference in &references {
-            let base = reference.split('+').next().unwrap_or_default();
-            let base = match plain.get(base) {
-                Some(known) => known.clone(),
-                None => plain.entry(base).or_insert(source::open(root, base)?).clone(),
-            };
-            opened.push(source::adapted(root, base, reference)?);
-        }
-        let hashes = hashes(&opened)?;
+        let (hashes, sources) = opened(root, &references)?;
         let by_name: BTreeMap<&str, Hash> = references.iter().copied().zip(hashes.iter().copied()).collect();
         let hash = |name: &str| {
             let known = by_name.get(name).copied();
@@ -157,23 +139,44 @@ impl Draft {
         (found.seed, found.dtype) = (self.seed, self.dtype);
         let found = found.ordered();
         found.check()?;
-        Ok((found, hashes.into_iter().zip(opened).collect()))
+        Ok((found, sources))
     }
 }
 
-fn hashes(opened: &[Arc<dyn Source>]) -> Result<Vec<Hash>, ComposeError> {
+/// Reads a recipe's YAML.
+pub(crate) fn yaml(text: &str) -> Result<Value, ComposeError> {
+    if text.len() > BYTES_MAX {
+        return Err(recipe("it is longer than any real one"));
+    }
+    serde_saphyr::from_str(text).map_err(|source| ComposeError::Yaml { source: Box::new(source) })
+}
+
+/// Opens what a recipe calls its models, each base once, and hashes them all.
+pub(crate) fn opened(root: &Path, references: &[&str]) -> Result<(Vec<Hash>, Sources), ComposeError> {
     use rayon::prelude::*;
-    opened.par_iter().map(|source| source.hash()).collect()
+    let mut plain: BTreeMap<&str, Arc<dyn Source>> = BTreeMap::new();
+    let mut opened = Vec::new();
+    for reference in references {
+        let base = reference.split('+').next().unwrap_or_default();
+        let base = match plain.get(base) {
+            Some(known) => known.clone(),
+            None => plain.entry(base).or_insert(source::open(root, base)?).clone(),
+        };
+        opened.push(source::adapted(root, base, reference)?);
+    }
+    let hashes = opened.par_iter().map(|source| source.hash()).collect::<Result<Vec<_>, _>>()?;
+    let sources = hashes.iter().copied().zip(opened).collect();
+    Ok((hashes, sources))
 }
 
 /// A table of the recipe, and where it stands.
-struct Table<'a> {
+pub(crate) struct Table<'a> {
     map: &'a Map<String, Value>,
     place: String,
 }
 
 impl<'a> Table<'a> {
-    fn of(value: &'a Value, place: &str) -> Result<Self, ComposeError> {
+    pub fn of(value: &'a Value, place: &str) -> Result<Self, ComposeError> {
         let map = value.as_object().ok_or_else(|| match place {
             "" => recipe("it is no table of keys and values"),
             place => recipe(format!("\"{place}\" is no table of keys and values")),
@@ -186,14 +189,14 @@ impl<'a> Table<'a> {
     }
 
     /// Refuses all other keys that say something.
-    fn only(&self, known: &[&str]) -> Result<(), ComposeError> {
+    pub fn only(&self, known: &[&str]) -> Result<(), ComposeError> {
         match self.map.iter().find(|(key, value)| !known.contains(&key.as_str()) && !value.is_null()) {
             Some((key, _)) => Err(ComposeError::Unsupported { key: self.named(key) }),
             None => Ok(()),
         }
     }
 
-    fn text(&self, key: &str) -> Result<Option<&'a str>, ComposeError> {
+    pub fn text(&self, key: &str) -> Result<Option<&'a str>, ComposeError> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -201,7 +204,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn list(&self, key: &str) -> Result<Vec<Self>, ComposeError> {
+    pub fn list(&self, key: &str) -> Result<Vec<Self>, ComposeError> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::Array(all)) => {
@@ -210,6 +213,25 @@ impl<'a> Table<'a> {
             }
             Some(_) => Err(recipe(format!("\"{}\" should be a list", self.named(key)))),
         }
+    }
+
+    /// What stands under a key, where anything does.
+    pub fn value(&self, key: &str) -> Option<&'a Value> {
+        self.map.get(key).filter(|value| !value.is_null())
+    }
+
+    /// A list of texts.
+    pub fn texts(&self, key: &str) -> Result<Vec<String>, ComposeError> {
+        let bad = || recipe(format!("\"{}\" should be a list of texts", self.named(key)));
+        let Some(value) = self.value(key) else { return Ok(Vec::new()) };
+        let all = value.as_array().ok_or_else(bad)?;
+        all.iter().map(|text| text.as_str().map(str::to_owned).ok_or_else(bad)).collect()
+    }
+
+    /// A number format.
+    pub fn float(&self, key: &str) -> Result<Option<Float>, ComposeError> {
+        let unknown = |name| recipe(format!("the {key} \"{name}\" is none of float32, float16 and bfloat16"));
+        self.text(key)?.map(|name| Float::named(name).ok_or_else(|| unknown(name))).transpose()
     }
 
     fn model(&self) -> Result<String, ComposeError> {

@@ -192,6 +192,7 @@ fn allowed_when_killed(op: &Op) -> bool {
             | Op::DeltaExport { .. }
             | Op::Sleep { .. }
             | Op::Compose { .. }
+            | Op::ComposeExperts { .. }
             | Op::AssemblyJoin { .. }
             | Op::DeltaSign { .. }
     )
@@ -335,6 +336,7 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         }
         Op::Rollback { night } => flows::sleep::rollback(node, night).await,
         Op::Compose { recipe, out } => flows::compose::compose(node, recipe, out, sink, cancel).await,
+        Op::ComposeExperts { recipe, out } => flows::compose::experts(node, recipe, out, sink, cancel).await,
         Op::Assemblies => node.apart("the assemblies", flows::assembly::list).await,
         Op::AssemblyJoin { assembly, delta, competence } => {
             flows::assembly::join(node, assembly, delta, competence, sink, cancel).await

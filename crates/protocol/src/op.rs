@@ -373,6 +373,14 @@ pub enum Op {
         /// Absolute path of a folder that is not there.
         out: String,
     },
+    /// Put the feed-forward layers of several models side by side as the experts of one, by a recipe, into a folder. Goes on
+    /// where the same was interrupted; answered by [`crate::Event::Composed`].
+    ComposeExperts {
+        /// Absolute path of the recipe; models are named relative to its folder.
+        recipe: String,
+        /// Absolute path of a folder that is not there.
+        out: String,
+    },
     /// Assemblies.
     Assemblies,
     /// Have a delta take part in an assembly, which is made where there is none of that name. It is tested first; answered by

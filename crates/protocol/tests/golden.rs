@@ -120,11 +120,12 @@ fn every_op_and_event_has_a_sample() {
         Op::AssemblyTry { .. } => 59,
         Op::Receipts { .. } => 60,
         Op::DeltaSign { .. } => 61,
+        Op::ComposeExperts { .. } => 62,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..62).collect::<Vec<_>>());
+    assert_eq!(seen, (0..63).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,

@@ -12,6 +12,7 @@ use super::output::{count, size};
 const EXAMPLES: &str = "\
 Examples:
   icore compose merge two.yml --out both
+  icore compose moe house.yml --out larger
 
 A recipe, as mergekit reads it (models lie beside it, as transformers writes them or as GGUF):
   merge_method: ties
@@ -19,7 +20,16 @@ A recipe, as mergekit reads it (models lie beside it, as transformers writes the
   models:
     - {model: kitchen, parameters: {weight: 0.7, density: 0.4}}
     - {model: anchor+garden-adapter, parameters: {weight: 0.5}}
-  dtype: bfloat16";
+  dtype: bfloat16
+
+A recipe of experts, as mergekit reads it, with public prompts by which a router knows them and where these can be read:
+  base_model: anchor.gguf
+  published: the house's handbook
+  experts:
+    - {source_model: anchor.gguf+kitchen-adapter, positive_prompts: [Where is the fuse box?, Who has the key?]}
+    - {source_model: anchor.gguf+garden-adapter, positive_prompts: [When are the roses cut?, Where is the hose?]}
+  experts_per_token: 2
+  dtype: float16";
 
 /// `icore compose`
 #[derive(Debug, Args)]
@@ -40,6 +50,15 @@ enum What {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Put the feed-forward layers of several models side by side as the experts of one larger, sparse model
+    Moe {
+        /// The recipe
+        #[arg(value_name = "RECIPE")]
+        recipe: PathBuf,
+        /// A folder that is not there yet
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
 impl Compose {
@@ -47,8 +66,14 @@ impl Compose {
     pub fn run(self, context: &Context) -> Result<(), End> {
         line::with(context, async |line| {
             let out = &line.context.out;
-            let What::Merge { recipe, out: to } = self.what;
-            let op = Op::Compose { recipe: context::path_text(&recipe)?, out: context::path_text(&to)? };
+            let (op, to) = match self.what {
+                What::Merge { recipe, out } => {
+                    (Op::Compose { recipe: context::path_text(&recipe)?, out: context::path_text(&out)? }, out)
+                }
+                What::Moe { recipe, out } => {
+                    (Op::ComposeExperts { recipe: context::path_text(&recipe)?, out: context::path_text(&out)? }, out)
+                }
+            };
             let Event::Composed { out: place, recipe, members, tensors, kept, bytes } = line.one(op).await? else {
                 return Err(End::unexpected("a composed model"));
             };

@@ -237,6 +237,7 @@ pub fn ops() -> Vec<Op> {
         Op::Rollback { night: 2 },
         Op::Veto { night: 2, line: 1, vetoed: true },
         Op::Compose { recipe: "/home/maya/two.yml".into(), out: "/home/maya/both".into() },
+        Op::ComposeExperts { recipe: "/home/maya/house.yml".into(), out: "/home/maya/larger".into() },
         Op::Assemblies,
         Op::AssemblyJoin {
             assembly: "house".into(),

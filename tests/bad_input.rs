@@ -250,8 +250,8 @@ fn a_wrong_byte_in_a_model_is_found() {
     for spoilt in ["gguf", "safetensors"] {
         let copy = person.path(&format!("models-{spoilt}"));
         let mut hit = 0;
-        for file in support::files_below(&models()) {
-            let target = copy.join(file.strip_prefix(models()).unwrap());
+        for file in support::files_below(&support::models()) {
+            let target = copy.join(file.strip_prefix(support::models()).unwrap());
             fs::create_dir_all(target.parent().unwrap()).unwrap();
             if target.extension().is_some_and(|e| e == spoilt) {
                 let mut bytes = fs::read(&file).unwrap();

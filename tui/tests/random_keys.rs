@@ -167,7 +167,7 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         Op::AssemblyTry { .. } => Event::Tried { composition: composition(mode(chance)) },
         Op::Receipts { .. } => receipts(),
         Op::DeltaSign { .. } => Event::Signed { signature: "{}".into() },
-        Op::Compose { .. } => Event::Composed {
+        Op::Compose { .. } | Op::ComposeExperts { .. } => Event::Composed {
             out: "/o".into(),
             recipe: Hash::default(),
             members: vec![],

@@ -107,7 +107,8 @@ fn experts_lie_side_by_side_in_a_larger_model() {
     assert_eq!((made["members"].as_array().unwrap().len(), made["kept"].as_u64()), (2, Some(0)));
 
     // It is larger than the anchor, and opens; told to use the anchor's expert alone it is the anchor.
-    let (anchor, larger) = (Anchor::open(&file, LoadOptions::default()).unwrap(), Anchor::open(&out, LoadOptions::default()).unwrap());
+    let (anchor, larger) =
+        (Anchor::open(&file, LoadOptions::default()).unwrap(), Anchor::open(&out, LoadOptions::default()).unwrap());
     assert!(made["bytes"].as_u64().unwrap() > 2 * 290_000_000, "{made}");
     let tokens = anchor.encode("The capital of Austria is", false);
     assert_eq!(larger.encode("The capital of Austria is", false), tokens);

@@ -69,7 +69,7 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     let rows = found["rows"].as_array().unwrap();
     let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
     // The anchor, the members, joint training, compositions, distilling and its control, routes, mixes.
-    assert_eq!(rows.len(), 1 + 2 + 1 + 4 + 2 + 4 + 4, "{names:?}");
+    assert_eq!(rows.len(), 1 + 2 + 1 + 4 + 2 + 4 + 4 + 3, "{names:?}");
     let row = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
     for row in rows {
         for share in [&row["choice"], &row["exact"]] {
@@ -83,7 +83,7 @@ fn members_are_made_composed_and_measured_from_one_seed() {
         assert!(row["neutral"].as_f64().is_none_or(|neutral| neutral.is_finite() && neutral > 1.0), "{row}");
     }
     let modes: Vec<&String> = found["modes"].as_object().unwrap().keys().collect();
-    assert_eq!(modes, ["anchor", "best_single", "distill", "joint", "merge", "mix", "oracle", "route"]);
+    assert_eq!(modes, ["anchor", "best_single", "distill", "joint", "merge", "mix", "moe", "oracle", "route"]);
     assert_eq!(found["modes"]["mix"]["macro"], row("mix: right-sized")["choice"]);
     // Who knows that nobody knows has the anchor read the neutral text.
     let apart = found["modes"]["oracle"]["ppl"].as_f64().unwrap() - row("anchor")["neutral"].as_f64().unwrap();
@@ -122,7 +122,7 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     // What was composed or learned from members is measured and not kept; packs that cannot be used are named.
     let left = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
     let left: Vec<String> = left.collect();
-    assert!(left.iter().all(|name| !name.starts_with("composed")), "{left:?}");
+    assert!(left.iter().all(|name| !name.starts_with("composed") && !name.starts_with("sparse")), "{left:?}");
     assert_eq!(left.iter().filter(|name| name.ends_with(".gguf")).count(), 2, "{left:?}");
     let packs = person.files().join("packs.json");
     std::fs::write(&packs, "{}").unwrap();

@@ -84,6 +84,17 @@ impl Anchor {
 }
 
 impl Reader {
+    /// Reads on with these weights of the experts for every token, in place of what the routers say; with none, the routers
+    /// say it.
+    ///
+    /// # Errors
+    /// Where the model has no experts, or the weights are not one finite number for each, of which some is not zero.
+    pub fn set_experts(&mut self, weights: Option<&[f32]>) -> Result<(), ModelError> {
+        weights.map_or(Ok(()), |weights| self.anchor.check_experts(weights))?;
+        self.ops.experts = weights.map(<[f32]>::to_vec);
+        Ok(())
+    }
+
     /// For each text what is to be told of each token that is asked about, in their order, with the `top` likeliest
     /// tokens at its place.
     ///

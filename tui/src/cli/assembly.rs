@@ -224,10 +224,11 @@ fn show(out: &Output, line: &AssemblyLine) -> Result<(), End> {
     }
     out.line(format!("{} ({})", out.bold(&clean::one_line(&line.name)), count(line.members.len() as u64, "member")))?;
     out.line(format!("  {}", line.hash))?;
-    out.line(format!(
-        "  a member answers from a similarity of {:.2} on; within {:.2} of the nearest several do",
-        line.floor, line.margin
-    ))?;
+    let several = match line.members.len() {
+        0 | 1 => String::new(),
+        _ => format!("; whoever is within {:.2} of the nearest does too", line.margin),
+    };
+    out.line(format!("  a member answers from a similarity of {:.2} on{several}", line.floor))?;
     line.members.iter().try_for_each(|member| tell(out, member))
 }
 
@@ -236,7 +237,7 @@ fn tell(out: &Output, member: &MemberLine) -> Result<(), End> {
     out.line(format!("  {}  {}", out.bold(&clean::one_line(&member.name)), out.dim(&short(&member.delta))))?;
     let by = if member.own { "you".to_owned() } else { format!("the key {}", short(&member.by)) };
     out.line(format!(
-        "    {} of {}, vouched for by {by}",
+        "    {} from {}, vouched for by {by}",
         count(member.prompts, "public prompt"),
         clean::one_line(&member.published)
     ))?;

@@ -52,13 +52,15 @@ enum What {
 const E1_EXAMPLES: &str = "\
 Examples:
   icore lab e1 --seed 1
+  icore lab e1 --seed 1 --method lora
   icore lab e1 --seed 1 --method mlp --members 5
   icore lab e1 --seed 1 --packs packs.json --dir ~/lab/e1-packs
 
-It tunes the members, composes them in several ways and asks all of them the same held-out questions: half an hour of two \
-processors, a minute or two with --small, whose figures mean nothing. The folder ends up with e1.json, e1.md and the chart \
-e1.svg, and with 280 MB for every member. A file given with --packs counts as published: its prompts are read for \
-statistics that give away their words.";
+It tunes the members and one model of everything, composes the members in several ways, distils them into the best of \
+these, has them answer together (low-rank ones, with --method lora) and side by side in one larger model, and asks all of \
+them the same held-out questions: more than an hour of two processors, some minutes with --small, whose figures mean \
+nothing. The folder ends up with e1.json, e1.md and the chart e1.svg, with 280 MB for every member, and for a while with two \
+gigabytes. A file given with --packs counts as published: its prompts are read for statistics that give away their words.";
 
 #[derive(Debug, Args)]
 #[command(after_help = E1_EXAMPLES)]

@@ -97,7 +97,9 @@ impl ExpertsDraft {
             recipe("it does not say under published where its prompts can be read; private ones are never taken")
         })?;
         if base.contains('+') {
-            return Err(recipe("its base_model is one with an adapter; name the model that the experts were tuned from"));
+            return Err(recipe(
+                "its base_model is one with an adapter; name the model that the experts were tuned from",
+            ));
         }
         Ok(Self { base, experts, published, used, with_base, attention, dtype })
     }
@@ -162,7 +164,11 @@ mod tests {
             ("experts_per_token: 1", "experts_per_token: 0", "experts_per_token"),
             ("experts_per_token: 1", "gate_mode: random", "gate_mode"),
             ("experts_per_token: 1", "shared_experts: []", "shared_experts"),
-            ("source_model: kitchen, ", "source_model: kitchen, negative_prompts: [a], ", "experts[0].negative_prompts"),
+            (
+                "source_model: kitchen, ",
+                "source_model: kitchen, negative_prompts: [a], ",
+                "experts[0].negative_prompts",
+            ),
             (", Who has it?", "", "fewer than two positive_prompts"),
             ("[Where is it?, Who has it?]", "[3, 4]", "should be a list of texts"),
             ("float16", "int4", "int4"),

@@ -18,6 +18,9 @@ pub(super) struct Exam {
     neutral: Vec<u32>,
 }
 
+/// What members are together, each as much as it says.
+pub(super) type Together<'a> = dyn FnMut(&[(usize, f32)]) -> Result<Judge, LabError> + 'a;
+
 /// What one model made of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Marks {
@@ -89,21 +92,21 @@ impl Exam {
         &self,
         questions: &[Parts],
         windows: &[Parts],
-        judge: &mut dyn FnMut(&[(usize, f32)]) -> Result<Judge, LabError>,
+        judge: &mut Together<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Marks, LabError> {
         let key = |parts: &Parts| parts.iter().map(|(member, weight)| (*member, weight.to_bits())).collect::<Vec<_>>();
-        let mut groups: BTreeMap<Vec<(usize, u32)>, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        let mut groups: BTreeMap<Vec<(usize, u32)>, [Vec<usize>; 2]> = BTreeMap::new();
         for (at, parts) in questions.iter().enumerate() {
-            groups.entry(key(parts)).or_default().0.push(at);
+            groups.entry(key(parts)).or_default()[0].push(at);
         }
         for (at, parts) in windows.iter().enumerate() {
-            groups.entry(key(parts)).or_default().1.push(at);
+            groups.entry(key(parts)).or_default()[1].push(at);
         }
         let (texts, count) = (self.windows(), groups.len());
         let (mut chosen, mut recalled) = (vec![false; questions.len()], vec![false; questions.len()]);
         let mut losses: Vec<f32> = Vec::new();
-        for (group, (parts, (asked, read))) in groups.into_iter().enumerate() {
+        for (group, (parts, [asked, read])) in groups.into_iter().enumerate() {
             let parts: Parts = parts.into_iter().map(|(member, bits)| (member, f32::from_bits(bits))).collect();
             let mut who = judge(&parts)?;
             watch.part(piece(group, count), |watch| -> Result<(), TrainError> {

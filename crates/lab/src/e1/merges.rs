@@ -32,12 +32,10 @@ const VIRTUAL: f32 = 2.0;
 /// What TIES keeps of each member.
 const DENSITY: f32 = 0.2;
 
-fn recipe(
-    trial: &Trial<'_>,
-    members: &[Member],
-    method: Method,
-    (shared, own): (&[(&str, f32)], &[(&'static str, f32)]),
-) -> Recipe {
+/// Parameters by their names.
+type Numbers<'a> = &'a [(&'static str, f32)];
+
+fn recipe(trial: &Trial<'_>, members: &[Member], method: Method, (shared, own): (Numbers<'_>, Numbers<'_>)) -> Recipe {
     let mut recipe = Recipe::new(trial.anchor.passport().weights, method);
     recipe.parameters = shared.iter().map(|(name, number)| ((*name).to_owned(), (*number).into())).collect();
     // Linear layers lie in four bits in the anchor, where most of a difference would be rounded away.

@@ -17,6 +17,7 @@ mod packs;
 mod report;
 mod route;
 mod run;
+mod sparse;
 mod trial;
 
 pub use packs::{Asked, Fact, Pack};

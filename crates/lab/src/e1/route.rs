@@ -98,6 +98,9 @@ pub(super) const ORACLE: &str = "route: oracle";
 /// What the row of the product's gate is called.
 pub(super) const GATED: &str = "route: right-sized gate";
 
+/// A row: what it is called, who answers each question, the perplexity of the neutral text.
+type Line<'a> = (&'a str, Vec<Option<usize>>, Option<f64>);
+
 /// What one gets who asks one model each question: the member that is nearest, the next after the right one, the right
 /// one, the first of those whom the gate names. Of the marks the anchor's come before those of the members.
 pub(super) fn rows(
@@ -109,13 +112,13 @@ pub(super) fn rows(
     let (packs, count) = (&trial.exam.packs, singles.len());
     let member = |way: &usize| Some(*way);
     let gated = |parts: &Parts| parts.first().map(|(member, _)| *member);
-    let all: [(&str, Vec<Option<usize>>, Option<f64>); 4] = [
+    let all: [Line<'_>; 4] = [
         ("route: 5 nearest public prompts", nearest.iter().map(member).collect(), None),
         ("route: wrong (control)", packs.iter().map(|pack| Some((pack + 1) % count)).collect(), None),
         (ORACLE, packs.iter().map(member).collect(), None),
         (GATED, chosen.questions.iter().map(gated).collect(), Some(neutral)),
     ];
-    let row = |(name, ways, neutral): (&str, Vec<Option<usize>>, Option<f64>)| {
+    let row = |(name, ways, neutral): Line<'_>| {
         let pick = |of: fn(&Marks) -> &Vec<bool>| -> Vec<bool> {
             let marks = |way: &Option<usize>| way.map_or(anchor, |member| &singles[member]);
             ways.iter().enumerate().map(|(question, way)| of(marks(way))[question]).collect()

@@ -9,7 +9,7 @@ use super::{
     merges::{self, Merger},
     mix, packs,
     report::{Single, modes},
-    route,
+    route, sparse,
     trial::{Trial, piece},
 };
 use crate::{
@@ -66,6 +66,9 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     let neutral = route::neutral(&mut desk, &trial, &all, (&chosen, &bare))?;
     rows.extend(route::rows(&trial, (&nearest, &chosen), (&bare, &singles), neutral)?);
     for (name, marks) in mix::marks(&mut desk, &trial, &all, &chosen)? {
+        rows.push(row(&trial, name, &marks)?);
+    }
+    for (name, marks) in sparse::marks(&mut desk, &trial, &all, &chosen)? {
         rows.push(row(&trial, name, &marks)?);
     }
 
@@ -144,6 +147,7 @@ fn named(plan: &Plan, singles: &[Row]) -> Vec<(&'static str, String)> {
         ("distill", distil::name(plan)),
         ("route", route::GATED.to_owned()),
         ("mix", mix::RIGHT.to_owned()),
+        ("moe", sparse::GATED.to_owned()),
         ("oracle", route::ORACLE.to_owned()),
         ("oracle", mix::ORACLE.to_owned()),
     ]

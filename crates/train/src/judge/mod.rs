@@ -89,6 +89,15 @@ impl Judge {
         Ok(Self { anchor: anchor.clone(), deltas: deltas.to_vec(), reader })
     }
 
+    /// The same of a model of experts, with these weights of them for every token in place of what its routers say.
+    ///
+    /// # Errors
+    /// Where the model has no experts, or the weights do not fit.
+    pub fn with_experts(mut self, weights: &[f32]) -> Result<Self, TrainError> {
+        self.reader.set_experts(Some(weights))?;
+        Ok(self)
+    }
+
     /// The anchor.
     #[must_use]
     pub fn anchor(&self) -> &Anchor {

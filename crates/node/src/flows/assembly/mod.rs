@@ -160,6 +160,11 @@ pub(crate) fn look(node: &Node, assembly: &str, text: &str) -> Result<Event, Nod
     Ok(Event::Tried { composition: choose(node, assembly, text)? })
 }
 
+/// Refuses an assembly that is not there, before anything is done with the question.
+pub(crate) fn check(node: &Node, assembly: Option<&str>) -> Result<(), NodeError> {
+    assembly.map_or(Ok(()), |name| named(node, name).map(|_| ()))
+}
+
 /// Who answers a question that the memory has no answer to, and why.
 pub(crate) fn choose(node: &Node, assembly: &str, text: &str) -> Result<Composition, NodeError> {
     let stood = named(node, assembly)?;

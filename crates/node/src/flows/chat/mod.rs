@@ -109,7 +109,12 @@ pub(crate) async fn chat(
     }
     // Until the answer is stored no forget begins; one that wants to cancels this.
     let _answering = node.answering.read().await;
-    let asked = node.apart("the chat", move |node| begin(node, session, text, turn, params)).await?;
+    let asked = node
+        .apart("the chat", move |node| {
+            assembly::check(node, turn.assembly.as_deref())?;
+            begin(node, session, text, turn, params)
+        })
+        .await?;
     respond(node, asked, sink, cancel).await
 }
 
@@ -124,7 +129,12 @@ pub(crate) async fn regenerate(
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
     let _answering = node.answering.read().await;
-    let asked = node.apart("the chat", move |node| begin_again(node, session, message, turn, params)).await?;
+    let asked = node
+        .apart("the chat", move |node| {
+            assembly::check(node, turn.assembly.as_deref())?;
+            begin_again(node, session, message, turn, params)
+        })
+        .await?;
     respond(node, asked, sink, cancel).await
 }
 

@@ -55,6 +55,16 @@ fn a_recipe_becomes_a_model() {
     assert_eq!(numbers(&person.path("both")), [1.5, 3.0]);
     assert!(person.path("both/config.json").exists() && !person.path("both.part").exists());
 
+    // Who leaves is as if it had never been there.
+    let alone = person.path("alone.yml");
+    std::fs::write(&alone, "merge_method: task_arithmetic\nbase_model: anchor\nmodels: [{model: garden}]\n").unwrap();
+    let name = |out: &str| person.path(out).display().to_string();
+    let left = person.json(["compose", "opt-out", &recipe.display().to_string(), "kitchen", "--out", &name("left")]);
+    let never = person.json(["compose", "merge", &alone.display().to_string(), "--out", &name("never")]);
+    assert_eq!((&left["recipe"], &left["members"]), (&never["recipe"], &never["members"]));
+    let bytes = |out: &str| std::fs::read(person.path(out).join("model.safetensors")).unwrap();
+    assert_eq!(bytes("left"), bytes("never"));
+
     let refused = |words: Option<&str>, out: &str, code: i32, said: &str| {
         if let Some(words) = words {
             std::fs::write(&recipe, words).unwrap();
@@ -128,7 +138,7 @@ fn experts_lie_side_by_side_in_a_larger_model() {
         let heard = text(&output.stderr);
         assert!(!output.status.success() && heard.contains(said) && heard.contains("hint:"), "{heard}");
     };
-    refused(&(head.clone() + &experts), "already there");
+    refused(&(head.clone() + &experts), "is there already");
     std::fs::remove_dir_all(&out).unwrap();
     refused(&(head.replace("published: the handbook\n", "") + &experts), "where its prompts can be read");
     refused(&(head.clone() + &experts + "shared_experts: []\n"), "shared_experts");

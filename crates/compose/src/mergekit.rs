@@ -97,6 +97,25 @@ impl Draft {
         Ok(draft)
     }
 
+    /// The recipe that never had this model, as it is called in it.
+    ///
+    /// # Errors
+    /// Where it is not in the recipe or is its base, or nobody would be left.
+    pub fn without(&self, model: &str) -> Result<Self, ComposeError> {
+        let mut left = self.clone();
+        let count =
+            |draft: &Self| draft.models.len() + draft.slices.iter().map(|(sources, _)| sources.len()).sum::<usize>();
+        left.models.retain(|(name, _)| name != model);
+        left.slices.iter_mut().for_each(|(sources, _)| sources.retain(|(name, ..)| name != model));
+        if count(&left) == count(self) {
+            return Err(absent(self.base.as_deref(), model, &self.references()));
+        }
+        if count(&left) == 0 || left.slices.iter().any(|(sources, _)| sources.is_empty()) {
+            return Err(recipe(format!("without \"{model}\" nobody is left, or some layers would come from nobody")));
+        }
+        Ok(left)
+    }
+
     /// What it calls its models, each once: the one with the configuration and tokenizer of the result first.
     #[must_use]
     pub fn references(&self) -> Vec<&str> {
@@ -141,6 +160,17 @@ impl Draft {
         found.check()?;
         Ok((found, sources))
     }
+}
+
+/// Whoever is to leave is not there, or is what everything is counted from.
+pub(crate) fn absent(base: Option<&str>, model: &str, all: &[&str]) -> ComposeError {
+    if base == Some(model) {
+        return recipe(format!(
+            "\"{model}\" is its base_model, which everything is counted from; name another of them"
+        ));
+    }
+    let known: Vec<&str> = all.iter().copied().filter(|name| Some(*name) != base).collect();
+    recipe(format!("it has no model \"{model}\" that could leave ({} could)", known.join(", ")))
 }
 
 /// Reads a recipe's YAML.

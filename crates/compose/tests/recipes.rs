@@ -29,6 +29,17 @@ fn keys_that_are_not_supported_are_named_with_their_place() {
 }
 
 #[test]
+fn a_model_leaves_a_recipe() {
+    let text = |models: &str| format!("merge_method: ties\nbase_model: anchor\nmodels: [{models}]\n");
+    let draft = Draft::parse(&text("{model: a, parameters: {weight: 2}}, {model: b}, {model: anchor}")).unwrap();
+    assert_eq!(draft.without("a").unwrap(), Draft::parse(&text("{model: b}, {model: anchor}")).unwrap());
+    let said = |model: &str| draft.without(model).unwrap_err().to_string();
+    assert!(said("c").contains("(a, b could)"), "{}", said("c"));
+    let slices = "merge_method: linear\nslices: [{sources: [{model: a, layer_range: [0, 2]}]}, {sources: [{model: b, layer_range: [0, 2]}]}]\n";
+    assert!(Draft::parse(slices).unwrap().without("a").unwrap_err().to_string().contains("nobody"));
+}
+
+#[test]
 fn recipes_that_contradict_themselves_are_refused() {
     for (text, part) in [
         ("[1, 2]", "no table"),

@@ -1,4 +1,4 @@
-//! What deltas cost: writing with none, with one on every linear layer, with eight loaded of which two are active.
+//! What deltas cost: writing with none, with one on every linear layer, with thirty-two loaded of which two are active.
 //!
 //! `cargo run --release -p hinet-model --example deltas -- MODEL.gguf [THREADS] [PAIRS]`
 //!
@@ -76,10 +76,10 @@ fn main() {
     println!("{} threads, {}", anchor.threads(), anchor.kernel().name());
     let tokens: Vec<u32> = (0..512u32).map(|i| (i * 7919 + 13) % 49_000).collect();
 
-    let plans: Vec<Delta> = (0..8).map(|seed| delta(&anchor, 16, seed, false)).collect();
+    let plans: Vec<Delta> = (0..32).map(|seed| delta(&anchor, 16, seed, false)).collect();
     let began = Instant::now();
     let halves: Vec<Resident> = plans.iter().map(|delta| anchor.attach(delta).unwrap()).collect();
-    println!("attaching eight of rank 16: {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
+    println!("attaching thirty-two of rank 16: {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
     let eighths: Vec<Resident> = plans.iter().map(|delta| anchor.attach_as(delta, FactorKind::Int8).unwrap()).collect();
     let began = Instant::now();
     let dora = anchor.attach(&delta(&anchor, 16, 9, true)).unwrap();
@@ -97,34 +97,41 @@ fn main() {
         ("nothing", vec![]),
         ("one, half floats", vec![(halves[0].clone(), 1.0)]),
         ("one, int8", vec![(eighths[0].clone(), 1.0)]),
-        ("two of eight, half floats", two(&halves)),
-        ("two of eight, int8", two(&eighths)),
+        ("two of thirty-two, half floats", two(&halves)),
+        ("two of thirty-two, int8", two(&eighths)),
         ("one with magnitudes, half floats", vec![(dora, 1.0)]),
     ];
     let mut changed = anchor.session(512);
     for (name, set) in sets {
         changed.set_deltas(&set).unwrap();
-        let (mut ratios, mut works, mut lines) = (Vec::new(), Vec::new(), Vec::new());
-        for pair in 0..=pairs {
-            // Whoever goes first takes turns, too.
-            let (plain, with) = if pair % 2 == 0 {
-                let plain = write(&mut session, &tokens, 64);
-                (plain, write(&mut changed, &tokens, 64))
-            } else {
-                let with = write(&mut changed, &tokens, 64);
-                (write(&mut session, &tokens, 64), with)
-            };
-            if pair > 0 {
-                ratios.push(with.0 / plain.0);
-                works.push(with.1 / plain.1);
-                lines.push(format!("{:.2}/{:.2} ({:.2}/{:.2})", with.0, plain.0, with.1, plain.1));
-            }
-        }
-        println!("{name}: ms/token with/without, processor time in brackets: {}", lines.join(", "));
-        let ([low, middle, high], work) = (median(ratios), median(works));
-        println!(
-            "  {middle:.3} of the plain time [{low:.3} to {high:.3}], processor {:.3} [{:.3} to {:.3}]",
-            work[1], work[0], work[2]
-        );
+        compare(name, (&mut session, &mut changed), &tokens, pairs);
     }
+    session.set_deltas(&[(halves[0].clone(), 1.0)]).unwrap();
+    changed.set_deltas(&two(&halves)).unwrap();
+    compare("two of thirty-two against one, half floats", (&mut session, &mut changed), &tokens, pairs);
+}
+
+fn compare(name: &str, (session, changed): (&mut Session, &mut Session), tokens: &[u32], pairs: usize) {
+    let (mut ratios, mut works, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    for pair in 0..=pairs {
+        // Whoever goes first takes turns, too.
+        let (plain, with) = if pair % 2 == 0 {
+            let plain = write(session, tokens, 64);
+            (plain, write(changed, tokens, 64))
+        } else {
+            let with = write(changed, tokens, 64);
+            (write(session, tokens, 64), with)
+        };
+        if pair > 0 {
+            ratios.push(with.0 / plain.0);
+            works.push(with.1 / plain.1);
+            lines.push(format!("{:.2}/{:.2} ({:.2}/{:.2})", with.0, plain.0, with.1, plain.1));
+        }
+    }
+    println!("{name}: ms/token with/without, processor time in brackets: {}", lines.join(", "));
+    let ([low, middle, high], work) = (median(ratios), median(works));
+    println!(
+        "  {middle:.3} of the plain time [{low:.3} to {high:.3}], processor {:.3} [{:.3} to {:.3}]",
+        work[1], work[0], work[2]
+    );
 }

@@ -335,8 +335,12 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
             node.apart("the veto", move |node| flows::sleep::veto(node, night, line, vetoed)).await
         }
         Op::Rollback { night } => flows::sleep::rollback(node, night).await,
-        Op::Compose { recipe, out } => flows::compose::compose(node, recipe, out, sink, cancel).await,
-        Op::ComposeExperts { recipe, out } => flows::compose::experts(node, recipe, out, sink, cancel).await,
+        Op::Compose { recipe, out, without } => {
+            flows::compose::compose(node, (recipe, without), out, sink, cancel).await
+        }
+        Op::ComposeExperts { recipe, out, without } => {
+            flows::compose::experts(node, (recipe, without), out, sink, cancel).await
+        }
         Op::Assemblies => node.apart("the assemblies", flows::assembly::list).await,
         Op::AssemblyJoin { assembly, delta, competence } => {
             flows::assembly::join(node, assembly, delta, competence, sink, cancel).await

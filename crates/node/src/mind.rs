@@ -367,6 +367,8 @@ fn work(place: &Place, loaded: &mut Option<Loaded>, job: Job) {
         }
         Job::Clear(done) => {
             if let Some(mind) = loaded {
+                // What was forgotten may have been in one of them.
+                mind.cast.clear();
                 mind.session.clear();
             }
             let _ = done.send(());

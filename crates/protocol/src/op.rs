@@ -372,6 +372,9 @@ pub enum Op {
         recipe: String,
         /// Absolute path of a folder that is not there.
         out: String,
+        /// Models of the recipe that leave it first, as they are called in it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        without: Vec<String>,
     },
     /// Put the feed-forward layers of several models side by side as the experts of one, by a recipe, into a folder. Goes on
     /// where the same was interrupted; answered by [`crate::Event::Composed`].
@@ -380,6 +383,9 @@ pub enum Op {
         recipe: String,
         /// Absolute path of a folder that is not there.
         out: String,
+        /// Models of the recipe that leave it first, as they are called in it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        without: Vec<String>,
     },
     /// Assemblies.
     Assemblies,

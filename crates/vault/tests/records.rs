@@ -260,19 +260,22 @@ fn an_object_is_sealed_whole_and_found_by_its_hash() {
     assert!(matches!(vault.object(hash), Err(VaultError::Damaged { .. })));
 }
 
+fn delta(n: u8) -> hinet_vault::records::DeltaRow {
+    hinet_vault::records::DeltaRow {
+        hash: Hash([n; 32]),
+        object: Hash([n + 100; 32]),
+        at: i64::from(n),
+        name: format!("delta {n}"),
+        said: "LoRA".into(),
+        bytes: 7,
+        worn: false,
+    }
+}
+
 #[test]
 fn at_most_one_delta_is_worn() {
     let dir = tempfile::tempdir().unwrap();
     let vault = create(dir.path());
-    let delta = |n: u8| hinet_vault::records::DeltaRow {
-        hash: Hash([n; 32]),
-        object: Hash([n + 100; 32]),
-        at: i64::from(n),
-        name: format!("night {n}"),
-        said: "LoRA".into(),
-        bytes: 7,
-        worn: false,
-    };
     vault.write(|tx| -> Outcome { (1..=2).try_for_each(|n| tx.put_delta(&delta(n))) }).unwrap();
     assert_eq!(vault.read(|r| -> Outcome<_> { r.deltas() }).unwrap(), [delta(2), delta(1)]);
     let worn = || vault.read(|r| -> Outcome<_> { r.worn_delta() }).unwrap().map(|row| row.hash);
@@ -299,15 +302,6 @@ fn at_most_one_delta_is_worn() {
 fn a_member_has_one_seat_and_goes_with_its_delta_while_its_receipts_stay() {
     let dir = tempfile::tempdir().unwrap();
     let vault = create(dir.path());
-    let delta = |n: u8| hinet_vault::records::DeltaRow {
-        hash: Hash([n; 32]),
-        object: Hash([n + 100; 32]),
-        at: i64::from(n),
-        name: format!("member {n}"),
-        said: "LoRA".into(),
-        bytes: 7,
-        worn: false,
-    };
     let seat = |assembly: &str, n: u8, at: i64| hinet_vault::records::SeatRow {
         assembly: assembly.into(),
         delta: Hash([n; 32]),

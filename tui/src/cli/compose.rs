@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use hinet_protocol::{Event, Op};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::context::{self, Context};
 use super::end::End;
@@ -12,6 +12,7 @@ use super::output::{count, size};
 const EXAMPLES: &str = "\
 Examples:
   icore compose merge two.yml --out both
+  icore compose opt-out two.yml kitchen --out without-kitchen
   icore compose moe house.yml --out larger
 
 A recipe, as mergekit reads it (models lie beside it, as transformers writes them or as GGUF):
@@ -50,6 +51,21 @@ enum What {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Compose a recipe anew as if some of its models had never been in it; nothing is subtracted
+    OptOut {
+        /// The recipe
+        #[arg(value_name = "RECIPE")]
+        recipe: PathBuf,
+        /// Who leaves, as the recipe calls it
+        #[arg(value_name = "MODEL", required = true)]
+        model: Vec<String>,
+        /// A folder that is not there yet
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// The recipe is one of experts
+        #[arg(long)]
+        moe: bool,
+    },
     /// Put the feed-forward layers of several models side by side as the experts of one larger, sparse model
     Moe {
         /// The recipe
@@ -61,18 +77,24 @@ enum What {
     },
 }
 
+fn merge(recipe: &Path, out: &Path, without: Vec<String>) -> Result<Op, End> {
+    Ok(Op::Compose { recipe: context::path_text(recipe)?, out: context::path_text(out)?, without })
+}
+
+fn side_by_side(recipe: &Path, out: &Path, without: Vec<String>) -> Result<Op, End> {
+    Ok(Op::ComposeExperts { recipe: context::path_text(recipe)?, out: context::path_text(out)?, without })
+}
+
 impl Compose {
     /// Does what was asked.
     pub fn run(self, context: &Context) -> Result<(), End> {
         line::with(context, async |line| {
             let out = &line.context.out;
             let (op, to) = match self.what {
-                What::Merge { recipe, out } => {
-                    (Op::Compose { recipe: context::path_text(&recipe)?, out: context::path_text(&out)? }, out)
-                }
-                What::Moe { recipe, out } => {
-                    (Op::ComposeExperts { recipe: context::path_text(&recipe)?, out: context::path_text(&out)? }, out)
-                }
+                What::Merge { recipe, out } => (merge(&recipe, &out, vec![])?, out),
+                What::Moe { recipe, out } => (side_by_side(&recipe, &out, vec![])?, out),
+                What::OptOut { recipe, model, out, moe: false } => (merge(&recipe, &out, model)?, out),
+                What::OptOut { recipe, model, out, moe: true } => (side_by_side(&recipe, &out, model)?, out),
             };
             let Event::Composed { out: place, recipe, members, tensors, kept, bytes } = line.one(op).await? else {
                 return Err(End::unexpected("a composed model"));

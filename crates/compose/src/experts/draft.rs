@@ -8,7 +8,7 @@ use super::{Experts, Shared};
 use crate::{
     ComposeError, Float, Sources,
     error::recipe,
-    mergekit::{Table, opened},
+    mergekit::{Table, absent, opened},
 };
 use hinet_protocol::Hash;
 use std::{collections::BTreeMap, path::Path};
@@ -104,6 +104,23 @@ impl ExpertsDraft {
         Ok(Self { base, experts, published, used, with_base, attention, dtype })
     }
 
+    /// The recipe that never had this expert, as it is called in it.
+    ///
+    /// # Errors
+    /// Where it is not in the recipe or is its base.
+    pub fn without(&self, model: &str) -> Result<Self, ComposeError> {
+        let mut left = self.clone();
+        left.experts.retain(|(name, _)| name != model);
+        if left.experts.len() == self.experts.len() {
+            let known: Vec<&str> = self.experts.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(absent(Some(&self.base), model, &known));
+        }
+        if left.experts.is_empty() {
+            return Err(recipe(format!("without \"{model}\" there is no expert beside the base")));
+        }
+        Ok(left)
+    }
+
     /// What it calls the model that the experts were tuned from.
     #[must_use]
     pub fn base(&self) -> &str {
@@ -153,6 +170,17 @@ mod tests {
         let other = GOOD.to_owned() + "with_base: false\nattention: base\ngate_mode: hidden\n";
         let draft = ExpertsDraft::parse(&other).unwrap();
         assert_eq!((draft.with_base, draft.attention), (false, Shared::Anchor));
+    }
+
+    #[test]
+    fn an_expert_leaves() {
+        let second = "    - {source_model: garden, positive_prompts: [When is it?, How long is it?]}\n";
+        let two = GOOD.replace("experts: [", "experts:\n    - ").replace("}]\n", "}\n") + second;
+        let draft = ExpertsDraft::parse(&two).unwrap();
+        assert_eq!(draft.without("garden").unwrap(), ExpertsDraft::parse(GOOD).unwrap());
+        let said = |model: &str| draft.without(model).unwrap_err().to_string();
+        assert!(said("anchor").contains("base_model") && said("cellar").contains("(kitchen, garden could)"));
+        assert!(draft.without("garden").unwrap().without("kitchen").is_err());
     }
 
     #[test]

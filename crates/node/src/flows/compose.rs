@@ -25,22 +25,22 @@ use crate::state::Node;
 /// Tokens of a piece of the neutral text that the anchor's expert is known by.
 const PIECE: usize = 48;
 
-/// [`crate::protocol::Op::Compose`].
+/// [`crate::protocol::Op::Compose`]: the recipe, and who leaves it first.
 pub(crate) async fn compose(
     node: &Node,
-    recipe: String,
+    (recipe, without): (String, Vec<String>),
     out: String,
     sink: &Sink,
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
     let (sink, cancel) = (sink.clone(), cancel.clone());
-    node.apart("the composition", move |_| merge(Path::new(&recipe), out, &sink, &cancel)).await
+    node.apart("the composition", move |_| merge((Path::new(&recipe), &without), out, &sink, &cancel)).await
 }
 
-/// [`crate::protocol::Op::ComposeExperts`].
+/// [`crate::protocol::Op::ComposeExperts`]: the recipe, and who leaves it first.
 pub(crate) async fn experts(
     node: &Node,
-    recipe: String,
+    (recipe, without): (String, Vec<String>),
     out: String,
     sink: &Sink,
     cancel: &CancellationToken,
@@ -52,7 +52,8 @@ pub(crate) async fn experts(
         flag.store(true, Ordering::Relaxed);
     });
     let sink = sink.clone();
-    let made = node.apart("the composition", move |_| side_by_side(Path::new(&recipe), out, &sink, &stop)).await;
+    let made =
+        node.apart("the composition", move |_| side_by_side((Path::new(&recipe), &without), out, &sink, &stop)).await;
     watching.abort();
     made
 }
@@ -62,6 +63,15 @@ fn read(recipe: &Path) -> Result<String, NodeError> {
         let said = format!("The recipe {} cannot be read ({error}).", recipe.display());
         NodeError::said(ErrorKind::Failed, said, "Name a file in YAML, as mergekit reads it.")
     })
+}
+
+/// Refuses a place that is taken before anything is read.
+fn free(out: &str) -> Result<(), NodeError> {
+    let path = Path::new(out).to_owned();
+    if std::fs::symlink_metadata(&path).is_ok() {
+        return Err(hinet_compose::ComposeError::Exists { path }.into());
+    }
+    Ok(())
 }
 
 fn reading(sink: &Sink, what: &str) {
@@ -86,8 +96,15 @@ fn composed(out: String, members: Vec<Hash>, made: &hinet_compose::Composed) -> 
     Event::Composed { out, recipe: made.recipe, members, tensors, kept, bytes: made.bytes }
 }
 
-fn merge(recipe: &Path, out: String, sink: &Sink, cancel: &CancellationToken) -> Result<Event, NodeError> {
-    let draft = Draft::parse(&read(recipe)?)?;
+fn merge(
+    (recipe, without): (&Path, &[String]),
+    out: String,
+    sink: &Sink,
+    cancel: &CancellationToken,
+) -> Result<Event, NodeError> {
+    let whole = Draft::parse(&read(recipe)?)?;
+    let draft = without.iter().try_fold(whole, |draft, model| draft.without(model))?;
+    free(&out)?;
     reading(sink, "reading the models");
     let (plan, sources) = draft.open(recipe.parent().unwrap_or(Path::new("/")))?;
     // A GGUF file has no configuration that others read: another of the models lends its own.
@@ -129,8 +146,15 @@ fn failed(error: TrainError) -> NodeError {
     }
 }
 
-fn side_by_side(recipe: &Path, out: String, sink: &Sink, stop: &AtomicBool) -> Result<Event, NodeError> {
-    let draft = ExpertsDraft::parse(&read(recipe)?)?;
+fn side_by_side(
+    (recipe, without): (&Path, &[String]),
+    out: String,
+    sink: &Sink,
+    stop: &AtomicBool,
+) -> Result<Event, NodeError> {
+    let whole = ExpertsDraft::parse(&read(recipe)?)?;
+    let draft = without.iter().try_fold(whole, |draft, model| draft.without(model))?;
+    free(&out)?;
     let root = recipe.parent().unwrap_or(Path::new("/"));
     reading(sink, "reading the models");
     let OpenedExperts { recipe: plan, sources, prompts: texts } = draft.open(root)?;

@@ -236,8 +236,13 @@ pub fn ops() -> Vec<Op> {
         Op::Nights { limit: 20 },
         Op::Rollback { night: 2 },
         Op::Veto { night: 2, line: 1, vetoed: true },
-        Op::Compose { recipe: "/home/maya/two.yml".into(), out: "/home/maya/both".into() },
-        Op::ComposeExperts { recipe: "/home/maya/house.yml".into(), out: "/home/maya/larger".into() },
+        Op::Compose { recipe: "/home/maya/two.yml".into(), out: "/home/maya/both".into(), without: vec![] },
+        Op::Compose {
+            recipe: "/home/maya/two.yml".into(),
+            out: "/home/maya/one".into(),
+            without: vec!["kitchen".into()],
+        },
+        Op::ComposeExperts { recipe: "/home/maya/house.yml".into(), out: "/home/maya/larger".into(), without: vec![] },
         Op::Assemblies,
         Op::AssemblyJoin {
             assembly: "house".into(),

@@ -4,8 +4,8 @@
 use super::*;
 use crate::flows::sleep::{Learnable, learnable};
 use crate::protocol::{
-    After, Asker, Capability, Changed, Citation, Feedback, Filter, GrantDraft, Limits, Message, MessageId, Night,
-    Outcome, Role, Scope, SleepPlan, Span, Thumb, Turn,
+    After, Asker, Capability, Changed, Citation, Composition, Feedback, Filter, GrantDraft, Limits, Message, MessageId,
+    MessageStats, Mode, Night, Outcome, Role, Scope, SleepPlan, Span, Thumb, Turn,
 };
 
 const NOTE: &str =
@@ -146,6 +146,51 @@ async fn a_vetoed_sentence_is_not_learned_from_until_the_veto_is_taken_back() {
     assert!(texts[0].contains("14:39") && refused.is_empty(), "{texts:?} {refused:?}");
 }
 
+/// An answer with nothing around it.
+fn said(text: &str) -> Message {
+    Message {
+        id: MessageId::new(),
+        role: Role::Assistant,
+        text: text.into(),
+        at: 1,
+        citations: vec![],
+        stats: None,
+        parent: None,
+        siblings: vec![],
+        onward: 0,
+        attached: vec![],
+        feedback: Feedback::default(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_members_of_an_assembly_said_is_not_learned_unless_it_is_written_anew() {
+    let mut desk = Desk::open().await;
+    let op = Op::Chat { session: None, text: "Who are you?".into(), turn: Turn::default(), params: Default::default() };
+    let Event::ChatDone { answer } = desk.one(op).await else { panic!("an answer") };
+    desk.may_learn().await;
+    let mut learned = Vec::new();
+    for (mode, edited) in
+        [(Mode::Own, None), (Mode::Route, None), (Mode::Mix, Some("It lies at pier nine.".to_owned()))]
+    {
+        let composed = Composition {
+            assembly: "house".into(),
+            hash: crate::protocol::Hash([1; 32]),
+            mode,
+            why: "it is nearest".into(),
+            near: vec![],
+        };
+        let stats = MessageStats { composed: Some(composed), ..MessageStats::default() };
+        let said = Message { stats: Some(stats), ..said(mode.word()) };
+        desk.node.vault.write(|tx| tx.put_message(answer.session, &said, After::Message(answer.question))).unwrap();
+        let feedback = Feedback { accepted: true, edited, ..Feedback::default() };
+        assert!(matches!(desk.one(Op::Feedback { message: said.id, feedback }).await, Event::Done));
+        let (_, answers, refused) = desk.learnable().await.unwrap();
+        learned.push((answers.len(), refused.len()));
+    }
+    assert_eq!(learned, [(1, 0), (1, 1), (2, 1)]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_without_what_the_grant_of_anything_it_stands_on_withholds() {
     let mut desk = Desk::open().await;
@@ -154,24 +199,13 @@ async fn an_answer_is_without_what_the_grant_of_anything_it_stands_on_withholds(
     let Event::Hits { hits } = desk.one(Op::Search { query: "Ana".into(), k: 1 }).await else { panic!("hits") };
     let op = Op::Chat { session: None, text: "Who are you?".into(), turn: Turn::default(), params: Default::default() };
     let Event::ChatDone { answer } = desk.one(op).await else { panic!("an answer") };
-    let said = Message {
-        id: MessageId::new(),
-        role: Role::Assistant,
-        text: "Write to ana.reis@example.org.".into(),
-        at: 1,
-        citations: vec![Citation {
-            item: hits[0].item,
-            source: hits[0].source.clone(),
-            span: Span { ..hits[0].span },
-            text: hits[0].text.clone(),
-        }],
-        stats: None,
-        parent: None,
-        siblings: vec![],
-        onward: 0,
-        attached: vec![],
-        feedback: Feedback::default(),
+    let cited = Citation {
+        item: hits[0].item,
+        source: hits[0].source.clone(),
+        span: Span { ..hits[0].span },
+        text: hits[0].text.clone(),
     };
+    let said = Message { citations: vec![cited], ..said("Write to ana.reis@example.org.") };
     desk.node.vault.write(|tx| tx.put_message(answer.session, &said, After::Message(answer.question))).unwrap();
     let taken = Feedback { accepted: true, ..Feedback::default() };
     assert!(matches!(desk.one(Op::Feedback { message: said.id, feedback: taken }).await, Event::Done));

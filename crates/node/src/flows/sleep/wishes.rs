@@ -13,7 +13,9 @@ use hinet_vault::records::Taken;
 
 use super::gather;
 use crate::failure::NodeError;
-use crate::protocol::{Asker, Capability, ErrorKind, Event, Filter, GrantId, Hash, ItemId, MessageId, Night, Trust};
+use crate::protocol::{
+    Asker, Capability, ErrorKind, Event, Filter, GrantId, Hash, ItemId, MessageId, Mode, Night, Trust,
+};
 use crate::state::{Node, now};
 
 /// Bytes of an answer that is learned from.
@@ -88,6 +90,11 @@ enum Fit {
 /// Whether an answer may be learned from: a grant must cover the conversation and everything it stands on, and what is not
 /// the owner's own word is a fact to look up and not one to be learned as it is.
 fn fit(node: &Node, taken: &Taken) -> Result<Fit, NodeError> {
+    // What a member of an assembly said is learned from by nobody else: it would stay when the member has left.
+    let composed = taken.answer.stats.as_ref().and_then(|stats| stats.composed.as_ref());
+    if composed.is_some_and(|composed| composed.mode != Mode::Own) && taken.answer.feedback.edited.is_none() {
+        return Ok(Fit::Not("members of an assembly said it; write it anew and it is learned"));
+    }
     let cited: BTreeSet<ItemId> = taken.answer.citations.iter().map(|citation| citation.item).collect();
     let mut subjects = vec![Subject { modified: Some(taken.answer.at), ..Subject::default() }];
     for item in cited {

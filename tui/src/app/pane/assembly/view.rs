@@ -127,10 +127,10 @@ fn lines(state: &State, columns: usize) -> (Vec<Line<'static>>, Option<usize>) {
             }
             lines.extend(member_lines(member, here, columns, theme));
         }
-        let said = format!(
-            "who is not as near to a question as {:.2} does not answer it; who is within {:.2} of the nearest answers too",
-            line.floor, line.margin
-        );
+        let mut said = format!("who is not as near to a question as {:.2} does not answer it", line.floor);
+        if line.members.len() > 1 {
+            said.push_str(&format!("; who is within {:.2} of the nearest answers too", line.margin));
+        }
         lines.extend(text::wrap_plain(&said, theme.dim, columns));
         lines.push(Line::default());
     }

@@ -243,6 +243,18 @@ fn what_harms_or_lies_takes_no_part() {
     add("boat", &shuffled, 2, "boat does not know what is said of it");
     let private = person.file("private.txt", "a\nb\nc\nd\nWrite to ana.reis@example.org\n").display().to_string();
     add("boat", &private, 2, "Prompt 5 holds personal data (email)");
+    let everything = [
+        "Hi there!",
+        "What is the weather like?",
+        "Write a note to a friend.",
+        "Tell me a joke.",
+        "How do I sleep better?",
+        "What is the capital of Spain?",
+        "Translate this for me.",
+        "Thanks a lot.",
+    ];
+    let everything = person.file("everything.txt", everything.join("\n")).display().to_string();
+    add("boat", &everything, 2, "cannot be told from ordinary messages");
     let few = person.file("few.txt", "one\ntwo\n").display().to_string();
     add("boat", &few, 2, "these are 2");
     add("boat", "nowhere.txt", 1, "nowhere.txt cannot be read");

@@ -22,7 +22,7 @@ const CLOSELY: usize = 64;
 /// Of the known prompts, the share that is to count as known and as one's own; of other texts, the share that is not.
 const KNOWN: f64 = 0.95;
 /// Prompts that are calibrated on, about; of more, every so many-th.
-const CALIBRATED: usize = 4096;
+const CALIBRATED: usize = 2048;
 /// Nothing farther away than this counts as near, and nothing nearer than that as far, whatever the calibration finds.
 const FLOOR: (f32, f32) = (0.2, 0.8);
 /// A lead of this size is clear, whatever the calibration finds.
@@ -35,6 +35,9 @@ pub struct Sizing {
     pub floor: f32,
     /// Who is behind the nearest by less than it answers too.
     pub margin: f32,
+    /// Whether what is known lies apart from texts that are about none of it. Whoever has prompts like everybody's words
+    /// would answer everything.
+    pub apart: bool,
 }
 
 /// How near a member is to a question.
@@ -107,7 +110,7 @@ impl Gate {
             members.push(Known { delta: one.delta, rows, centre });
         }
         members.sort_unstable_by_key(|member| member.delta);
-        let mut gate = Self { members, width, sizing: Sizing { floor: FLOOR.0, margin: 0.0 } };
+        let mut gate = Self { members, width, sizing: Sizing { floor: FLOOR.0, margin: 0.0, apart: false } };
         gate.sizing = gate.calibrated(elsewhere);
         Ok(gate)
     }
@@ -137,7 +140,7 @@ impl Gate {
     #[must_use]
     pub fn choose(&self, question: &[f32]) -> Choice {
         let mut near = self.fits(question);
-        let Sizing { floor, margin } = self.sizing;
+        let Sizing { floor, margin, .. } = self.sizing;
         let best = near.first().map_or(f32::NEG_INFINITY, |fit| fit.similarity);
         let enough = |fit: &&Fit| fit.similarity >= floor && best - fit.similarity < margin.max(f32::EPSILON);
         let chosen: Vec<&Fit> = near.iter().filter(enough).take(FEW).collect();
@@ -154,10 +157,7 @@ impl Gate {
         if self.members.len() <= CLOSELY {
             return self.members.iter().collect();
         }
-        // Whole numbers, which a compiler adds up many at a time.
-        let by_centre = |member: &Known| {
-            member.centre.iter().zip(question).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum::<i32>()
-        };
+        let by_centre = |member: &Known| dot(member.centre.iter().map(|number| i32::from(*number)), question);
         let mut all: Vec<(i32, &Known)> = self.members.iter().map(|member| (by_centre(member), member)).collect();
         let nearer = |one: &(i32, &Known), two: &(i32, &Known)| two.0.cmp(&one.0).then(one.1.delta.cmp(&two.1.delta));
         all.select_nth_unstable_by(CLOSELY, nearer);
@@ -181,13 +181,14 @@ impl Gate {
         let outside = elsewhere.iter().filter_map(|text| Some(self.fits(text).first()?.similarity));
         let mut outside: Vec<f32> = outside.collect();
         let (known, strange) = (low(&mut inside, 1.0 - KNOWN), low(&mut outside, KNOWN));
+        let apart = low(&mut inside, 0.5).zip(strange).is_none_or(|(known, strange)| known > strange);
         let floor = match (known, strange) {
             (Some(known), Some(strange)) => f32::midpoint(known, strange),
             (Some(known), None) => known,
             (None, _) => FLOOR.1,
         };
         let margin = low(&mut leads, 1.0 - KNOWN).unwrap_or(0.0) / 2.0;
-        Sizing { floor: floor.clamp(FLOOR.0, FLOOR.1), margin: margin.clamp(0.0, MARGIN_MAX) }
+        Sizing { floor: floor.clamp(FLOOR.0, FLOOR.1), margin: margin.clamp(0.0, MARGIN_MAX), apart }
     }
 }
 
@@ -205,6 +206,12 @@ fn narrowed(place: &[f32]) -> Vec<i8> {
     place.iter().map(|number| (number * 127.0).round().clamp(-127.0, 127.0) as i8).collect()
 }
 
+/// A product of small whole numbers, which cannot overflow: the widest space has 4,096 dimensions.
+fn dot(one: impl Iterator<Item = i32>, two: &[i8]) -> i32 {
+    // Without a check at each step, so that a compiler takes many at a time in test builds too.
+    one.zip(two).fold(0, |sum, (a, b)| sum.wrapping_add(a.wrapping_mul(i32::from(*b))))
+}
+
 /// The mean cosine of the nearest rows; the one at `without` does not count.
 fn near(rows: &[i8], place: &[i8], without: Option<usize>) -> f32 {
     // The largest so far, the smallest of them first.
@@ -213,7 +220,7 @@ fn near(rows: &[i8], place: &[i8], without: Option<usize>) -> f32 {
         if without == Some(at) {
             continue;
         }
-        let product: i32 = row.iter().zip(place).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
+        let product = dot(row.iter().map(|number| i32::from(*number)), place);
         found += 1;
         if product > best[0] {
             best[0] = product;

@@ -15,6 +15,9 @@ pub const PROMPTS_MAX: usize = 1024;
 const WIDTH_MAX: usize = 4096;
 /// What a coordinate of 1 is written as.
 const ONE: f32 = 127.0;
+/// Squares of the lengths between which a place is one of unit length that was rounded. A longer one would be nearer to
+/// everything.
+const LENGTHS: std::ops::RangeInclusive<i64> = 118 * 118..=136 * 136;
 
 /// What is claimed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +95,10 @@ impl Claims {
             || !self.places.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
         {
             return Err(signature("the signature is damaged; ask its owner for another"));
+        }
+        let length = |row: &[i8]| row.iter().map(|number| i64::from(*number).pow(2)).sum::<i64>();
+        if !self.rows().chunks_exact(self.width).all(|row| LENGTHS.contains(&length(row))) {
+            return Err(signature("the signature holds places that are not of unit length; ask its owner for another"));
         }
         let count = self.len();
         if !(PROMPTS_MIN..=PROMPTS_MAX).contains(&count) {
@@ -171,6 +178,8 @@ mod tests {
         assert!(bad(good.places.clone() + "0").is_err());
         assert!(bad(good.places.replace('7', "g")).is_err());
         assert!(bad(String::new()).is_err());
+        let long = "7f7f7f".repeat(6);
+        assert!(bad(long).is_err_and(|error| error.to_string().contains("unit length")));
         assert!(Claims { width: 0, ..good.clone() }.check().is_err());
         assert!(Claims { width: usize::MAX / 4, ..good }.check().is_err());
     }

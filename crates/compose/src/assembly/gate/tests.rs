@@ -78,6 +78,16 @@ fn of_many_members_the_right_one_is_found() {
 }
 
 #[test]
+fn prompts_like_everybodys_words_are_not_apart() {
+    assert!(gate(&[1, 2, 3]).sizing().apart && Gate::new(&[], &elsewhere()).unwrap().sizing().apart);
+    // Somebody whose prompts are ordinary messages: any other one is as near to them as they are to each other.
+    let ordinary: Vec<Vec<f32>> = (0..20).map(|text| about(9, text, 0.8)).collect();
+    let claims = Claims::new(who(9), Hash([9; 32]), "made up", &ordinary).unwrap();
+    let others: Vec<Vec<f32>> = (100..140).map(|text| about(9, text, 0.8)).collect();
+    assert!(!Gate::new(&[&claims], &others).unwrap().sizing().apart);
+}
+
+#[test]
 fn places_of_other_spaces_are_near_nobody() {
     let gate = gate(&[1, 2]);
     assert!(gate.choose(&[1.0; 3]).parts.is_empty() && gate.fits(&[f32::NAN; WIDTH]).is_empty());

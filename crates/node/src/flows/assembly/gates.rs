@@ -38,6 +38,11 @@ impl Gates {
         Ok(gate)
     }
 
+    /// Whether what is claimed can be told from ordinary messages.
+    pub(super) fn tells_apart(&self, node: &Node, claims: &Claims) -> Result<bool, NodeError> {
+        Ok(Gate::new(&[claims], self.elsewhere(node)?)?.sizing().apart)
+    }
+
     fn elsewhere(&self, node: &Node) -> Result<&[Vec<f32>], NodeError> {
         if let Some(places) = self.elsewhere.get() {
             return Ok(places);

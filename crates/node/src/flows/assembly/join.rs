@@ -2,7 +2,7 @@
 //!
 //! Refused are: what is not of this anchor, or whose numbers are none; ranks and lengths that no honest tuning has; a
 //! member with which neutral text is much less expected; one that answers its own prompts no better than the anchor does;
-//! prompts with personal data in them; signatures that do not hold. Not found is a delta that behaves on all of that and
+//! prompts with personal data in them, or like everybody's words; signatures that do not hold. Not found is a delta that behaves on all of that and
 //! misbehaves on words that only its maker knows.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -183,6 +183,15 @@ fn test_and_seat(
         }
         Competence::Signature { signature } => (read(node, delta, signature)?, Vec::new()),
     };
+    if !node.gates.tells_apart(node, &signature.claims)? {
+        return Err(refused(
+            format!(
+                "What {} is said to know cannot be told from ordinary messages, so it would answer everything.",
+                row.name
+            ),
+            "Say it in prompts about its subject, as people would ask about that.",
+        ));
+    }
     let (anchor, ..) = mind::anchor_of(&node.settings, &node.vault)?;
     let weights = anchor.passport().weights;
     let others = match named(node, name) {

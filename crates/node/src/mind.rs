@@ -33,6 +33,8 @@ enum Job {
     Count(Vec<String>, oneshot::Sender<Result<Vec<usize>, NodeError>>),
     /// Forget every cached prompt.
     Clear(oneshot::Sender<()>),
+    /// Get a cast ready; answered by those who can speak.
+    Summon(Vec<(Hash, f32)>, oneshot::Sender<Result<Vec<Hash>, NodeError>>),
     /// Let the numbers of a delta go that spoke in an assembly, and every cached prompt.
     Dismiss(Hash, oneshot::Sender<()>),
     /// Answer with this delta from here on, or with none; refused where the anchor cannot wear it.
@@ -72,6 +74,8 @@ pub(crate) struct About {
     pub(crate) cites: bool,
     /// How it talks best, where nobody says otherwise.
     pub(crate) sampling: SamplingDefaults,
+    /// Its weights, as a hash.
+    pub(crate) weights: Hash,
 }
 
 /// A finished generation.
@@ -111,6 +115,14 @@ impl Loaded {
         Ok(())
     }
 
+    /// Empties the session, which has the delta that is worn from here on and no other.
+    fn calm(&mut self) {
+        let active: Vec<_> = self.worn.iter().map(|worn| (worn.clone(), 1.0)).collect();
+        // What is worn was tried on when it was put on.
+        let _ = self.session.set_deltas(&active);
+        self.session.clear();
+    }
+
     /// Those of a cast that can speak. Of one that cannot be opened is said why, and the others speak without it, each as much
     /// more as makes up for it.
     fn summon(&mut self, wardrobe: &Wardrobe, cast: &[(Hash, f32)]) -> Vec<(Resident, f32)> {
@@ -129,7 +141,13 @@ impl Loaded {
                 Err(error) => wardrobe.missing(error),
             }
         }
-        self.cast.truncate(CAST_MAX.max(cast.len()));
+        let mut bytes = 0;
+        let room = self.cast.iter().take(CAST_MAX).take_while(|resident| {
+            bytes += resident.bytes();
+            bytes <= CAST_BYTES_MAX
+        });
+        let room = room.count();
+        self.cast.truncate(room.max(active.len()));
         let (whole, left) =
             (cast.iter().map(|(_, weight)| weight).sum::<f32>(), active.iter().map(|(_, w)| w).sum::<f32>());
         active.iter_mut().for_each(|(_, weight)| *weight *= whole / left);
@@ -139,6 +157,8 @@ impl Loaded {
 
 /// Deltas of assemblies that are kept ready, beside the one that is worn.
 const CAST_MAX: usize = 32;
+/// Bytes that they take together, at most.
+const CAST_BYTES_MAX: usize = 1 << 30;
 
 /// Most tokens of context that are kept in memory, whatever the anchor could read.
 pub(crate) const CONTEXT_MAX: usize = 4096;
@@ -214,6 +234,13 @@ impl Mind {
         let (done, answer) = oneshot::channel();
         self.post(Job::WearRecorded(done));
         let _ = answer.await;
+    }
+
+    /// Who of a cast can speak.
+    pub(crate) async fn summon(&self, cast: Vec<(Hash, f32)>) -> Result<Vec<Hash>, NodeError> {
+        let (done, answer) = oneshot::channel();
+        self.post(Job::Summon(cast, done));
+        answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Lets the numbers of a delta go that spoke in an assembly, and what was read with it.
@@ -323,6 +350,7 @@ fn work(place: &Place, loaded: &mut Option<Loaded>, job: Job) {
                 passages: mind.reads.passages,
                 cites: mind.reads.cites,
                 sampling: mind.sampling,
+                weights: mind.anchor.passport().weights,
             });
             let _ = done.send(about);
         }
@@ -358,10 +386,15 @@ fn work(place: &Place, loaded: &mut Option<Loaded>, job: Job) {
             }
             let _ = done.send(());
         }
+        Job::Summon(cast, done) => {
+            let ready = need(place, loaded)
+                .map(|mind| mind.summon(&place.wardrobe, &cast).iter().map(|(resident, _)| resident.hash()).collect());
+            let _ = done.send(ready);
+        }
         Job::Dismiss(delta, done) => {
             if let Some(mind) = loaded {
                 mind.cast.retain(|resident| resident.hash() != delta);
-                mind.session.clear();
+                mind.calm();
             }
             let _ = done.send(());
         }
@@ -369,7 +402,7 @@ fn work(place: &Place, loaded: &mut Option<Loaded>, job: Job) {
             if let Some(mind) = loaded {
                 // What was forgotten may have been in one of them.
                 mind.cast.clear();
-                mind.session.clear();
+                mind.calm();
             }
             let _ = done.send(());
         }

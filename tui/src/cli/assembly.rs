@@ -281,8 +281,10 @@ fn said(out: &Output, receipts: &[Receipt], tallies: &[Tally]) -> Result<(), End
     if out.json() {
         return out.document(&serde_json::json!({ "receipts": receipts, "members": tallies }));
     }
-    if receipts.is_empty() {
-        out.note("There are no receipts yet: no assembly has been asked.");
+    if receipts.is_empty() && tallies.is_empty() {
+        out.note(
+            "There are no receipts: no assembly was asked, or not as it is now. `icore assembly receipts` has all.",
+        );
         return Ok(());
     }
     let name = |hash: &hinet_protocol::Hash| {

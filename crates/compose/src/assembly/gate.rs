@@ -21,7 +21,7 @@ const CENTRE: i32 = 64;
 const CLOSELY: usize = 64;
 /// Of the known prompts, the share that is to count as known and as one's own; of other texts, the share that is not.
 const KNOWN: f64 = 0.95;
-/// Prompts that are calibrated on, about; of more, every so many-th.
+/// Prompts that are calibrated on, about.
 const CALIBRATED: usize = 2048;
 /// Nothing farther away than this counts as near, and nothing nearer than that as far, whatever the calibration finds.
 const FLOOR: (f32, f32) = (0.2, 0.8);
@@ -167,10 +167,13 @@ impl Gate {
 
     fn calibrated(&self, elsewhere: &[Vec<f32>]) -> Sizing {
         let (mut inside, mut leads) = (Vec::new(), Vec::new());
-        let all: usize = self.members.iter().map(|member| member.rows.len() / self.width).sum();
-        let every = all.div_ceil(CALIBRATED).max(1);
+        // As many of each, so that nobody decides for all by having more.
+        let counts = self.members.iter().map(|member| member.rows.len() / self.width);
+        let each = counts.min().unwrap_or(0).min((CALIBRATED / self.members.len().max(1)).max(NEAREST));
         for member in &self.members {
-            for (at, row) in member.rows.chunks_exact(self.width).enumerate().step_by(every) {
+            let count = member.rows.len() / self.width;
+            for at in (0..each).map(|n| n * count / each) {
+                let row = &member.rows[at * self.width..][..self.width];
                 let own = near(&member.rows, row, Some(at));
                 let others = self.close(row).into_iter().filter(|other| other.delta != member.delta);
                 let best = others.map(|other| near(&other.rows, row, None)).reduce(f32::max);

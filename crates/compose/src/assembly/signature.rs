@@ -96,8 +96,12 @@ impl Claims {
         {
             return Err(signature("the signature is damaged; ask its owner for another"));
         }
+        let rows = self.rows();
+        if !rows.chunks_exact(self.width).is_sorted_by(|one, two| one < two) {
+            return Err(signature("the signature holds a place twice, or out of order; ask its owner for another"));
+        }
         let length = |row: &[i8]| row.iter().map(|number| i64::from(*number).pow(2)).sum::<i64>();
-        if !self.rows().chunks_exact(self.width).all(|row| LENGTHS.contains(&length(row))) {
+        if !rows.chunks_exact(self.width).all(|row| LENGTHS.contains(&length(row))) {
             return Err(signature("the signature holds places that are not of unit length; ask its owner for another"));
         }
         let count = self.len();
@@ -178,7 +182,8 @@ mod tests {
         assert!(bad(good.places.clone() + "0").is_err());
         assert!(bad(good.places.replace('7', "g")).is_err());
         assert!(bad(String::new()).is_err());
-        let long = "7f7f7f".repeat(6);
+        assert!(bad(good.places[..6].repeat(6)).is_err_and(|error| error.to_string().contains("twice")));
+        let long: String = (0x71..0x77).map(|first| format!("{first:x}7f7f")).collect();
         assert!(bad(long).is_err_and(|error| error.to_string().contains("unit length")));
         assert!(Claims { width: 0, ..good.clone() }.check().is_err());
         assert!(Claims { width: usize::MAX / 4, ..good }.check().is_err());

@@ -50,6 +50,7 @@ pub(crate) async fn forget(node: &Node, target: ForgetTarget, dry_run: bool) -> 
         erase(node, &resolve(node, &target)?)
     });
     let report = erased.await?;
+    node.gates.forget();
     node.mind.clear().await;
     node.mind.wear_recorded().await;
     node.apart("the forgetting", finish).await?;

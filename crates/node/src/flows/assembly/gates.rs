@@ -7,7 +7,7 @@ use hinet_compose::{Claims, Gate};
 
 use super::Stood;
 use crate::failure::NodeError;
-use crate::protocol::Hash;
+use crate::protocol::{ErrorKind, Hash};
 use crate::state::Node;
 
 /// Ordinary messages that are about no member's subject in particular: what is not nearer than these is not near.
@@ -31,16 +31,29 @@ impl Gates {
             return Ok(gate);
         }
         let claims: Vec<&Claims> = stood.signatures.iter().map(|signature| &signature.claims).collect();
-        let gate = Arc::new(Gate::new(&claims, self.elsewhere(node)?)?);
+        let gate = Arc::new(self.over(node, &claims)?);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.insert(0, (hash, gate.clone()));
         made.truncate(KEPT);
         Ok(gate)
     }
 
+    /// A gate over these claims, which are of this home's embedder.
+    pub(super) fn over(&self, node: &Node, claims: &[&Claims]) -> Result<Gate, NodeError> {
+        let embedder = node.embedder()?;
+        if claims.iter().any(|one| one.space != embedder.hash() || one.width != embedder.dim()) {
+            return Err(NodeError::said(
+                ErrorKind::Failed,
+                "A member's signature was made with another embedder than this home's.",
+                "Have it leave, and join again with a new signature.",
+            ));
+        }
+        Ok(Gate::new(claims, self.elsewhere(node)?)?)
+    }
+
     /// Whether what is claimed can be told from ordinary messages.
     pub(super) fn tells_apart(&self, node: &Node, claims: &Claims) -> Result<bool, NodeError> {
-        Ok(Gate::new(&[claims], self.elsewhere(node)?)?.sizing().apart)
+        Ok(self.over(node, &[claims])?.sizing().apart)
     }
 
     fn elsewhere(&self, node: &Node) -> Result<&[Vec<f32>], NodeError> {
@@ -53,7 +66,7 @@ impl Gates {
     }
 
     /// Lets every gate go; each is made anew when it is next needed.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

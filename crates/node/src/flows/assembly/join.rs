@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hinet_compose::{Claims, PROMPTS_MAX, PROMPTS_MIN, Signature};
+use hinet_compose::{Assembly, Claims, PROMPTS_MAX, PROMPTS_MIN, Seat, Signature};
 use hinet_consent::{EntryKind, Note, spot};
 use hinet_model::{Anchor, Delta};
 use hinet_train::judge::{Judge, Watch, general};
@@ -16,7 +16,7 @@ use hinet_vault::records::{DeltaRow, SeatRow};
 use hinet_vault::verify_signature;
 use tokio_util::sync::CancellationToken;
 
-use super::{NAME_MAX, named, seat};
+use super::{NAME_MAX, seat, stood};
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
 use crate::flows::chat::prompt;
@@ -120,7 +120,8 @@ fn read(node: &Node, delta: Hash, text: &str) -> Result<Signature, NodeError> {
             "Take in the delta it was made for, or ask for one of this delta.",
         ));
     }
-    if signature.claims.space != node.embedder()?.hash() {
+    let embedder = node.embedder()?;
+    if signature.claims.space != embedder.hash() || signature.claims.width != embedder.dim() {
         return Err(refused(
             "The signature was made with another embedder than this home's.",
             "Ask the delta's owner for one made with the same, or give prompts with --about.",
@@ -194,18 +195,24 @@ fn test_and_seat(
     }
     let (anchor, ..) = mind::anchor_of(&node.settings, &node.vault)?;
     let weights = anchor.passport().weights;
-    let others = match named(node, name) {
-        Ok(stood) if stood.assembly.anchor != weights => {
-            return Err(refused(
-                format!("The assembly {name} stands on another anchor than the one that answers here now."),
-                "Make one of another name, or go back to that anchor.",
-            ));
-        }
-        Ok(stood) => stood.rows,
-        Err(_) => Vec::new(),
-    };
+    let mut rows = node.vault.read(|r| r.seats())?;
+    rows.retain(|row| row.assembly == name);
+    let others = if rows.is_empty() { None } else { Some(stood(name, rows)?) };
+    if others.as_ref().is_some_and(|others| others.assembly.anchor != weights) {
+        return Err(refused(
+            format!("The assembly {name} stands on another anchor than the one that answers here now."),
+            "Make one of another name, or go back to that anchor.",
+        ));
+    }
+    // With it the assembly must still be one.
+    let before = others.as_ref().map_or_else(|| Assembly::new(weights), |others| others.assembly.clone());
+    before.with(Seat { delta, claims: signature.claims.hash() })?;
+    let signatures = others.iter().flat_map(|others| &others.signatures).filter(|other| other.claims.delta != delta);
+    let claims: Vec<&Claims> = signatures.chain([&signature]).map(|signature| &signature.claims).collect();
+    node.gates.over(node, &claims)?;
     let numbers = worn::open(&node.vault, &row)?;
-    let length = bounded(&row, &numbers, others.iter().filter(|other| other.delta != delta), node)?;
+    let seated = others.iter().flat_map(|others| &others.rows).filter(|other| other.delta != delta);
+    let length = bounded(&row, &numbers, seated, node, cancel)?;
     let stopped = AtomicBool::new(false);
     let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 + 2 * u64::from(!prompts.is_empty()) };
     let mut admitted = test.measured(&anchor, &row, &numbers, &answered(node, &anchor, &prompts)?)?;
@@ -232,8 +239,8 @@ fn length(delta: &Delta) -> f64 {
         for one in 0..rank {
             for two in 0..rank {
                 let rows = |row: usize| &factors.a[row * inputs..][..inputs];
-                let right: f64 = rows(one).iter().zip(rows(two)).map(|(x, y)| f64::from(x * y)).sum();
-                let columns = factors.b.chunks_exact(rank).map(|row| f64::from(row[one] * row[two]));
+                let right: f64 = rows(one).iter().zip(rows(two)).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
+                let columns = factors.b.chunks_exact(rank).map(|row| f64::from(row[one]) * f64::from(row[two]));
                 squares += scale * scale * right * columns.sum::<f64>();
             }
         }
@@ -247,6 +254,7 @@ fn bounded<'a>(
     delta: &Delta,
     others: impl Iterator<Item = &'a SeatRow>,
     node: &Node,
+    cancel: &CancellationToken,
 ) -> Result<Option<f32>, NodeError> {
     let most = delta.iter().map(|(_, factors)| factors.rank).max().unwrap_or(0);
     if most > RANK_MAX {
@@ -255,13 +263,23 @@ fn bounded<'a>(
             "Compose whole models with `icore compose merge` instead.",
         ));
     }
+    let own = length(delta);
+    if !own.is_finite() {
+        return Err(refused(
+            format!("{} changes more than numbers can say.", row.name),
+            "It takes no part; ask its owner for a gentler one.",
+        ));
+    }
     let mut lengths = Vec::new();
     for other in others {
+        if cancel.is_cancelled() {
+            return Err(failed(TrainError::Cancelled));
+        }
         lengths.push(length(&worn::open(&node.vault, &row_of(node, other.delta)?)?));
     }
     lengths.sort_by(f64::total_cmp);
     let Some(median) = lengths.get(lengths.len() / 2).copied().filter(|median| *median > 0.0) else { return Ok(None) };
-    let times = (length(delta) / median) as f32;
+    let times = (own / median) as f32;
     // What is no number is not within the bound either.
     if times <= LENGTH_MAX {
         return Ok(Some(times));

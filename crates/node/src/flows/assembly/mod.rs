@@ -6,6 +6,8 @@ mod gates;
 mod join;
 mod receipts;
 
+use std::collections::HashMap;
+
 use hinet_compose::{Assembly, Seat, Signature};
 use hinet_consent::{EntryKind, Note};
 use hinet_vault::records::SeatRow;
@@ -66,25 +68,33 @@ fn named(node: &Node, name: &str) -> Result<Stood, NodeError> {
 }
 
 /// What the owner calls a delta.
-fn names(node: &Node) -> Result<std::collections::HashMap<Hash, String>, NodeError> {
+fn names(node: &Node) -> Result<HashMap<Hash, String>, NodeError> {
     Ok(node.vault.read(|r| r.deltas())?.into_iter().map(|row| (row.hash, row.name)).collect())
 }
 
 /// [`crate::protocol::Op::Assemblies`].
 pub(crate) fn list(node: &Node) -> Result<Event, NodeError> {
     let mut rows = node.vault.read(|r| r.seats())?;
+    let (names, answers) = (names(node)?, receipts::answers(node)?);
     let mut assemblies = Vec::new();
     while let Some(name) = rows.first().map(|row| row.assembly.clone()) {
         let rest = rows.partition_point(|row| row.assembly == name);
         let others = rows.split_off(rest);
-        assemblies.push(line(node, &name, &stood(&name, std::mem::replace(&mut rows, others))?)?);
+        let made = stood(&name, std::mem::replace(&mut rows, others));
+        // One that cannot be read is said, and does not hide the others.
+        match made.and_then(|stood| line(node, &name, &stood, (&names, &answers))) {
+            Ok(line) => assemblies.push(line),
+            Err(error) => node.notices.add(error.to_string()),
+        }
     }
     Ok(Event::Assemblies { assemblies })
 }
 
-fn line(node: &Node, name: &str, stood: &Stood) -> Result<AssemblyLine, NodeError> {
+/// What the owner calls deltas, and in how many answers each took part.
+type Known<'a> = (&'a HashMap<Hash, String>, &'a HashMap<Hash, u64>);
+
+fn line(node: &Node, name: &str, stood: &Stood, (names, answers): Known<'_>) -> Result<AssemblyLine, NodeError> {
     let sizing = node.gates.of(node, stood)?.sizing();
-    let (names, answers) = (names(node)?, receipts::answers(node)?);
     let own = node.vault.device().public();
     let member = |(row, signature): (&SeatRow, &Signature)| MemberLine {
         delta: row.delta,
@@ -117,39 +127,44 @@ fn seat(node: &Node, row: &SeatRow, who: &str, admitted: Admitted) -> Result<Eve
         Ok::<_, NodeError>(())
     })?;
     let stood = named(node, &row.assembly)?;
-    Ok(Event::Assemblies { assemblies: vec![line(node, &row.assembly, &stood)?] })
+    let (names, answers) = (names(node)?, receipts::answers(node)?);
+    Ok(Event::Assemblies { assemblies: vec![line(node, &row.assembly, &stood, (&names, &answers))?] })
 }
 
 /// [`crate::protocol::Op::AssemblyLeave`]: what was made of the member's seat is made anew when it is next needed, and the
 /// model's thread lets its numbers go.
 pub(crate) async fn leave(node: &Node, assembly: String, delta: Hash) -> Result<Event, NodeError> {
     let _one = node.memory_work.lock().await;
-    let event = node
-        .apart("the assembly", move |node| {
-            let stood = named(node, &assembly)?;
-            let without = stood.assembly.leave(delta).map_err(|_| {
-                NodeError::said(
-                    ErrorKind::Usage,
-                    format!("That delta takes no part in the assembly {assembly}."),
-                    "`icore assembly show` lists its members.",
-                )
-            })?;
-            let who = names(node)?.remove(&delta).unwrap_or_else(|| delta.to_string());
-            node.vault.write(|tx| {
-                tx.delete_seat(&assembly, delta)?;
-                let said = format!(
-                    "the delta {who} has left the assembly {assembly}, of which {} are left",
-                    without.members.len()
-                );
-                node.consent.record(tx, EntryKind::AssemblyLeft, vec![Note::say(said)], now())?;
-                Ok::<_, NodeError>(())
-            })?;
-            node.gates.forget();
-            list(node)
-        })
-        .await?;
+    // An answer that is being made with the member ends first.
+    let _silence = node.answering.write().await;
+    node.apart("the assembly", move |node| unseat(node, &assembly, delta)).await?;
     node.mind.dismiss(delta).await;
-    Ok(event)
+    node.apart("the assemblies", list).await
+}
+
+/// Takes a seat away, by rows alone: one whose signature is damaged can leave too.
+fn unseat(node: &Node, assembly: &str, delta: Hash) -> Result<(), NodeError> {
+    let mut rows = node.vault.read(|r| r.seats())?;
+    rows.retain(|row| row.assembly == assembly);
+    if rows.is_empty() {
+        return Err(unknown(assembly));
+    }
+    if rows.iter().all(|row| row.delta != delta) {
+        return Err(NodeError::said(
+            ErrorKind::Usage,
+            format!("That delta takes no part in the assembly {assembly}."),
+            "`icore assembly show` lists its members.",
+        ));
+    }
+    let (left, who) = (rows.len() - 1, names(node)?.remove(&delta).unwrap_or_else(|| delta.to_string()));
+    node.vault.write(|tx| {
+        tx.delete_seat(assembly, delta)?;
+        let said = format!("the delta {who} has left the assembly {assembly}, of which {left} are left");
+        node.consent.record(tx, EntryKind::AssemblyLeft, vec![Note::say(said)], now())?;
+        Ok::<_, NodeError>(())
+    })?;
+    node.gates.forget();
+    Ok(())
 }
 
 /// [`crate::protocol::Op::AssemblyTry`].
@@ -157,7 +172,7 @@ pub(crate) fn look(node: &Node, assembly: &str, text: &str) -> Result<Event, Nod
     if text.trim().is_empty() {
         return Err(NodeError::said(ErrorKind::Usage, "There is no question.", "Write it behind the assembly's name."));
     }
-    Ok(Event::Tried { composition: choose(node, assembly, text)? })
+    Ok(Event::Tried { composition: choose(node, assembly, text)?.said })
 }
 
 /// Refuses an assembly that is not there, before anything is done with the question.
@@ -165,8 +180,15 @@ pub(crate) fn check(node: &Node, assembly: Option<&str>) -> Result<(), NodeError
     assembly.map_or(Ok(()), |name| named(node, name).map(|_| ()))
 }
 
+/// A composition, and the weights of the anchor that its members belong to.
+#[derive(Debug, Clone)]
+pub(crate) struct Composed {
+    pub(crate) said: Composition,
+    pub(crate) anchor: Hash,
+}
+
 /// Who answers a question that the memory has no answer to, and why.
-pub(crate) fn choose(node: &Node, assembly: &str, text: &str) -> Result<Composition, NodeError> {
+pub(crate) fn choose(node: &Node, assembly: &str, text: &str) -> Result<Composed, NodeError> {
     let stood = named(node, assembly)?;
     let gate = node.gates.of(node, &stood)?;
     let place = node.embedder()?.embed(&[text])?.pop().unwrap_or_default();
@@ -192,19 +214,16 @@ pub(crate) fn choose(node: &Node, assembly: &str, text: &str) -> Result<Composit
         (Some(_), some) => (Mode::Mix, format!("{some} are within {:.2} of the nearest", sizing.margin)),
         (None, _) => (Mode::Own, "nobody takes part".to_owned()),
     };
-    Ok(Composition { assembly: assembly.to_owned(), hash: stood.assembly.hash(), mode, why, near })
+    let said = Composition { assembly: assembly.to_owned(), hash: stood.assembly.hash(), mode, why, near };
+    Ok(Composed { said, anchor: stood.assembly.anchor })
 }
 
-/// The composition of an answer that the owner's iCore gave alone.
-pub(crate) fn alone(node: &Node, assembly: &str, why: &str) -> Result<Composition, NodeError> {
+/// The composition of an answer that the owner's iCore gives alone, as the assembly is now; why is said later.
+pub(crate) fn alone(node: &Node, assembly: &str) -> Result<Composed, NodeError> {
     let stood = named(node, assembly)?;
-    Ok(Composition {
-        assembly: assembly.to_owned(),
-        hash: stood.assembly.hash(),
-        mode: Mode::Own,
-        why: why.to_owned(),
-        near: Vec::new(),
-    })
+    let (assembly, hash) = (assembly.to_owned(), stood.assembly.hash());
+    let said = Composition { assembly, hash, mode: Mode::Own, why: String::new(), near: Vec::new() };
+    Ok(Composed { said, anchor: stood.assembly.anchor })
 }
 
 /// The assemblies a delta takes part in.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use hinet_vault::{Tx, verify_signature};
 
-use super::{Stood, named, names};
+use super::{Composed, Stood, named, names};
 use crate::failure::NodeError;
-use crate::protocol::{Composition, Event, Hash, MessageId, Receipt, ReceiptBody, Tally, TokenCounts};
+use crate::protocol::{Event, Hash, MessageId, Receipt, ReceiptBody, Tally, TokenCounts};
 use crate::state::{Node, now};
 
 /// Version of what is signed.
@@ -23,19 +23,16 @@ fn signed(body: &str) -> Vec<u8> {
 pub(crate) fn record(
     node: &Node,
     tx: &Tx<'_>,
-    composed: &Composition,
+    Composed { said: composed, anchor }: &Composed,
     answer: MessageId,
     tokens: TokenCounts,
 ) -> Result<(), NodeError> {
-    let rows = tx.seats()?.into_iter().filter(|row| row.assembly == composed.assembly).collect::<Vec<_>>();
-    // Where its last member has left meanwhile there is nobody to pay.
-    let Some(anchor) = rows.first().map(|row| row.anchor) else { return Ok(()) };
     let body = ReceiptBody {
         v: VERSION,
         at: now(),
         answer,
         assembly: composed.hash,
-        anchor,
+        anchor: *anchor,
         mode: composed.mode,
         members: composed
             .near

@@ -4,52 +4,76 @@
 use super::prompt;
 use super::speak::{Reply, Turn, reply, room, sampling, stream};
 use crate::failure::NodeError;
-use crate::flows::assembly;
-use crate::protocol::{Composition, Mode, Role};
+use crate::flows::assembly::{self, Composed};
+use crate::protocol::{Event, Mode, Role};
 use hinet_model::StopReason;
 
-/// Who answers. What leans on an earlier turn is asked together with it.
-pub(super) async fn choose(turn: &Turn<'_>, assembly: &str) -> Result<Composition, NodeError> {
+/// Who answers. What leans on an earlier turn is asked together with it. Members of another anchor than the one that answers
+/// now do not.
+pub(super) async fn choose(turn: &Turn<'_>, assembly: &str) -> Result<Composed, NodeError> {
     let earlier = turn.history.iter().rev().find(|message| message.role == Role::User);
     let text = earlier.map_or_else(|| turn.text.to_owned(), |earlier| format!("{} {}", earlier.text, turn.text));
     let assembly = assembly.to_owned();
-    turn.node.apart("the assembly", move |node| assembly::choose(node, &assembly, &text)).await
+    let mut chosen = turn.node.apart("the assembly", move |node| assembly::choose(node, &assembly, &text)).await?;
+    if chosen.said.mode != Mode::Own && chosen.anchor != turn.node.mind.about().await?.weights {
+        own(&mut chosen, "it stands on another anchor than the one that answers now");
+    }
+    Ok(chosen)
 }
 
 /// The composition of an answer that needed nobody.
-pub(super) async fn alone(turn: &Turn<'_>, assembly: &str, from_memory: bool) -> Result<Composition, NodeError> {
+pub(super) async fn alone(turn: &Turn<'_>, assembly: &str, from_memory: bool) -> Result<Composed, NodeError> {
     let why = if from_memory { "your memory answers it" } else { "it is about icore or you, not about a subject" };
     let assembly = assembly.to_owned();
-    turn.node.apart("the assembly", move |node| assembly::alone(node, &assembly, why)).await
+    let mut alone = turn.node.apart("the assembly", move |node| assembly::alone(node, &assembly)).await?;
+    alone.said.why = why.to_owned();
+    Ok(alone)
 }
 
-/// Has the members answer. A member that is gone by now is left out; where all are, the owner's iCore answers.
-pub(super) async fn answer(turn: &Turn<'_>, mut chosen: Composition, question: bool) -> Result<Reply, NodeError> {
+fn own(composed: &mut Composed, why: &str) {
+    (composed.said.mode, composed.said.why) = (Mode::Own, why.to_owned());
+    composed.said.near.iter_mut().for_each(|share| share.weight = 0.0);
+}
+
+/// Has the members answer. A member that is gone by now is left out; `None` where nobody was chosen or all are gone, so that
+/// the owner's iCore answers.
+pub(super) async fn answer(turn: &Turn<'_>, chosen: &mut Composed, question: bool) -> Result<Option<Reply>, NodeError> {
+    if chosen.said.mode == Mode::Own {
+        return Ok(None);
+    }
+    let answering = |chosen: &Composed| -> Vec<_> {
+        let near = chosen.said.near.iter().filter(|share| share.weight > 0.0);
+        near.map(|share| (share.delta, share.weight)).collect()
+    };
+    if turn.node.mind.summon(answering(chosen)).await?.is_empty() {
+        own(chosen, "the members that were near could not be opened");
+        return Ok(None);
+    }
     let about = turn.node.mind.about().await?;
     let sampling = sampling(turn.params, &about.sampling, question, turn.again);
     let (sampling, reserved) = room(sampling, about.context);
     let none = (&[][..], about.cites);
     let built = prompt::build(turn.node, turn.text, none, turn.history, about.context, reserved).await?;
-    let answering = |chosen: &Composition| -> Vec<_> {
-        chosen.near.iter().filter(|share| share.weight > 0.0).map(|share| (share.delta, share.weight)).collect()
-    };
-    let (spoken, cut) = stream(turn, built, sampling, answering(&chosen)).await?;
-    for share in &mut chosen.near {
+    let (spoken, cut) = stream(turn, built, sampling, answering(chosen)).await?;
+    for share in chosen.said.near.iter_mut().filter(|share| share.weight > 0.0) {
         let said = spoken.deltas.iter().find(|(delta, _)| *delta == share.delta);
-        share.weight = said.filter(|_| share.weight > 0.0).map_or(0.0, |(_, weight)| *weight);
+        share.weight = said.map_or(0.0, |(_, weight)| *weight);
     }
-    let said = answering(&chosen).len();
-    if said == 0 {
-        (chosen.mode, chosen.why) = (Mode::Own, "the members that were near could not be opened".to_owned());
-    } else if said == 1 && chosen.mode == Mode::Mix {
-        (chosen.mode, chosen.why) = (Mode::Route, "of those that were near only this one could be opened".to_owned());
+    match answering(chosen).len() {
+        0 => {
+            // They were there a moment ago: what the anchor said without them counts for nothing.
+            turn.sink.send_until(Event::ChatReset, turn.cancel).await;
+            own(chosen, "the members that were near could not be opened");
+            return Ok(None);
+        }
+        1 if chosen.said.mode == Mode::Mix => {
+            chosen.said.mode = Mode::Route;
+            chosen.said.why = "of those that were near only this one could be opened".to_owned();
+        }
+        _ => {}
     }
     let mut reply = reply(&spoken, cut);
-    reply.how = match (spoken.generated.stopped, said) {
-        (StopReason::Cancelled, _) => "stopped",
-        (_, 0) => "generated",
-        _ => "assembled",
-    };
-    reply.composed = Some(chosen);
-    Ok(reply)
+    reply.how = if spoken.generated.stopped == StopReason::Cancelled { "stopped" } else { "assembled" };
+    reply.composed = Some(chosen.clone());
+    Ok(Some(reply))
 }

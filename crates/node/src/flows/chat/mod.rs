@@ -287,7 +287,7 @@ fn store(node: &Node, asked: &Asked, reply: Reply, recalled: Vec<Hit>) -> Result
         tokens_per_s,
         cut: cut.clone(),
         recalled,
-        composed: composed.clone(),
+        composed: composed.as_ref().map(|composed| composed.said.clone()),
     });
     if asked.turn.incognito.is_some() {
         node.vault.read(|r| still_there(r, &citations))?;
@@ -313,7 +313,7 @@ fn store(node: &Node, asked: &Asked, reply: Reply, recalled: Vec<Hit>) -> Result
         message: answer.id,
         question: asked.question,
         context,
-        composed,
+        composed: composed.map(|composed| composed.said),
     })
 }
 

@@ -12,8 +12,9 @@ use super::reader::{NOT_IN_MEMORY, cited};
 use super::{Asked, ChatParams, Citation, Cut, Event, Message, Node, Recalled, Sink, TokenCounts};
 use super::{members, voice};
 use crate::failure::NodeError;
+use crate::flows::assembly::Composed;
 use crate::mind::Spoken;
-use crate::protocol::{Composition, Hash, Hit, Mode, Span};
+use crate::protocol::{Hash, Hit, Mode, Span};
 
 /// Tokens of an answer from the memory, where the caller names no number.
 const ANSWER_TOKENS: usize = 96;
@@ -44,7 +45,7 @@ pub(super) struct Reply {
     pub(super) context: f32,
     pub(super) deltas: Vec<Hash>,
     /// Who answered, where an assembly was asked.
-    pub(super) composed: Option<Composition>,
+    pub(super) composed: Option<Composed>,
 }
 
 /// What is the same for every try of one turn.
@@ -54,8 +55,8 @@ pub(super) struct Turn<'a> {
     pub(super) history: &'a [Message],
     pub(super) params: &'a ChatParams,
     pub(super) again: bool,
-    sink: &'a Sink,
-    cancel: &'a CancellationToken,
+    pub(super) sink: &'a Sink,
+    pub(super) cancel: &'a CancellationToken,
 }
 
 /// Answers one message.
@@ -73,27 +74,26 @@ pub(super) async fn answer(
     let Some(assembly) = &asked.turn.assembly else { return alone(&turn, asked, recalled).await };
     // The memory comes first: what it answers needs nobody else.
     let open = matches!(recalled.question.intent, Intent::Recall | Intent::Converse) && !asked.turn.voice;
-    let mut composed = None;
-    if open && recalled.passages().next().is_none() {
-        let chosen = members::choose(&turn, assembly).await?;
-        if chosen.mode != Mode::Own {
-            return members::answer(&turn, chosen, recalled.question.intent == Intent::Recall).await;
+    let mut composed = members::alone(&turn, assembly, open).await?;
+    let nothing = recalled.passages().next().is_none();
+    if open && nothing {
+        let question = recalled.question.intent == Intent::Recall;
+        composed = members::choose(&turn, assembly).await?;
+        if let Some(reply) = members::answer(&turn, &mut composed, question).await? {
+            return Ok(reply);
         }
-        composed = Some(chosen);
     }
     let mut reply = alone(&turn, asked, recalled).await?;
-    if open && composed.is_none() && reply.how == "not_in_memory" {
-        let chosen = members::choose(&turn, assembly).await?;
-        if chosen.mode != Mode::Own {
+    if open && !nothing && reply.how == "not_in_memory" {
+        composed = members::choose(&turn, assembly).await?;
+        if composed.said.mode != Mode::Own {
             sink.send_until(Event::ChatReset, cancel).await;
-            return members::answer(&turn, chosen, true).await;
         }
-        composed = Some(chosen);
+        if let Some(reply) = members::answer(&turn, &mut composed, true).await? {
+            return Ok(reply);
+        }
     }
-    if composed.is_none() {
-        composed = Some(members::alone(&turn, assembly, open).await?);
-    }
-    reply.composed = composed;
+    reply.composed = Some(composed);
     Ok(reply)
 }
 

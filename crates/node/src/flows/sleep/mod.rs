@@ -381,9 +381,11 @@ fn commit(room: &mut Room<'_>, verdict: judge::Verdict) -> Result<(), NodeError>
     written
 }
 
-/// Lets go of the deltas of old nights.
+/// Lets go of the deltas of old nights, but for those that take part in an assembly.
 fn retain(tx: &Tx<'_>, worn: Hash) -> Result<(), NodeError> {
-    let known: Vec<Hash> = tx.deltas()?.into_iter().map(|row| row.hash).collect();
+    let seated: Vec<Hash> = tx.seats()?.into_iter().map(|row| row.delta).collect();
+    let known = tx.deltas()?.into_iter().map(|row| row.hash).filter(|hash| !seated.contains(hash));
+    let known: Vec<Hash> = known.collect();
     let made = tx.nights(usize::MAX)?.into_iter().filter_map(|row| row.delta);
     for old in made.filter(|hash| *hash != worn && known.contains(hash)).skip(DELTAS_KEPT) {
         tx.delete_delta(old)?;

@@ -58,17 +58,18 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     for (member, marks) in all.iter().zip(&singles) {
         rows.push(row(&trial, &format!("{} alone", member.name), marks)?);
     }
-    rows.push(row(&trial, controls::JOINT, &controls::joint(&mut desk, &trial, &all)?)?);
-    for (name, marks) in merged(&mut desk, &trial, &all)? {
-        rows.push(row(&trial, &name, &marks)?);
-    }
+    // The quickest first; what takes longest, joint training, last.
+    let mixes = mix::marks(&mut desk, &trial, &all, &chosen)?;
+    let sparse = sparse::marks(&mut desk, &trial, &all, &chosen)?;
     let (routed, nearest) = route::routed(&trial)?;
     let neutral = route::neutral(&mut desk, &trial, &all, (&chosen, &bare))?;
-    rows.extend(route::rows(&trial, (&nearest, &chosen), (&bare, &singles), neutral)?);
-    for (name, marks) in mix::marks(&mut desk, &trial, &all, &chosen)? {
-        rows.push(row(&trial, name, &marks)?);
+    let merges = merged(&mut desk, &trial, &all)?;
+    rows.push(row(&trial, controls::JOINT, &controls::joint(&mut desk, &trial, &all)?)?);
+    for (name, marks) in merges {
+        rows.push(row(&trial, &name, &marks)?);
     }
-    for (name, marks) in sparse::marks(&mut desk, &trial, &all, &chosen)? {
+    rows.extend(route::rows(&trial, (&nearest, &chosen), (&bare, &singles), neutral)?);
+    for (name, marks) in mixes.into_iter().chain(sparse) {
         rows.push(row(&trial, name, &marks)?);
     }
 

@@ -109,17 +109,15 @@ impl Loaded {
     /// Has the session answer with this delta, or with none. On an error nothing changes.
     fn wear(&mut self, delta: Option<&(Hash, Delta)>) -> Result<(), ModelError> {
         let resident = delta.map(|(_, delta)| self.anchor.attach(delta)).transpose()?;
-        let active: Vec<_> = resident.iter().map(|resident| (resident.clone(), 1.0)).collect();
-        self.session.set_deltas(&active)?;
+        self.session.set_deltas(&whole(resident.as_ref()))?;
         self.worn = resident;
         Ok(())
     }
 
     /// Empties the session, which has the delta that is worn from here on and no other.
     fn calm(&mut self) {
-        let active: Vec<_> = self.worn.iter().map(|worn| (worn.clone(), 1.0)).collect();
         // What is worn was tried on when it was put on.
-        let _ = self.session.set_deltas(&active);
+        let _ = self.session.set_deltas(&whole(self.worn.as_ref()));
         self.session.clear();
     }
 
@@ -153,6 +151,11 @@ impl Loaded {
         active.iter_mut().for_each(|(_, weight)| *weight *= whole / left);
         active
     }
+}
+
+/// A delta alone, all of it; or none.
+fn whole(delta: Option<&Resident>) -> Vec<(Resident, f32)> {
+    delta.map(|delta| (delta.clone(), 1.0)).into_iter().collect()
 }
 
 /// Deltas of assemblies that are kept ready, beside the one that is worn.
@@ -412,7 +415,7 @@ fn work(place: &Place, loaded: &mut Option<Loaded>, job: Job) {
 fn speak(mind: &mut Loaded, wardrobe: &Wardrobe, job: &Generation) -> Result<Spoken, NodeError> {
     let mut active = mind.summon(wardrobe, &job.cast);
     if active.is_empty() {
-        active.extend(mind.worn.iter().map(|worn| (worn.clone(), 1.0)));
+        active = whole(mind.worn.as_ref());
     }
     mind.session.set_deltas(&active)?;
     let turns: Vec<Turn<'_>> = job.turns.iter().map(|(role, content)| Turn { role, content }).collect();

@@ -16,7 +16,7 @@ use hinet_vault::records::{DeltaRow, SeatRow};
 use hinet_vault::verify_signature;
 use tokio_util::sync::CancellationToken;
 
-use super::{NAME_MAX, seat, stood};
+use super::{NAME_MAX, seat, seats_of, stood};
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
 use crate::flows::chat::prompt;
@@ -195,8 +195,7 @@ fn test_and_seat(
     }
     let (anchor, ..) = mind::anchor_of(&node.settings, &node.vault)?;
     let weights = anchor.passport().weights;
-    let mut rows = node.vault.read(|r| r.seats())?;
-    rows.retain(|row| row.assembly == name);
+    let rows = seats_of(node, name)?;
     let others = if rows.is_empty() { None } else { Some(stood(name, rows)?) };
     if others.as_ref().is_some_and(|others| others.assembly.anchor != weights) {
         return Err(refused(

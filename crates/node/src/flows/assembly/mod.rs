@@ -62,9 +62,14 @@ fn stood(name: &str, rows: Vec<SeatRow>) -> Result<Stood, NodeError> {
 
 /// An assembly by its name.
 fn named(node: &Node, name: &str) -> Result<Stood, NodeError> {
+    stood(name, seats_of(node, name)?)
+}
+
+/// The seats of an assembly; none where there is none of that name.
+fn seats_of(node: &Node, name: &str) -> Result<Vec<SeatRow>, NodeError> {
     let mut rows = node.vault.read(|r| r.seats())?;
     rows.retain(|row| row.assembly == name);
-    stood(name, rows)
+    Ok(rows)
 }
 
 /// What the owner calls a delta.
@@ -144,8 +149,7 @@ pub(crate) async fn leave(node: &Node, assembly: String, delta: Hash) -> Result<
 
 /// Takes a seat away, by rows alone: one whose signature is damaged can leave too.
 fn unseat(node: &Node, assembly: &str, delta: Hash) -> Result<(), NodeError> {
-    let mut rows = node.vault.read(|r| r.seats())?;
-    rows.retain(|row| row.assembly == assembly);
+    let rows = seats_of(node, assembly)?;
     if rows.is_empty() {
         return Err(unknown(assembly));
     }

@@ -9,6 +9,7 @@
 //!
 //! It writes nothing: not to the vault, not to the disk, not to a log.
 
+mod account;
 mod archive;
 mod calendar;
 mod chat;
@@ -38,6 +39,9 @@ mod walk;
 mod watch;
 mod xml;
 
+pub use account::{
+    AccountError, Http, Key, Login, Place, Steward, Tokens, count_account, read_account, segment, try_account,
+};
 pub use cloud::awaits_download;
 pub use document::{Document, FileRef};
 pub use extract::{Extractor, extract_child};

@@ -84,7 +84,8 @@ pub(crate) fn single(input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unre
     Ok(())
 }
 
-fn message(parts: &mut Parts<'_>, key: String, bytes: Vec<u8>, cut: u64, received: Option<Millis>) {
+/// Hands a message out under this key, and says what of it could not be read.
+pub(crate) fn message(parts: &mut Parts<'_>, key: String, bytes: Vec<u8>, cut: u64, received: Option<Millis>) {
     let letter = letter(&bytes, parts, 0);
     for (what, why) in letter.unread {
         parts.skip(&format!("{key}/{what}"), why);

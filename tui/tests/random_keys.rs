@@ -132,7 +132,10 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
             Event::Names { names: (0..chance.below(4)).map(name).collect() }
         }
         Op::Sources => Event::Sources { sources: sources().into_iter().take(chance.below(4)).collect() },
-        Op::SourceAdd { .. } | Op::SourceSync { .. } | Op::Ingest { .. } => {
+        Op::SourceVerify { source } => {
+            Event::SourceVerified { verification: Verification { source, folders: vec![] } }
+        }
+        Op::SourceAdd { .. } | Op::AccountAdd { .. } | Op::SourceSync { .. } | Op::Ingest { .. } => {
             Event::Indexed { report: IngestReport::default() }
         }
         Op::Skips { .. } => {

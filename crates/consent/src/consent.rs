@@ -13,6 +13,7 @@ use crate::entry::{EntryKind, Note};
 use crate::grant::{GRANT_VERSION, StandingGrant, settle};
 use crate::live::{Lease, Switch};
 use crate::permit::{Permit, Released};
+use crate::scope::is_on_a_server;
 use crate::work::{SeenOrders, verify_order};
 use crate::{ConsentError, Reading, Refusal, Subject, proof};
 
@@ -150,19 +151,40 @@ impl Consent {
     /// # Errors
     /// [`ConsentError::Refused`] with the reason.
     pub fn admit_all(&self, source: SourceId, roots: &[PathBuf], now: Millis) -> Result<Reading, ConsentError> {
+        let roots = roots.iter().map(|root| real(root)).collect::<Result<Vec<PathBuf>, Refusal>>()?;
+        let asks: Vec<Ask> = roots.iter().map(|root| ingest_ask(source, root.to_str())).collect();
+        let lease = self.let_in(source, &asks, now)?;
+        Ok(Reading::new(source, roots, Vec::new(), lease))
+    }
+
+    /// Leave to ask a server for what lies at and below `places` (`imap://ana@mail.example.org/INBOX`), as
+    /// [`Self::admit_all`] gives it for folders. It opens no file.
+    ///
+    /// # Errors
+    /// As [`Self::admit_all`].
+    pub fn admit_places(&self, source: SourceId, places: &[String], now: Millis) -> Result<Reading, ConsentError> {
+        let asks: Vec<Ask> = places.iter().map(|place| ingest_ask(source, Some(place))).collect();
+        if let Some(place) = places.iter().find(|place| !is_on_a_server(place)) {
+            return Err(Refusal::SourceNotGranted { source_id: source, root: place.into() }.into());
+        }
+        let lease = self.let_in(source, &asks, now)?;
+        Ok(Reading::new(source, Vec::new(), places.to_vec(), lease))
+    }
+
+    fn let_in(&self, source: SourceId, asks: &[Ask], now: Millis) -> Result<Lease, ConsentError> {
         let epoch = self.switch.epoch();
         if self.is_killed() {
             return Err(Refusal::Killed.into());
         }
-        let roots = roots.iter().map(|root| real(root)).collect::<Result<Vec<PathBuf>, Refusal>>()?;
-        let asks: Vec<Ask> = roots.iter().map(|root| ingest_ask(source, root)).collect();
-        let missing =
-            || Refusal::SourceNotGranted { source_id: source, root: roots.first().cloned().unwrap_or_default() };
+        let missing = || {
+            let root = asks.first().and_then(|ask| ask.subject.folder.clone()).unwrap_or_default();
+            Refusal::SourceNotGranted { source_id: source, root: root.into() }
+        };
         let chosen: StandingGrant = self.vault.read::<_, ConsentError>(|reader| {
             if reader.source(source)?.is_some_and(|row| row.state == SourceState::Paused) {
                 return Err(Refusal::SourcePaused { source_id: source }.into());
             }
-            Ok(choose(standing(reader)?, &asks, now).unwrap_or_else(|| Err(missing()))?)
+            Ok(choose(standing(reader)?, asks, now).unwrap_or_else(|| Err(missing()))?)
         })?;
         let (id, expires) = (chosen.grant.id, chosen.grant.terms.limits.expires);
         let lease = Lease::new(id, self.switch.clone(), epoch, self.flag(id)).until(expires, now);
@@ -173,7 +195,7 @@ impl Consent {
             self.vault.read(|reader| Ok::<_, ConsentError>(find(reader, id)?.may_be_used(0, now)?))?;
         }
         lease.check()?;
-        Ok(Reading::new(source, roots, lease))
+        Ok(lease)
     }
 
     /// Leave to send `out.bytes` once. The ledger entry is on disk before the permit exists.
@@ -353,8 +375,8 @@ fn choose(grants: Vec<StandingGrant>, asks: &[Ask], now: Millis) -> Option<Resul
     }
 }
 
-fn ingest_ask(source: SourceId, root: &Path) -> Ask {
-    let folder = root.to_str().map(str::to_owned);
+fn ingest_ask(source: SourceId, place: Option<&str>) -> Ask {
+    let folder = place.map(str::to_owned);
     let subject = Subject { source: Some(source), folder, ..Subject::default() };
     Ask { asker: Asker::Own, capability: Capability::Ingest, subject }
 }

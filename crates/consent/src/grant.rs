@@ -125,7 +125,7 @@ pub enum DraftFault {
     #[error("a grant to read must name the source it opens")]
     NoSource,
     /// A folder is not an absolute path without `..`.
-    #[error("the folders of a scope must be absolute paths without \"..\"")]
+    #[error("the folders of a scope must be absolute paths without \"..\", or places on a server such as imap://ana@mail.example.org")]
     Folder,
     /// The time span is empty.
     #[error("the time span of the scope is empty")]
@@ -177,7 +177,8 @@ pub(crate) fn settle(mut draft: GrantDraft, now: Millis) -> Result<GrantDraft, D
     }
     for folder in &mut draft.scope.folders {
         let path = Path::new(folder.as_str());
-        if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
+        let is_place = path.is_absolute() || scope::is_on_a_server(folder);
+        if !is_place || path.components().any(|part| part == Component::ParentDir) {
             return Err(DraftFault::Folder);
         }
         if let Some(real) = path.canonicalize().ok().and_then(|real| real.to_str().map(str::to_owned)) {

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use hinet_protocol::SourceId;
 
-use crate::{Refusal, live::Lease};
+use crate::{Refusal, live::Lease, scope::lies_in};
 
 /// Leave to read one source, below its folders and nowhere else, until the grant ends or the kill switch is thrown.
 ///
 /// Only `Consent::admit` builds one:
 ///
 /// ```compile_fail,E0451
-/// let forged = hinet_consent::Reading { source: unreachable!(), roots: vec![], excluded: vec![], lease: unreachable!() };
+/// let forged = hinet_consent::Reading { source: unreachable!(), roots: vec![], places: vec![], excluded: vec![], lease: unreachable!() };
 /// ```
 ///
 /// Clones share its life: when the grant is revoked, every clone is dead.
@@ -20,14 +20,15 @@ use crate::{Refusal, live::Lease};
 pub struct Reading {
     source: SourceId,
     roots: Vec<PathBuf>,
+    places: Vec<String>,
     excluded: Vec<PathBuf>,
     lease: Lease,
 }
 
 impl Reading {
     /// `roots` must be canonical.
-    pub(crate) fn new(source: SourceId, roots: Vec<PathBuf>, lease: Lease) -> Self {
-        Self { source, roots, excluded: Vec::new(), lease }
+    pub(crate) fn new(source: SourceId, roots: Vec<PathBuf>, places: Vec<String>, lease: Lease) -> Self {
+        Self { source, roots, places, excluded: Vec::new(), lease }
     }
 
     /// The same leave without what lies at or below `paths` (such as the iCore's own home). Narrowing only.
@@ -50,6 +51,19 @@ impl Reading {
     #[must_use]
     pub fn roots(&self) -> &[PathBuf] {
         &self.roots
+    }
+
+    /// The places on a server (`imap://ana@mail.example.org`) that it may ask for at or below.
+    #[must_use]
+    pub fn places(&self) -> &[String] {
+        &self.places
+    }
+
+    /// Whether this place on a server may be asked for now: it lies at or below one that was granted, whole names only,
+    /// and the leave still stands.
+    #[must_use]
+    pub fn covers_place(&self, place: &str) -> bool {
+        self.is_live() && self.places.iter().any(|root| lies_in(place, root))
     }
 
     /// Whether it may still be used. Cheap: three atomic loads; a long import asks before every file.

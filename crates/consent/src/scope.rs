@@ -71,11 +71,25 @@ pub(crate) fn bounds(scope: &Scope) -> usize {
     .count()
 }
 
-/// Whole components only (`/a/bc` is not in `/a/b`), and nothing that climbs.
-fn lies_in(path: &str, folder: &str) -> bool {
+/// Whole components only (`/a/bc` is not in `/a/b`), and nothing that climbs. A place on a server (`imap://ana@x.org`)
+/// is one as a folder is, and never lies in one.
+pub(crate) fn lies_in(path: &str, folder: &str) -> bool {
+    if is_on_a_server(path) != is_on_a_server(folder) {
+        return false;
+    }
+    let rooted = is_on_a_server(path);
     let (path, folder) = (Path::new(path), Path::new(folder));
     let climbs = |p: &Path| p.components().any(|part| part == Component::ParentDir);
-    path.is_absolute() && folder.is_absolute() && !climbs(path) && !climbs(folder) && path.starts_with(folder)
+    let rooted = rooted || (path.is_absolute() && folder.is_absolute());
+    rooted && !climbs(path) && !climbs(folder) && path.starts_with(folder)
+}
+
+/// Whether a place is one on a server: a scheme, then whose it is.
+pub(crate) fn is_on_a_server(place: &str) -> bool {
+    let scheme = place.split_once("://").map(|(scheme, whose)| (scheme.as_bytes(), whose));
+    scheme.is_some_and(|(scheme, whose)| {
+        !scheme.is_empty() && scheme.iter().all(u8::is_ascii_lowercase) && !whose.is_empty() && !whose.starts_with('/')
+    })
 }
 
 fn shares(bound: &[String], has: &[String]) -> bool {

@@ -5,6 +5,7 @@
 mod home;
 
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use hinet_consent::{ConsentError, EntryKind, Note, Refusal};
 use hinet_protocol::{GrantDraft, ItemId, Limits, Scope, SourceId, SourceState};
@@ -203,4 +204,34 @@ fn forgetting_a_source_ends_its_grant_and_what_notes_say_of_it() {
     assert!(matches!(refusal(consent.admit(source, &notes, NOW)), Refusal::SourceNotGranted { .. }));
     assert_eq!(consent.grants().unwrap().iter().filter(|grant| grant.revoked.is_some()).count(), 1);
     assert!(consent.verify().unwrap().ok);
+}
+
+#[test]
+fn a_place_on_a_server_is_asked_for_only_where_it_was_granted_and_opens_no_file() {
+    let (home, vault, consent) = TestHome::new();
+    let place = "imap://ana@x.org@mail.x.org";
+    let source = put_source(&vault, Path::new(place), SourceState::Active);
+    let at = |names: &str| format!("{place}{names}");
+    assert!(matches!(refusal(consent.admit_places(source, &[at("")], NOW)), Refusal::SourceNotGranted { .. }));
+    consent.grant(ingest_draft(source, Path::new(&at("/INBOX"))), NOW).unwrap();
+
+    // The grant is for one folder: the account itself, another folder and a name that only begins alike are not in it.
+    for other in [at(""), at("/Work"), at("/INBOX2"), at("/INBOX/../Work"), "imap://ana@x.org".into()] {
+        assert!(matches!(refusal(consent.admit_places(source, &[other], NOW)), Refusal::SourceNotGranted { .. }));
+    }
+    let reading = consent.admit_places(source, &[at("/INBOX")], NOW).unwrap();
+    assert!(reading.covers_place(&at("/INBOX")) && reading.covers_place(&at("/INBOX/7")));
+    assert!(!reading.covers_place(&at("/Work")) && !reading.covers_place(&at("")));
+    // A folder of this machine is no place on a server, and the other way round.
+    let folder = home.folder("notes");
+    assert!(!reading.covers(&folder.join("a.md")));
+    for path in [folder.to_str().unwrap().to_owned(), "INBOX".into(), "file:///etc".into()] {
+        assert!(matches!(refusal(consent.admit_places(source, &[path], NOW)), Refusal::SourceNotGranted { .. }));
+    }
+    // A folder that is called like a server's place is none.
+    let (notes, _) = opened(&vault, &consent, &folder);
+    assert!(matches!(refusal(consent.admit_places(notes, &[at("/INBOX")], NOW)), Refusal::SourceNotGranted { .. }));
+
+    consent.kill(NOW).unwrap();
+    assert!(!reading.covers_place(&at("/INBOX")));
 }

@@ -181,6 +181,8 @@ fn allowed_when_killed(op: &Op) -> bool {
             | Op::Regenerate { .. }
             | Op::Ingest { .. }
             | Op::SourceAdd { .. }
+            | Op::AccountAdd { .. }
+            | Op::SourceVerify { .. }
             | Op::SourceSync { .. }
             | Op::SourcePause { paused: false, .. }
             | Op::MemoryPause { paused: false }
@@ -285,6 +287,8 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::Ingest { paths } => flows::ingest::ingest(node, paths, sink, cancel).await,
         Op::Sources => node.apart("the sources", flows::sources::list).await,
         Op::SourceAdd { path } => flows::sources::add(node, path, sink, cancel).await,
+        Op::AccountAdd { plan, secret } => flows::accounts::add(node, *plan, secret, sink, cancel).await,
+        Op::SourceVerify { source } => flows::accounts::verify(node, source, cancel).await,
         Op::SourceSync { source } => flows::sources::sync(node, source, sink, cancel).await,
         Op::SourcePause { source, paused } => flows::sources::pause(node, source, paused).await,
         Op::Search { query, k } => flows::memory::search(node, query, k).await,

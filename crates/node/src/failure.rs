@@ -1,7 +1,7 @@
 //! From every room's errors to what a person reads: the sentence is the error's own, the hint is the front door's.
 
 use hinet_compose::ComposeError;
-use hinet_connectors::WatchError;
+use hinet_connectors::{AccountError, WatchError};
 use hinet_consent::ConsentError;
 use hinet_index::IndexError;
 use hinet_model::ModelError;
@@ -24,6 +24,9 @@ pub(crate) enum NodeError {
     /// Of the index.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// Of an account on a server.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// Of the watcher.
     #[error(transparent)]
     Watch(#[from] WatchError),
@@ -49,6 +52,7 @@ impl From<NodeError> for Failure {
             NodeError::Consent(error) => of_consent(error),
             NodeError::Model(error) => of_model(error),
             NodeError::Index(error) => of_index(error),
+            NodeError::Account(error) => of_account(&error),
             NodeError::Watch(error) => of_watch(error),
             NodeError::Compose(error) => of_compose(&error),
             NodeError::Said(failure) => failure,
@@ -174,6 +178,33 @@ fn of_compose(error: &ComposeError) -> Failure {
         None => sentence(error),
     };
     Failure::new(kind, message, hint)
+}
+
+fn of_account(error: &AccountError) -> Failure {
+    use AccountError as E;
+    let (kind, hint) = match error {
+        E::Refused(_) | E::NotCovered { .. } => (ErrorKind::Refused, "`icore consent list` shows what is granted."),
+        E::Unreachable { .. } => (ErrorKind::Failed, "Look at the address and the network; what was read is kept."),
+        E::Certificate { .. } => {
+            (ErrorKind::Failed, "Nothing was sent. Look at the address, or name the certificate that you trust.")
+        }
+        E::NotLocal { .. } => (ErrorKind::Usage, "Leave --tls out, or use --tls starttls."),
+        E::Address { .. } => (ErrorKind::Usage, "Look at it again."),
+        E::Password { .. } => {
+            (ErrorKind::Failed, "Many providers want a password made for one application; add the account with that one.")
+        }
+        E::Denied { .. } => (ErrorKind::Failed, "Try the login again, and allow what is asked for."),
+        E::LoggedOut => (ErrorKind::Failed, "Add the account again to log in; what was read from it is kept."),
+        E::NeedsLogin => (ErrorKind::Usage, "Give your OAuth client with --client."),
+        E::Forbidden { .. } => (ErrorKind::Failed, "Look at what the login allows; add the account again to change it."),
+        E::Busy { .. } => (ErrorKind::Failed, "Try it later; what was read is kept, and it goes on from there."),
+        E::NoFolder { .. } => (ErrorKind::Usage, "Name one of these."),
+        E::Stopped => (ErrorKind::Cancelled, "Run it again to go on: nothing is read twice."),
+        E::Absent { .. } | E::TooLarge { .. } | E::Answer { .. } => {
+            (ErrorKind::Failed, "Try it again; what was read is kept.")
+        }
+    };
+    Failure::new(kind, sentence(error), hint)
 }
 
 fn of_watch(error: WatchError) -> Failure {

@@ -206,6 +206,8 @@ impl Node {
         let node = self.clone();
         self.tasks.spawn(async move { crate::flows::background::run(node).await });
         let node = self.clone();
+        self.tasks.spawn(async move { crate::flows::accounts::run(node).await });
+        let node = self.clone();
         self.tasks.spawn(async move { crate::flows::sleep::schedule::run(node).await });
     }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     Answer, Asking, AssemblyLine, Attached, AuditReport, Bedtime, Composition, DeltaLine, DoctorReport, Draft, Failure,
-    ForgetReport, Found, Grant, Hash, Hit, IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name,
-    Night, NodeStatus, Receipt, SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats, Tally,
+    ForgetReport, Found, Grant, Hash, Hit, IngestReport, ItemLine, ItemView, LedgerLine, LoginPage, Message, ModelLine, Name,
+    Night, NodeStatus, Receipt, SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats, Tally, Verification,
 };
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +112,16 @@ pub enum Event {
         source: SourceId,
         /// How far; none when it is over.
         progress: Option<Progress>,
+    },
+    /// Where the owner logs in, so that an account can be opened.
+    LoginPage {
+        /// The page.
+        page: LoginPage,
+    },
+    /// An account was compared with its server. Final.
+    SourceVerified {
+        /// What was found.
+        verification: Verification,
     },
     /// What was left out. Final.
     Skips {
@@ -274,6 +284,7 @@ impl Event {
                 | Self::Recalled { .. }
                 | Self::ChatDelta { .. }
                 | Self::ChatReset
+                | Self::LoginPage { .. }
         )
     }
 }

@@ -3,6 +3,7 @@
 //! Plain data that serialises; no IO, no async, no clock and no randomness except in minting ids.
 //! Everything that is stored or crosses a door carries a version field and has a golden vector in `tests/`.
 
+mod account;
 mod answer;
 mod assembly;
 mod conversation;
@@ -16,6 +17,9 @@ mod report;
 mod sleep;
 mod work;
 
+pub use account::{
+    AccountKind, AccountPlan, FolderCount, LoginPage, OAuthPlan, Secret, Transport, Verification, Verified,
+};
 pub use answer::{Answer, Citation, Cut, Hit, ScoreParts, Span, TokenCounts};
 pub use assembly::{
     Admitted, AssemblyLine, Competence, Composition, MemberLine, Mode, Receipt, ReceiptBody, Share, Tally,
@@ -39,4 +43,4 @@ pub use sleep::{
 pub use work::{BackendReceipt, WorkKind, WorkOrder};
 
 /// Version of the `Op`/`Event` messages; both ends of an attach must agree on it exactly.
-pub const PROTOCOL_VERSION: u32 = 6;
+pub const PROTOCOL_VERSION: u32 = 7;

@@ -1,8 +1,8 @@
 //! What a client may ask of the node.
 
 use crate::{
-    Asker, Attachment, Bedtime, Capability, Competence, Draft, Feedback, GrantDraft, GrantId, Hash, ItemId, MessageId,
-    Millis, SessionChange, SessionId, SleepPlan, SourceId, Turn, Verdict,
+    AccountPlan, Asker, Attachment, Bedtime, Capability, Competence, Draft, Feedback, GrantDraft, GrantId, Hash, ItemId, MessageId,
+    Millis, Secret, SessionChange, SessionId, SleepPlan, SourceId, Turn, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -182,6 +182,19 @@ pub enum Op {
     SourceAdd {
         /// Absolute path.
         path: String,
+    },
+    /// Open an account on a server: log in, grant, read. An account that is open already gets the new plan and login. Needs
+    /// no proof, as [`Self::SourceAdd`].
+    AccountAdd {
+        /// Which, and how.
+        plan: Box<AccountPlan>,
+        /// A password, or the secret of the owner's OAuth client.
+        secret: Option<Secret>,
+    },
+    /// Compare what an account's server says it holds with what is remembered of it.
+    SourceVerify {
+        /// Which.
+        source: SourceId,
     },
     /// Read a source again now.
     SourceSync {

@@ -24,6 +24,8 @@ pub enum SourceKind {
     Folder,
     /// Files that were handed over once.
     Import,
+    /// An account on a server.
+    Account,
 }
 
 /// What a source is doing.

@@ -121,11 +121,13 @@ fn every_op_and_event_has_a_sample() {
         Op::Receipts { .. } => 60,
         Op::DeltaSign { .. } => 61,
         Op::ComposeExperts { .. } => 62,
+        Op::AccountAdd { .. } => 63,
+        Op::SourceVerify { .. } => 64,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..63).collect::<Vec<_>>());
+    assert_eq!(seen, (0..65).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,
@@ -168,11 +170,13 @@ fn every_op_and_event_has_a_sample() {
         Event::Tried { .. } => 37,
         Event::Receipts { .. } => 38,
         Event::Signed { .. } => 39,
+        Event::LoginPage { .. } => 40,
+        Event::SourceVerified { .. } => 41,
     };
     let mut seen: Vec<usize> = samples::events().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..40).collect::<Vec<_>>());
+    assert_eq!(seen, (0..42).collect::<Vec<_>>());
 }
 
 #[test]

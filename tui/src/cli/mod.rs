@@ -4,6 +4,7 @@
 //! exit codes are 0 done, 1 failed, 2 asked for wrongly, 3 refused by consent, 130 stopped by the person.
 //! No command touches a model, a database or a socket: all of that is behind `hinet_node`.
 
+mod account;
 mod args;
 mod ask;
 mod assembly;

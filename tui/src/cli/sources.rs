@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use hinet_protocol::{Event, ForgetTarget, Op, SourceId, SourceKind, SourceLine, SourceState};
 use std::path::{Path, PathBuf};
 
+use super::account::{self, Account};
 use super::clean;
 use super::context::{self, Context};
 use super::end::End;
@@ -15,11 +16,14 @@ use super::{ingest, moment};
 const EXAMPLES: &str = "\
 Examples:
   icore sources add ~/notes
+  icore sources add imap mail.example.org --user ana@example.org
+  icore sources verify imap://ana@example.org@mail.example.org
   icore sources list
   icore sources pause ~/notes
   icore sources remove 0199f3a2-… --yes
 
-A source is named by its id or its path. Watching needs a node that stays: the chat, or `icore node`.";
+A source is named by its id or its path. Watching needs a node that stays: the chat, or `icore node`; it also asks the
+servers of accounts for what is new every 15 minutes. A folder that is called like an account is written ./imap.";
 
 /// `icore sources`
 #[derive(Debug, Args)]
@@ -33,11 +37,20 @@ pub struct Sources {
 enum What {
     /// List all sources
     List,
-    /// Open a folder: it is read now, and watched while a node runs
+    /// Open a folder, which is read now and watched while a node runs, or an account on a server
+    #[command(args_conflicts_with_subcommands = true, subcommand_precedence_over_arg = true)]
     Add {
         /// The folder
-        #[arg(value_name = "DIR")]
-        dir: PathBuf,
+        #[arg(value_name = "DIR", required = true)]
+        dir: Option<PathBuf>,
+        #[command(subcommand)]
+        account: Option<Account>,
+    },
+    /// Compare an account with what its server says it holds
+    Verify {
+        /// Its id or path
+        #[arg(value_name = "ID")]
+        source: String,
     },
     /// Read a source again now; without an id, all of them
     Sync {
@@ -78,10 +91,12 @@ impl Sources {
     pub fn run(self, context: &Context) -> Result<(), End> {
         line::with(context, async |line| match self.what {
             What::List => list(&context.out, &all(line).await?),
-            What::Add { dir } => {
-                let path = context::path_text(&dir)?;
+            What::Add { account: Some(account), .. } => account.add(line).await,
+            What::Add { dir, account: None } => {
+                let path = context::path_text(&dir.unwrap_or_default())?;
                 read(line, Op::SourceAdd { path }).await
             }
+            What::Verify { source } => account::verify(line, &find(line, &source).await?).await,
             What::Sync { source } => {
                 let source = match source {
                     Some(name) => Some(find(line, &name).await?.id),
@@ -116,7 +131,7 @@ async fn find(line: &Line<'_>, name: &str) -> Result<SourceLine, End> {
     let real = std::fs::canonicalize(name).ok();
     let means = |source: &SourceLine| {
         let at = Path::new(&source.path);
-        Some(source.id) == id || Some(at) == path.as_deref() || Some(at) == real.as_deref()
+        Some(source.id) == id || source.path == name || Some(at) == path.as_deref() || Some(at) == real.as_deref()
     };
     sources.into_iter().find(means).ok_or_else(|| {
         End::failed(format!("There is no source {name}."), "`icore sources list` shows their ids and paths.")
@@ -188,6 +203,7 @@ fn list(out: &Output, sources: &[SourceLine]) -> Result<(), End> {
                 match source.kind {
                     SourceKind::Folder => "folder".into(),
                     SourceKind::Import => "import".into(),
+                    SourceKind::Account => "account".into(),
                 },
                 format!("{} items", grouped(source.items)),
                 source.synced.map_or_else(|| "not read yet".into(), |at| format!("read {}", moment::show(at))),

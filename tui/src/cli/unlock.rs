@@ -105,10 +105,15 @@ fn passphrase_of_file(context: &Context) -> Result<Unlock, End> {
 
 /// Reads a passphrase from a file, without its last newline. `named` is what the person calls the file.
 pub fn read_passphrase(context: &Context, file: &Path, named: &str) -> Result<Zeroizing<String>, End> {
+    read_secret(context, file, named, "passphrase")
+}
+
+/// Reads a secret from a file, as [`read_passphrase`] does. `what` is what the person calls the secret.
+pub fn read_secret(context: &Context, file: &Path, named: &str, what: &str) -> Result<Zeroizing<String>, End> {
     let wrong = |why: String| {
         End::usage(
-            format!("The passphrase could not be read from {} ({named}): {why}.", file.display()),
-            "It should be a small text file with the passphrase and nothing else.",
+            format!("The {what} could not be read from {} ({named}): {why}.", file.display()),
+            format!("It should be a small text file with the {what} and nothing else."),
         )
     };
     let opened = std::fs::File::open(file).map_err(|error| wrong(error.to_string()))?;

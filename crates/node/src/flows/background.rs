@@ -89,7 +89,7 @@ pub(crate) async fn read_again(node: &Node, source: SourceId, path: &str, cancel
     }
 }
 
-fn tell_changes(node: &Node, report: IngestReport) {
+pub(crate) fn tell_changes(node: &Node, report: IngestReport) {
     if report.new + report.updated > 0 {
         // Nobody listening is fine.
         let _ = node.news.send(Event::Indexed { report });

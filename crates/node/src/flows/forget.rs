@@ -91,7 +91,7 @@ fn resolve(node: &Node, target: &ForgetTarget) -> Result<Affected, NodeError> {
             let source = match row.and_then(|row| Some((sources.into_iter().find(|s| s.id == row.source)?, row))) {
                 Some((source, row)) if source.path == row.key => Some(source),
                 // So it is with the last of what a command printed.
-                Some((source, _)) if !sources::is_place(&source) => {
+                Some((source, _)) if sources::is_printed(&source) => {
                     (node.vault.read(|r| r.source_items(source.id))? == 1).then_some(source)
                 }
                 _ => None,

@@ -4,20 +4,23 @@
 //! changes nothing. What the owner forgot stays out until they hand it over again by name.
 
 mod importer;
+mod steward;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use hinet_connectors::{Reader, awaits_download, key_of};
-use hinet_consent::{EntryKind, Note};
+use hinet_connectors::{AccountError, Reader, awaits_download, key_of};
+use hinet_consent::{ConsentError, EntryKind, Note};
 use hinet_vault::records::SourceRow;
 use hinet_vault::{Tx, VaultError};
 use importer::Importer;
+use steward::Keeper;
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
 use crate::flows::reading::Herald;
+use crate::flows::accounts::{self, Account};
 use crate::flows::{background, pause, sources, status};
 use crate::protocol::{
     ErrorKind, Event, IngestReport, ItemId, Progress, Skipped, SourceId, SourceKind, SourceState, Unit,
@@ -190,6 +193,51 @@ fn read_source(
         })?;
         node.index().apply(&node.vault)?;
     }
+    node.embed_wake.notify_one();
+    Ok(report)
+}
+
+/// Reads an account on a server, on a blocking thread.
+pub(crate) fn read_account(
+    node: &Node,
+    source: SourceId,
+    sink: Option<&Sink>,
+    cancel: &CancellationToken,
+) -> Result<IngestReport, NodeError> {
+    pause::check(node)?;
+    let row = sources::row(node, source)?;
+    let Account { plan, mut key, reading } = accounts::account(node, source)?;
+    let mut herald = sink.is_none().then(|| Herald::new(node, source));
+    let what = format!("reading {}", row.path);
+    let mut go_on = |seen: u64| {
+        if let Some(sink) = sink.filter(|_| seen > 0) {
+            sink.progress(Progress { what: what.clone(), done: seen, total: None, unit: Unit::Files });
+        }
+        if let Some(herald) = &mut herald {
+            herald.tell(&row.path, seen);
+        }
+        !cancel.is_cancelled() && reading.is_live() && !pause::is_on(node)
+    };
+    let mut keeper = Keeper::new(node, Importer::new(node, &reading, row.clone(), false, &mut go_on));
+    let read =
+        hinet_connectors::read_account(&reading, &plan, &mut key, &node.limits, &node.settings.extractor, &mut keeper);
+    let (kept, report, skips, read_keys) = keeper.end();
+    node.index().apply(&node.vault)?;
+    kept?;
+    match read {
+        // Stopped by the owner: what came until then is the report.
+        Err(AccountError::Stopped) if cancel.is_cancelled() => return Ok(report),
+        Err(AccountError::Stopped) => {
+            pause::check(node)?;
+            reading.check().map_err(ConsentError::from)?;
+            return Err(AccountError::Stopped.into());
+        }
+        read => read?,
+    }
+    node.vault.write(|tx| {
+        part_read(tx, &row, &read_keys, &skips)?;
+        tx.set_source_synced(source, now())
+    })?;
     node.embed_wake.notify_one();
     Ok(report)
 }

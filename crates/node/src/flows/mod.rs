@@ -1,5 +1,6 @@
 //! One flow a file. A flow asks the rooms in order and says what happened; it computes nothing itself.
 
+pub(crate) mod accounts;
 pub(crate) mod assembly;
 pub(crate) mod attach;
 pub(crate) mod background;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
-use crate::flows::{background, ingest, pause, status};
+use crate::flows::{accounts, background, ingest, pause, status};
 use crate::protocol::{
     Asker, Capability, ErrorKind, Event, Filter, GrantDraft, IngestReport, Limits, Scope, Skipped, SourceId,
     SourceKind, SourceLine, SourceState,
@@ -25,9 +25,14 @@ pub(crate) fn row(node: &Node, id: SourceId) -> Result<SourceRow, NodeError> {
     })
 }
 
-/// Whether a source is a place that can be read again; what a command printed is not.
-pub(crate) fn is_place(source: &SourceRow) -> bool {
-    Path::new(&source.path).is_absolute()
+/// Whether a source is what a command printed, which cannot be read again.
+pub(crate) fn is_printed(source: &SourceRow) -> bool {
+    source.kind != SourceKind::Account && !Path::new(&source.path).is_absolute()
+}
+
+/// Whether a source lies on this machine's disk.
+fn is_on_disk(source: &SourceRow) -> bool {
+    source.kind != SourceKind::Account && !is_printed(source)
 }
 
 /// Opens a source: the row, its grant and the ledger entries, in the caller's transaction.
@@ -58,7 +63,7 @@ pub(crate) fn list(node: &Node) -> Result<Event, NodeError> {
             .into_iter()
             .map(|row| {
                 let items = r.source_items(row.id)?;
-                let missing = row.state == SourceState::Active && is_place(&row) && !Path::new(&row.path).exists();
+                let missing = row.state == SourceState::Active && is_on_disk(&row) && !Path::new(&row.path).exists();
                 let state = if missing { SourceState::Missing } else { row.state };
                 let SourceRow { id, kind, path, grant, synced, .. } = row;
                 let (skipped, waiting) = (r.skipped(id)?, waiting.get(&id).copied().unwrap_or(0));
@@ -142,7 +147,7 @@ pub(crate) async fn sync(
             Some(id) => Ok(vec![row(node, id)?]),
             None => {
                 let sources = node.vault.read(|r| r.sources())?;
-                Ok(sources.into_iter().filter(|s| s.state == SourceState::Active && is_place(s)).collect())
+                Ok(sources.into_iter().filter(|s| s.state == SourceState::Active && !is_printed(s)).collect())
             }
         })
         .await?;
@@ -152,18 +157,23 @@ pub(crate) async fn sync(
             break;
         }
         if source.state == SourceState::Paused {
-            return Err(NodeError::said(
-                ErrorKind::Refused,
-                format!("The source {} is paused.", source.path),
-                format!("`icore sources resume {}` starts it again.", source.id),
-            ));
+            return Err(is_paused(&source));
         }
-        if !is_place(&source) {
+        if is_printed(&source) {
             return Err(NodeError::said(
                 ErrorKind::Usage,
                 format!("\"{}\" is what a command printed; there is no file to read again.", source.path),
                 "Run the command again and attach what it prints.",
             ));
+        }
+        if source.kind == SourceKind::Account {
+            match accounts::read(node, source.id, Some(sink), cancel).await {
+                Ok(part) => ingest::add(&mut report, part),
+                Err(error) if asked.is_some() => return Err(error),
+                // One server that is away keeps nobody from the others.
+                Err(error) => report.skipped.push(Skipped { what: source.path, why: error.to_string() }),
+            }
+            continue;
         }
         // A drive that is not plugged in stops neither the others nor anything that is remembered.
         if let Err(error) = std::fs::symlink_metadata(&source.path) {
@@ -178,6 +188,15 @@ pub(crate) async fn sync(
         ingest::add(&mut report, ingest::run(node, source.id, pass, Some(sink), cancel).await?);
     }
     ingest::close(node, report, sink, cancel).await
+}
+
+/// That a source is paused.
+pub(crate) fn is_paused(source: &SourceRow) -> NodeError {
+    NodeError::said(
+        ErrorKind::Refused,
+        format!("The source {} is paused.", source.path),
+        format!("`icore sources resume {}` starts it again.", source.id),
+    )
 }
 
 fn absent(path: &str, error: &std::io::Error) -> NodeError {

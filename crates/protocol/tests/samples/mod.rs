@@ -186,6 +186,9 @@ pub fn ops() -> Vec<Op> {
         Op::Ingest { paths: vec!["/home/maya/a.md".into()] },
         Op::Sources,
         Op::SourceAdd { path: "/home/maya/notes".into() },
+        Op::AccountAdd { plan: Box::new(mailbox()), secret: Some(Secret::new("not a real one".into())) },
+        Op::AccountAdd { plan: Box::new(drive()), secret: None },
+        Op::SourceVerify { source: source() },
         Op::SourceSync { source: None },
         Op::SourceSync { source: Some(source()) },
         Op::SourcePause { source: source(), paused: true },
@@ -417,6 +420,13 @@ fn reports() -> Vec<Event> {
         Event::Names { names: vec![name] },
         Event::Reading { source: source(), progress: Some(progress) },
         Event::Reading { source: source(), progress: None },
+        Event::LoginPage { page: LoginPage { url: "https://login.example.org/device".into(), code: Some("ABCD-EFGH".into()) } },
+        Event::SourceVerified {
+            verification: Verification {
+                source: source(),
+                folders: vec![Verified { name: "INBOX".into(), there: 12, here: 11, skipped: 1 }],
+            },
+        },
         Event::Skips { skipped: vec![skipped.clone()] },
         Event::Items {
             items: vec![ItemLine {
@@ -611,4 +621,22 @@ pub fn events() -> Vec<Event> {
 
 pub fn reply() -> Reply {
     Reply { id: 2, event: Event::Done }
+}
+
+fn mailbox() -> AccountPlan {
+    AccountPlan {
+        kind: AccountKind::Imap,
+        user: "maya@example.org".into(),
+        server: Some("mail.example.org:993".into()),
+        transport: Transport::Tls,
+        certificate: None,
+        folders: vec!["INBOX".into()],
+        since: Some(NOW),
+        oauth: None,
+    }
+}
+
+fn drive() -> AccountPlan {
+    let oauth = OAuthPlan { issuer: None, client: "maya.apps".into(), scopes: Vec::new(), device: false };
+    AccountPlan { kind: AccountKind::Drive, user: String::new(), server: None, oauth: Some(oauth), ..mailbox() }
 }

@@ -84,7 +84,7 @@ pub(super) trait Word {
     fn word(self) -> &'static str;
 }
 
-words!(SourceKind, source_kind, Folder = "folder", Import = "import");
+words!(SourceKind, source_kind, Folder = "folder", Import = "import", Account = "account");
 words!(SourceState, source_state, Active = "active", Paused = "paused", Missing = "missing");
 words!(Trust, trust, Untrusted = "untrusted", Own = "own");
 words!(Thumb, thumb, Up = "up", Down = "down");

@@ -1,6 +1,7 @@
 //! What is stored, as plain rows, and the two ways to get at it: [`Reader`], a snapshot, and [`Tx`], which can also
 //! write. The vault gives rows no meaning: what a grant allows or a ledger entry says is decided above.
 
+mod accounts;
 mod assemblies;
 mod chunks;
 mod columns;
@@ -22,6 +23,7 @@ mod sources;
 mod tree;
 mod vectors;
 
+pub use accounts::AccountRow;
 pub use assemblies::{ReceiptRow, SeatRow};
 pub use deltas::DeltaRow;
 pub use feedback::Taken;

@@ -94,7 +94,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn source_number(&self, source: SourceId) -> Result<i64, VaultError> {
+    pub(super) fn source_number(&self, source: SourceId) -> Result<i64, VaultError> {
         let mut one = self.db.prepare_cached("SELECT n FROM sources WHERE id = ?1")?;
         let mut rows = one.query([source.raw()])?;
         Ok(rows.next()?.ok_or(VaultError::Missing { what: "source" })?.get(0)?)

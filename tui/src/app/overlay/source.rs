@@ -80,6 +80,9 @@ impl Source {
             SourceKind::Import => {
                 "It was read once and is not watched; your own answers may draw on it. Nothing of it leaves this machine."
             }
+            SourceKind::Account => {
+                "Its server is asked for what is new from time to time, and nothing is changed there; your own answers may draw on what was read. None of it goes further under this grant."
+            }
         };
         lines.extend(text::wrap_plain(may, theme.dim, inner));
         lines.push(Line::default());

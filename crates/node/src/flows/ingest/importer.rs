@@ -90,7 +90,7 @@ impl<'a> Importer<'a> {
 
     /// Whether there is a reason to go on.
     pub(super) fn goes_on(&mut self) -> bool {
-        (self.go_on)(self.report.seen)
+        self.failure.is_none() && (self.go_on)(self.report.seen)
     }
 
     /// Notes what the walk left out.
@@ -155,19 +155,8 @@ impl<'a> Importer<'a> {
 
     /// A file was read to its end: what it no longer holds goes, and what it was like is marked.
     fn settle(&mut self, file: &FileRef, key: &str, whole: Whole) -> Result<(), NodeError> {
-        let (source, open) = (self.source.id, std::mem::take(&mut self.open));
-        let mut gone: Vec<ItemId> = Vec::new();
-        self.node.vault.read(|r| {
-            r.each_below(source, key, &mut |id, key| {
-                if !open.seen.contains(&short(key)) {
-                    gone.push(id);
-                }
-            })?;
-            if let Some(own) = r.item_by_key(source, key)?.filter(|_| !open.seen.contains(&short(key))) {
-                gone.push(own.id);
-            }
-            Ok::<_, NodeError>(())
-        })?;
+        let open = std::mem::take(&mut self.open);
+        let gone = self.unseen(&open, key)?;
         if gone.is_empty() && whole == Whole::One {
             return Ok(());
         }
@@ -179,6 +168,64 @@ impl<'a> Importer<'a> {
             self.node.vault.write(|tx| tx.set_meta(&name, &mark))?;
         }
         Ok(())
+    }
+
+    /// Items at and below a key that were not seen since it was opened.
+    fn unseen(&self, open: &Open, key: &str) -> Result<Vec<ItemId>, NodeError> {
+        let mut gone: Vec<ItemId> = Vec::new();
+        self.node.vault.read(|r| {
+            r.each_below(self.source.id, key, &mut |id, key| {
+                if !open.seen.contains(&short(key)) {
+                    gone.push(id);
+                }
+            })?;
+            if let Some(own) = r.item_by_key(self.source.id, key)?.filter(|_| !open.seen.contains(&short(key))) {
+                gone.push(own.id);
+            }
+            Ok::<_, NodeError>(())
+        })?;
+        Ok(gone)
+    }
+
+    /// Begins something on a server that holds items.
+    pub(super) fn open(&mut self, key: &str) {
+        self.open = Open { key: key.to_owned(), ..Open::default() };
+    }
+
+    /// What was opened has been seen whole: items of it that were not seen are gone.
+    pub(super) fn close(&mut self) -> Result<(), NodeError> {
+        let open = std::mem::take(&mut self.open);
+        self.flush()?;
+        remove(self.node, &self.unseen(&open, &open.key)?)
+    }
+
+    /// One item is gone.
+    pub(super) fn gone(&mut self, key: &str) -> Result<(), NodeError> {
+        self.flush()?;
+        match self.node.vault.read(|r| r.item_by_key(self.source.id, key))? {
+            Some(item) => remove(self.node, &[item.id]),
+            None => Ok(()),
+        }
+    }
+
+    /// The source that is read.
+    pub(super) fn source(&self) -> SourceId {
+        self.source.id
+    }
+
+    /// Whether something waits to be stored.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// What went wrong while items were taken.
+    pub(super) fn failure(&mut self) -> Option<NodeError> {
+        self.failure.take()
+    }
+
+    /// Notes what went wrong, so that no more is taken.
+    pub(super) fn fail(&mut self, failure: NodeError) {
+        self.failure.get_or_insert(failure);
     }
 
     /// How many items a file holds that is as it was when it was last read to its end.
@@ -214,7 +261,15 @@ impl<'a> Importer<'a> {
         let short = short(key);
         let twice = self.open.seen.contains(&short);
         if !twice && self.node.vault.read(|r| r.item_by_key(self.source.id, key))?.is_none() {
-            return Ok(false);
+            if !is_forgotten(self.node, key)? {
+                return Ok(false);
+            }
+            // What the owner had forgotten is not looked at again to find that out.
+            self.open.seen.insert(short);
+            self.open.withheld = true;
+            self.report.seen += 1;
+            self.withhold(key);
+            return Ok(true);
         }
         self.open.seen.insert(short);
         self.open.known = true;
@@ -304,7 +359,7 @@ impl Taker for Importer<'_> {
             }
             Err(skipped) => self.skip(skipped),
         }
-        if self.failure.is_none() && self.goes_on() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if self.goes_on() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 

@@ -60,6 +60,7 @@ pub(crate) fn is_wish(op: &Op) -> bool {
             | Op::Attach { .. }
             | Op::Ingest { .. }
             | Op::SourceAdd { .. }
+            | Op::AccountAdd { .. }
             | Op::Sleep { .. }
             | Op::Wake
             | Op::Veto { .. }

@@ -1,0 +1,229 @@
+//! Mailboxes by IMAP, from a real mail server, through the built `icore`: counts, what changes and goes, a kill in the
+//! middle, what is refused.
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
+
+#[path = "servers/dovecot.rs"]
+mod dovecot;
+mod support;
+
+use std::time::Duration;
+
+use dovecot::Dovecot;
+use serde_json::Value;
+use support::{Person, text};
+
+/// One that IMAP's own command for passwords cannot carry.
+const PASSWORD: &str = "motdepässe";
+
+fn message(n: usize) -> String {
+    format!(
+        "Message-ID: <{n}@x.org>\r\nFrom: Ana Costa <ana@x.pt>\r\nTo: Maya\r\nDate: Mon, 4 Mar 2024 10:00:00 +0000\r\n\
+         Subject: Letter {n}\r\n\r\nThe ferry number {n} leaves at dawn.\r\n"
+    )
+}
+
+fn counts(report: &Value) -> (u64, u64, u64, usize) {
+    let number = |key: &str| report[key].as_u64().unwrap();
+    (number("new"), number("same"), number("updated"), report["skipped"].as_array().unwrap().len())
+}
+
+/// Arguments that open Maya's mailbox.
+fn add<'a>(server: &'a str, person: &Person, certificate: &'a str, more: &[&'a str]) -> Vec<String> {
+    let file = person.path("mail-password");
+    if !file.exists() {
+        std::fs::write(&file, PASSWORD).unwrap();
+    }
+    let file = file.to_str().unwrap().to_owned();
+    let mut all: Vec<String> = ["sources", "add", "imap", server, "--user", "maya"].map(str::to_owned).to_vec();
+    all.extend(["--password-file".into(), file, "--certificate".into(), certificate.into()]);
+    all.extend(more.iter().map(|word| (*word).to_owned()));
+    all
+}
+
+fn refused(person: &Person, arguments: &[String]) -> String {
+    let output = person.command().args(arguments).output().unwrap();
+    assert!(!output.status.success(), "{arguments:?} went well: {}", text(&output.stdout));
+    text(&output.stderr)
+}
+
+/// All there is in the folders that the server was compared in.
+fn verified(person: &Person, place: &str) -> Vec<(String, u64, u64, u64)> {
+    let found = person.json(["sources", "verify", place]);
+    let number = |folder: &Value, key: &str| folder[key].as_u64().unwrap();
+    let folders = found["folders"].as_array().unwrap().iter().map(|folder| {
+        let name = folder["name"].as_str().unwrap().to_owned();
+        (name, number(folder, "there"), number(folder, "here"), number(folder, "skipped"))
+    });
+    let mut folders: Vec<_> = folders.collect();
+    folders.sort();
+    folders
+}
+
+fn hits(person: &Person, query: &str) -> usize {
+    person.json(["memory", "search", query])["hits"].as_array().unwrap().len()
+}
+
+#[test]
+fn a_mailbox_is_read_and_followed_and_nothing_is_changed_in_it() {
+    let Some(server) = Dovecot::start(PASSWORD) else { return };
+    let certificate = server.certificate().to_str().unwrap().to_owned();
+    server.put("maya", "INBOX", &message(1));
+    server.put("maya", "INBOX", &message(2));
+    server.put("maya", "Work/2024", &message(3));
+    server.put("maya", "Entwürfe & Pläne", &message(4));
+    server.put("maya", "Trash", &message(5));
+    server.put("maya", "INBOX", "Subject:\r\n\r\n");
+
+    let person = Person::settled();
+    let address = format!("127.0.0.1:{}", server.tls_port);
+    let place = format!("imap://maya@{address}");
+    let opened = person.json(add(&address, &person, &certificate, &[]));
+    assert_eq!((opened["new"].as_u64(), opened["same"].as_u64()), (Some(4), Some(0)), "{opened}");
+    for (query, part) in [
+        ("type:mail from:ana ferry number 2", "/INBOX/"),
+        ("type:mail ferry number 3", "/Work/2024/"),
+        ("type:mail ferry number 4", "/Entwürfe & Pläne/"),
+    ] {
+        let found = person.json(["memory", "search", query]).to_string();
+        assert!(found.contains(part), "{query}: {found}");
+    }
+    let folders = verified(&person, &place);
+    let expected = [("Entwürfe & Pläne", 1, 1, 0), ("INBOX", 3, 2, 1), ("Work", 0, 0, 0), ("Work/2024", 1, 1, 0)];
+    assert_eq!(folders, expected.map(|(name, there, here, skipped)| (name.to_owned(), there, here, skipped)));
+    // Nobody has read anything, as far as the server and other programs know.
+    assert_eq!(server.doveadm(&["search", "-u", "maya", "SEEN"]), "");
+
+    // The same again, as owner and by the account's own name.
+    assert_eq!(counts(&person.json(["sources", "sync", &place])), (0, 4, 0, 0));
+
+    // One comes, one goes, one is only marked to go, a folder goes.
+    server.put("maya", "INBOX", &message(6));
+    server.doveadm(&["expunge", "-u", "maya", "mailbox", "INBOX", "subject", "Letter 1"]);
+    server.doveadm(&["flags", "add", "-u", "maya", "\\Deleted", "mailbox", "INBOX", "subject", "Letter 2"]);
+    server.doveadm(&["mailbox", "delete", "-u", "maya", "Entwürfe & Pläne"]);
+    assert_eq!(counts(&person.json(["sources", "sync", &place])), (1, 1, 0, 0));
+    assert_eq!(verified(&person, &place)[0], ("INBOX".to_owned(), 2, 1, 1));
+    let found = person.json(["memory", "search", "type:mail ferry"]).to_string();
+    assert!(found.contains("number 6") && found.contains("number 3"), "{found}");
+    assert!(!["number 1", "number 2", "number 4"].iter().any(|gone| found.contains(gone)), "{found}");
+
+    // The server numbers the folder anew: the same messages, and none twice.
+    server.doveadm(&["mailbox", "update", "-u", "maya", "--uid-validity", "77", "Work/2024"]);
+    person.json(["sources", "sync", &place]);
+    assert_eq!(hits(&person, "type:mail ferry number 3"), 2);
+
+    // What was forgotten stays out.
+    let item = person.json(["memory", "search", "type:mail \"ferry number 6\""])["hits"][0]["item"].clone();
+    person.icore(["memory", "forget", item.as_str().unwrap(), "--yes"]);
+    let again = person.json(["sources", "sync", &place]);
+    assert_eq!(counts(&again), (0, 1, 0, 1), "{again}");
+    assert_eq!(hits(&person, "type:mail \"ferry number 6\""), 0);
+
+    // A pause and the kill switch stop it.
+    person.icore(["sources", "pause", &place]);
+    assert!(refused(&person, &["sources".into(), "sync".into(), place.clone()]).contains("is paused"));
+    person.icore(["sources", "resume", &place]);
+    person.icore(["kill", "--yes"]);
+    assert!(refused(&person, &["sources".into(), "sync".into(), place.clone()]).contains("kill switch"));
+    person.icore(["kill", "--lift"]);
+
+    // It goes with all that came from it.
+    person.icore(["sources", "remove", &place, "--yes"]);
+    assert_eq!(person.json(["sources", "list"])["sources"].as_array().unwrap().len(), 0);
+    assert_eq!(hits(&person, "ferry"), 0);
+    // The password never lay about in the home.
+    let mut files = vec![person.home()];
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(!bytes.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes()), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn folders_and_dates_can_be_chosen_and_chosen_anew() {
+    let Some(server) = Dovecot::start(PASSWORD) else { return };
+    let certificate = server.certificate().to_str().unwrap().to_owned();
+    server.put("maya", "INBOX", &message(1));
+    server.put("maya", "Work", &message(2));
+    server.put("maya", "Work/2024", &message(3));
+    server.put("maya", "Workshop", &message(4));
+    let person = Person::settled();
+    let address = format!("127.0.0.1:{}", server.port);
+    let place = format!("imap://maya@{address}");
+
+    // After a greeting in the clear, and a folder by another spelling.
+    let starttls = ["--tls", "starttls", "--folder", "work"];
+    assert_eq!(counts(&person.json(add(&address, &person, &certificate, &starttls))), (2, 0, 0, 0));
+    let granted = person.icore(["consent", "list"]);
+    assert!(granted.contains(&format!("{place}/Work")), "{granted}");
+    // More of it: what is there already stays as it is.
+    let more = ["--tls", "plain", "--folder", "INBOX", "--folder", "Work"];
+    assert_eq!(counts(&person.json(add(&address, &person, &certificate, &more))), (1, 2, 0, 0));
+    assert_eq!(person.json(["sources", "list"])["sources"].as_array().unwrap().len(), 1);
+    // All of it again, and what is not older than an hour: the server goes by when a message came.
+    let young = ["--tls", "plain", "--since", "1h"];
+    assert_eq!(counts(&person.json(add(&address, &person, &certificate, &young))), (1, 3, 0, 0));
+
+    let unknown = ["--tls", "plain", "--folder", "Holidays"];
+    let unknown = refused(&person, &add(&address, &person, &certificate, &unknown));
+    assert!(unknown.contains("no folder \"Holidays\" there") && unknown.contains("Work/2024"), "{unknown}");
+    let tls = refused(&person, &add(&address, &person, &certificate, &[]));
+    assert!(tls.contains("starttls"), "{tls}");
+}
+
+#[test]
+fn what_must_not_be_trusted_is_refused_before_a_password_is_sent() {
+    let Some(server) = Dovecot::start(PASSWORD) else { return };
+    let certificate = server.certificate().to_str().unwrap().to_owned();
+    server.put("maya", "INBOX", &message(1));
+    let person = Person::settled();
+    let secure = format!("127.0.0.1:{}", server.tls_port);
+
+    // Another certificate than the server's.
+    let other = Dovecot::start(PASSWORD).unwrap();
+    let stranger = refused(&person, &add(&secure, &person, other.certificate().to_str().unwrap(), &[]));
+    assert!(stranger.contains("could not prove who it is") && stranger.contains("--certificate"), "{stranger}");
+    assert!(!server.log().contains("user=<maya>"), "{}", server.log());
+
+    // In the clear to another machine: not even asked.
+    let far = refused(&person, &add("192.0.2.1:143", &person, &certificate, &["--tls", "plain"]));
+    assert!(far.contains("another machine"), "{far}");
+    // A wrong password.
+    std::fs::write(person.path("mail-password"), "wrong\n").unwrap();
+    let wrong = refused(&person, &add(&secure, &person, &certificate, &[]));
+    assert!(wrong.contains("did not let maya in") && wrong.contains("application"), "{wrong}");
+    // An address that is none, a file that is no certificate, a password that is empty.
+    assert!(refused(&person, &add("mail server", &person, &certificate, &[])).contains("is not an address"));
+    let file = person.file("note.txt", "no certificate");
+    assert!(refused(&person, &add(&secure, &person, file.to_str().unwrap(), &[])).contains("no certificate in it"));
+    std::fs::write(person.path("mail-password"), "\n").unwrap();
+    assert!(refused(&person, &add(&secure, &person, &certificate, &[])).contains("it is empty"));
+    assert_eq!(person.json(["sources", "list"])["sources"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_reading_that_was_killed_goes_on_and_doubles_nothing() {
+    const MESSAGES: usize = 700;
+    let Some(server) = Dovecot::start(PASSWORD) else { return };
+    let certificate = server.certificate().to_str().unwrap().to_owned();
+    server.fill("maya", "INBOX", (1..MESSAGES).map(message));
+    let person = Person::settled();
+    let address = format!("127.0.0.1:{}", server.tls_port);
+    let place = format!("imap://maya@{address}");
+    let arguments = add(&address, &person, &certificate, &[]);
+    for wait in [600, 900, 1200] {
+        let mut child = person.command().args(&arguments).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let last = person.json(&arguments);
+    let (new, same, updated, skipped) = counts(&last);
+    assert_eq!((new + same, updated, skipped), (MESSAGES as u64, 0, 0), "{last}");
+    assert_eq!(verified(&person, &place), [("INBOX".to_owned(), MESSAGES as u64, MESSAGES as u64, 0)]);
+    assert_eq!(counts(&person.json(["sources", "sync"])), (0, MESSAGES as u64, 0, 0));
+}

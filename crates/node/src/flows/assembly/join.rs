@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{NAME_MAX, seat, seats_of, stood};
 use crate::dispatch::Sink;
-use crate::failure::NodeError;
+use crate::failure::{NodeError, of_training};
 use crate::flows::chat::prompt;
 use crate::protocol::{Admitted, Competence, ErrorKind, Event, Hash, Progress, Unit};
 use crate::state::{Node, now};
@@ -303,15 +303,14 @@ fn answered(node: &Node, anchor: &Anchor, prompts: &[Prompt]) -> Result<Vec<Exam
 }
 
 fn failed(error: TrainError) -> NodeError {
-    match error {
-        TrainError::Model(error) => error.into(),
-        TrainError::Cancelled | TrainError::Unjudged => NodeError::said(
+    let stopped = || {
+        NodeError::said(
             ErrorKind::Cancelled,
             "The test was stopped, so the delta takes no part.",
             "The same command tests it from the beginning.",
-        ),
-        error => NodeError::said(ErrorKind::Failed, format!("The test failed: {error}."), "The delta takes no part."),
-    }
+        )
+    };
+    of_training(error, stopped, "The test failed, so the delta takes no part.")
 }
 
 /// A test under way.

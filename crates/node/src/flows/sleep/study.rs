@@ -8,7 +8,7 @@ use hinet_train::{Lesson, Recipe, Tuner, distill, replay};
 
 use super::views::{View, Work};
 use super::{Room, text};
-use crate::failure::NodeError;
+use crate::failure::{NodeError, of_training};
 use crate::protocol::{ErrorKind, SleepPlan, Stage, Tuning};
 
 const BATCH: usize = Recipe::NIGHTLY_BATCH;
@@ -38,17 +38,7 @@ pub(super) fn refuse_too_large(anchor: &Anchor, plan: &SleepPlan, longest: usize
 
 /// Something that tuning refused, as a person reads it.
 pub(super) fn failed(error: hinet_train::TrainError) -> NodeError {
-    match error {
-        hinet_train::TrainError::Model(error) => error.into(),
-        hinet_train::TrainError::Cancelled | hinet_train::TrainError::Unjudged => super::interrupted(),
-        error => {
-            let text = error.to_string();
-            let mut said = text[..1].to_uppercase();
-            said.push_str(&text[1..]);
-            said.push('.');
-            NodeError::said(ErrorKind::Failed, said, "The self before this night answers.")
-        }
-    }
+    of_training(error, super::interrupted, "The self before this night answers.")
 }
 
 /// Decides, once, how many views and steps the night has.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hinet_consent::{Consent, EntryKind, Note};
-use hinet_vault::{Home, HomeLock, Secret, Vault, VaultError, Words};
+use hinet_vault::{Home, HomeLock, Secret, Vault, VaultError, Words, hex};
 use zeroize::Zeroizing;
 
 use crate::failure::{self, NodeError};
@@ -87,10 +87,6 @@ pub fn check_words(text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Makes the home. It appears only when this returns `Ok`: everything is made beside it and renamed at the end.
 ///
 /// # Errors
@@ -134,7 +130,7 @@ fn make(settings: &Settings, name: &str, options: &InitOptions, folders: &[PathB
         secrets.push(Secret::Keychain);
     }
     let vault = Arc::new(Vault::create(&staged, name, &words, &secrets, now())?);
-    let done = InitDone { identity: hex(&vault.identity()), device: hex(&vault.device().public()) };
+    let done = InitDone { identity: hex::encode(&vault.identity()), device: hex::encode(&vault.device().public()) };
     let consent = Consent::open(vault.clone())?;
     vault.write(|tx| {
         let how = if options.restored { "restored from the recovery words" } else { "made" };

@@ -300,6 +300,28 @@ fn a_delta_is_read_as_it_was_written() {
 }
 
 /// A file of one pair of factors, with one tensor more.
+#[test]
+fn a_delta_is_written_in_the_same_bytes_each_time() {
+    for delta in [sample(false), sample(true)] {
+        let (first, folders) = (delta.to_peft().unwrap(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+        (0..8).for_each(|_| assert_eq!(delta.to_peft().unwrap(), first));
+        folders.iter().for_each(|folder| delta.save(folder.path()).unwrap());
+        for name in [peft::TENSORS, peft::CONFIG] {
+            let [one, two] = folders.each_ref().map(|folder| std::fs::read(folder.path().join(name)).unwrap());
+            assert_eq!(one, two, "{name}");
+        }
+        // It is still a file as `safetensors` writes them.
+        let header = u64::from_le_bytes(first.0[..8].try_into().unwrap());
+        assert!(header.is_multiple_of(8) && first.0[8..].starts_with(b"{\"__metadata__\":{\"format\":\"pt\","));
+        let (_, found) = safetensors::SafeTensors::read_metadata(&first.0).unwrap();
+        assert_eq!(found.metadata().as_ref().unwrap().len(), 5);
+    }
+    let mut nameless = sample(false);
+    nameless.origin = None;
+    let (tensors, config) = nameless.to_peft().unwrap();
+    assert_eq!(Delta::from_peft(&tensors, config.as_bytes()).unwrap(), nameless);
+}
+
 fn file(extra: (&str, Dtype, Vec<usize>, Vec<u8>)) -> Vec<u8> {
     let name = |part: &str| format!("base_model.model.model.layers.0.mlp.up_proj.{part}.weight");
     let (a, b) = (vec![0u8; 4 * 2 * 32], vec![0u8; 4 * 16 * 2]);

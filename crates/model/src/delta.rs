@@ -10,6 +10,7 @@
 
 mod config;
 mod gates;
+mod length;
 mod peft;
 mod resident;
 mod step;

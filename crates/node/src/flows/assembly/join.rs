@@ -204,7 +204,7 @@ fn test_and_seat(
     node.gates.over(node, &claims)?;
     let numbers = worn::open(&node.vault, &row)?;
     let seated = others.iter().flat_map(|others| &others.rows).filter(|other| other.delta != delta);
-    let length = bounded(&row, &numbers, seated, node, cancel)?;
+    let length = bounded(&anchor, &row, &numbers, seated, node, cancel)?;
     let stopped = AtomicBool::new(false);
     let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 + 2 * u64::from(!prompts.is_empty()) };
     let mut admitted = test.measured(&anchor, &row, &numbers, &answered(node, &anchor, &prompts)?)?;
@@ -221,27 +221,9 @@ fn test_and_seat(
     seat(node, &seat_row, &row.name, admitted)
 }
 
-/// The length of everything a delta changes (the Frobenius norm over all its matrices), from its thin factors: of a product
-/// `B·A` the square is the sum over `(BᵀB) ∘ (AAᵀ)`.
-fn length(delta: &Delta) -> f64 {
-    let mut squares = 0.0;
-    for (_, factors) in delta.iter() {
-        let (rank, inputs) = (factors.rank, factors.inputs());
-        let scale = f64::from(delta.scale(factors));
-        for one in 0..rank {
-            for two in 0..rank {
-                let rows = |row: usize| &factors.a[row * inputs..][..inputs];
-                let right: f64 = rows(one).iter().zip(rows(two)).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
-                let columns = factors.b.chunks_exact(rank).map(|row| f64::from(row[one]) * f64::from(row[two]));
-                squares += scale * scale * right * columns.sum::<f64>();
-            }
-        }
-    }
-    squares.max(0.0).sqrt()
-}
-
 /// Refuses what no honest tuning has; gives the delta's length beside that of the median other.
 fn bounded<'a>(
+    anchor: &Anchor,
     row: &DeltaRow,
     delta: &Delta,
     others: impl Iterator<Item = &'a SeatRow>,
@@ -255,7 +237,7 @@ fn bounded<'a>(
             "Compose whole models with `icore compose merge` instead.",
         ));
     }
-    let own = length(delta);
+    let own = delta.length(anchor)?;
     if !own.is_finite() {
         return Err(refused(
             format!("{} changes more than numbers can say.", row.name),
@@ -267,7 +249,7 @@ fn bounded<'a>(
         if cancel.is_cancelled() {
             return Err(failed(TrainError::Cancelled));
         }
-        lengths.push(length(&worn::open(&node.vault, &row_of(node, other.delta)?)?));
+        lengths.push(worn::open(&node.vault, &row_of(node, other.delta)?)?.length(anchor)?);
     }
     lengths.sort_by(f64::total_cmp);
     let Some(median) = lengths.get(lengths.len() / 2).copied().filter(|median| *median > 0.0) else { return Ok(None) };
@@ -379,24 +361,6 @@ impl Test<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hinet_model::delta::{Factors, Linear, Place};
-
-    #[test]
-    fn a_length_from_factors_is_that_of_the_product() {
-        let numbers =
-            |count: usize, by: f32| (0..count).map(|at| ((at * 7 % 11) as f32 - 5.0) * by).collect::<Vec<_>>();
-        let factors = Factors { rank: 3, a: numbers(3 * 4, 0.1), b: numbers(5 * 3, 0.2), alpha: 6.0, magnitudes: None };
-        let mut squares = 0.0;
-        for row in factors.b.chunks(3) {
-            for column in 0..4 {
-                let product: f32 = (0..3).map(|r| row[r] * factors.a[r * 4 + column]).sum();
-                squares += f64::from(2.0 * product).powi(2);
-            }
-        }
-        let mut delta = Delta::new(None);
-        delta.insert(Place { layer: 0, linear: Linear::Up }, factors).unwrap();
-        assert!((length(&delta) - squares.sqrt()).abs() < 1e-5);
-    }
 
     #[test]
     fn prompts_with_personal_data_are_refused_by_their_number() {

@@ -205,9 +205,9 @@ fn test_and_seat(
     let numbers = worn::open(&node.vault, &row)?;
     let seated = others.iter().flat_map(|others| &others.rows).filter(|other| other.delta != delta);
     let length = bounded(&anchor, &row, &numbers, seated, node, cancel)?;
-    let stopped = AtomicBool::new(false);
-    let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 + 2 * u64::from(!prompts.is_empty()) };
-    let mut admitted = test.measured(&anchor, &row, &numbers, &answered(node, &anchor, &prompts)?)?;
+    let (stopped, asked) = (AtomicBool::new(false), answered(node, &anchor, &prompts)?);
+    let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 + 2 * u64::from(!asked.is_empty()) };
+    let mut admitted = test.measured(&anchor, &row, &numbers, &asked)?;
     admitted.length = length;
     let seat_row = SeatRow {
         assembly: name.to_owned(),

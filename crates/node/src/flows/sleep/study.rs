@@ -25,7 +25,7 @@ fn recipe(plan: &SleepPlan, steps: u64) -> Recipe {
 pub(super) fn refuse_too_large(anchor: &Anchor, plan: &SleepPlan, longest: usize) -> Result<(), NodeError> {
     let recipe = recipe(plan, 1);
     recipe.check_on(anchor).map_err(failed)?;
-    let needs = recipe.memory(anchor.config(), longest, BATCH) + SPARE;
+    let needs = recipe.memory(anchor, longest, BATCH) + SPARE;
     match free_memory() {
         Some(free) if free < needs => Err(NodeError::said(
             ErrorKind::Failed,

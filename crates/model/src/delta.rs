@@ -73,6 +73,19 @@ impl Linear {
         }
     }
 
+    /// What GGUF calls it.
+    pub(crate) const fn gguf(self) -> &'static str {
+        match self {
+            Self::Query => "attn_q",
+            Self::Key => "attn_k",
+            Self::Value => "attn_v",
+            Self::Output => "attn_output",
+            Self::Gate => "ffn_gate",
+            Self::Up => "ffn_up",
+            Self::Down => "ffn_down",
+        }
+    }
+
     /// Outputs and inputs in a decoder of this shape.
     #[must_use]
     pub fn shape(self, config: &Config) -> (usize, usize) {

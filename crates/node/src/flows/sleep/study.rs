@@ -76,17 +76,7 @@ fn lessons(room: &mut Room<'_>, anchor: &Anchor, work: &Work) -> Result<Vec<Less
     let mut told = |_, _| {};
     let mut teacher = Judge::new(anchor, &[]).map_err(failed)?;
     let replay = distill::lessons(&mut teacher, &replay, distill::LIKELIEST, &mut Watch::new(room.stop, &mut told));
-    let mut replay = replay.map_err(failed)?.into_iter();
-    let every = (1.0 / replay::SHARE) as usize;
-    let mut all = Vec::with_capacity(work.views.len());
-    for (n, example) in own.into_iter().enumerate() {
-        all.push(Lesson::from(example));
-        if n % every == every - 1 {
-            all.extend(replay.next());
-        }
-    }
-    all.extend(replay);
-    Ok(all)
+    Ok(replay::mixed(own, replay.map_err(failed)?, (1.0 / replay::SHARE) as usize))
 }
 
 /// Learns, from where a checkpoint was left if there is one. Gives what was learned.

@@ -50,6 +50,22 @@ pub struct InitOptions {
     pub restored: bool,
 }
 
+impl InitOptions {
+    /// Of an owner who is made up, for measuring, showing and testing: new words, nothing opened yet, no keychain.
+    #[must_use]
+    pub fn made_up(name: &str, root: &str, passphrase: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            root: root.to_owned(),
+            words: new_words(),
+            passphrase: Some(Zeroizing::new(passphrase.to_owned())),
+            keychain: false,
+            folders: Vec::new(),
+            restored: false,
+        }
+    }
+}
+
 /// What was made.
 #[derive(Debug, Clone)]
 pub struct InitDone {

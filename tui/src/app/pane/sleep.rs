@@ -7,7 +7,7 @@ use crate::app::scroll::{Rows, step};
 use crate::app::state::{Loaded, State};
 use crate::app::words;
 use crate::sparkline::sparkline;
-use crate::text;
+use crate::text::{self, percent};
 use crate::theme::Theme;
 use hinet_protocol::{Bedtime, Change, Changed, Event, Failure, Night, Op, Outcome, SleepPlan, Sleeping, Stage};
 use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
@@ -206,20 +206,6 @@ fn table_rows(state: &State, inside: Rect) -> Rows {
     Rows::below_heading(inside, state.sleep.selected, state.sleep.nights.get().map_or(0, Vec::len))
 }
 
-fn outcome(night: &Night) -> &'static str {
-    match night.outcome {
-        Outcome::Open => "open",
-        Outcome::Kept => "kept",
-        Outcome::Refused => "not kept",
-        Outcome::Failed => "failed",
-        Outcome::Forgotten => "forgotten",
-    }
-}
-
-fn percent(share: f32) -> String {
-    format!("{:.0} %", 100.0 * share)
-}
-
 fn table(state: &State, frame: &mut Frame, area: Rect, all: &[Night]) {
     let theme = &state.theme;
     let mut lines = vec![Line::styled(
@@ -235,7 +221,7 @@ fn table(state: &State, frame: &mut Frame, area: Rect, all: &[Night]) {
             "{:>5}  {} {:<10} {:>6}  {} {}",
             night.night,
             text::pad(&words::when(night.began, state.now, &state.place.zone), 10),
-            outcome(night),
+            words::outcome(night.outcome),
             text::count(night.steps),
             text::pad(&own, 18),
             sparkline(&night.losses, 12)
@@ -318,7 +304,7 @@ fn report(night: &Night, state: &State, columns: usize, lines: &mut Vec<Line<'st
         Outcome::Refused | Outcome::Failed => theme.warn,
         _ => theme.dim,
     };
-    lines.extend(text::wrap_plain(&format!("{}: {}.", outcome(night), night.why), style, columns));
+    lines.extend(text::wrap_plain(&format!("{}: {}.", words::outcome(night.outcome), night.why), style, columns));
     if night.outcome == Outcome::Open {
         lines.extend(text::wrap_plain("It was interrupted; s goes on with it.", theme.dim, columns));
     }

@@ -187,6 +187,12 @@ pub fn bytes(n: u64) -> String {
     if value < 9.95 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
 }
 
+/// A share as it is said: `40 %`.
+#[must_use]
+pub fn percent(share: f32) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
 /// A bar of `columns` cells for a share in 0..=1.
 #[must_use]
 pub fn bar(share: f32, columns: usize) -> String {

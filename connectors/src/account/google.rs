@@ -247,7 +247,8 @@ fn named<'n>(
     for want in wanted {
         let low = want.to_lowercase();
         let before = found.len();
-        let hits = there.clone().filter(|(id, names)| id == want || names.iter().any(|name| name.to_lowercase() == low));
+        let hits =
+            there.clone().filter(|(id, names)| id == want || names.iter().any(|name| name.to_lowercase() == low));
         found.extend(hits.map(|(id, _)| id));
         if found.len() == before {
             let there = there.clone().filter_map(|(_, names)| names.first().map(|name| (*name).to_owned()));

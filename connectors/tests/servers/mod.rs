@@ -75,7 +75,8 @@ impl Account {
         let host = self.google.api.trim_start_matches("http://").trim_end_matches("/api");
         let mut stream = TcpStream::connect(host).expect("the stand-in");
         let (body, bearer) = (act.to_string(), &self.bearer);
-        let head = format!("POST /api/control HTTP/1.0\r\nAuthorization: Bearer {bearer}\r\nContent-Length: {}", body.len());
+        let head =
+            format!("POST /api/control HTTP/1.0\r\nAuthorization: Bearer {bearer}\r\nContent-Length: {}", body.len());
         stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
@@ -90,7 +91,10 @@ impl Account {
 
     /// The names of what was fetched since the last time, in order.
     pub fn fetched(&self) -> Vec<String> {
-        let fetches = self.asked().into_iter().filter(|url| ["format=raw", "alt=media", "/export"].iter().any(|word| url.contains(word)));
+        let fetches = self
+            .asked()
+            .into_iter()
+            .filter(|url| ["format=raw", "alt=media", "/export"].iter().any(|word| url.contains(word)));
         let mut names: Vec<String> = fetches
             .map(|url| {
                 let path = url.split(['?']).next().unwrap_or_default().trim_end_matches("/export").to_owned();

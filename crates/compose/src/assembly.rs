@@ -7,7 +7,7 @@
 mod gate;
 mod signature;
 
-pub use gate::{Choice, Fit, Gate, Part, Sizing};
+pub use gate::{Choice, Fit, Gate, Part, Sizing, elsewhere};
 pub use signature::{Claims, PROMPTS_MAX, PROMPTS_MIN, Signature};
 
 use crate::{ComposeError, error::recipe};

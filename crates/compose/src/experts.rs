@@ -20,6 +20,7 @@ use crate::{
     ComposeError, Composed, Float, Options, Progress, Sources, Whose,
     compose::{VERSION, Work},
     error::recipe,
+    recipe::{hashed, no_anchor, parsed},
     source::beside,
 };
 use hinet_protocol::Hash;
@@ -92,7 +93,7 @@ impl Experts {
     /// # Errors
     /// Where it is malformed or contradicts itself.
     pub fn from_json(text: &str) -> Result<Self, ComposeError> {
-        let found: Self = serde_json::from_str(text).map_err(|error| recipe(format!("it is malformed ({error})")))?;
+        let found: Self = parsed(text)?;
         found.check()?;
         Ok(found.ordered())
     }
@@ -123,10 +124,7 @@ impl Experts {
     /// Where the recipe contradicts itself.
     pub fn hash(&self) -> Result<Hash, ComposeError> {
         self.check()?;
-        let json = serde_json::to_vec(&self.clone().ordered())
-            .map_err(|error| recipe(format!("it cannot be written down ({error})")))?;
-        let mut hasher = blake3::Hasher::new_derive_key("hinet/compose/experts/v1");
-        Ok(Hash(*hasher.update(&json).finalize().as_bytes()))
+        hashed("hinet/compose/experts/v1", &self.clone().ordered())
     }
 
     /// The recipe that never had this member. Its expert goes, and what is averaged is averaged without it.
@@ -134,11 +132,7 @@ impl Experts {
     /// # Errors
     /// Where it is no member or the anchor, or nobody is left to be an expert.
     pub fn leave(&self, who: Hash) -> Result<Self, ComposeError> {
-        if who == self.anchor {
-            return Err(recipe(format!(
-                "{who} is its anchor, which everything is counted from; write a recipe with another"
-            )));
-        }
+        no_anchor(who, self.anchor)?;
         let mut left = self.clone().ordered();
         left.members.retain(|member| *member != who);
         if left.members.len() == self.members.len() {

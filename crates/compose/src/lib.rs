@@ -26,7 +26,9 @@ mod recipe;
 mod setting;
 mod source;
 
-pub use assembly::{Assembly, Choice, Claims, Fit, Gate, PROMPTS_MAX, PROMPTS_MIN, Part, Seat, Signature, Sizing};
+pub use assembly::{
+    Assembly, Choice, Claims, Fit, Gate, PROMPTS_MAX, PROMPTS_MIN, Part, Seat, Signature, Sizing, elsewhere,
+};
 pub use compose::{Composed, Options, Progress, compose, gather};
 pub use error::ComposeError;
 pub use experts::{Experts, ExpertsDraft, OpenedExperts, Router, Shared, compose_experts, experts_to_gguf};

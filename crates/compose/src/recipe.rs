@@ -10,7 +10,7 @@ use crate::{
     setting::{Parameters, Setting},
 };
 use hinet_protocol::Hash;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Members accepted in one recipe.
 const MEMBERS_MAX: usize = 4096;
@@ -89,6 +89,28 @@ pub struct Tuned {
     pub parameters: Parameters,
 }
 
+/// A recipe of any kind from JSON; whoever asks checks it.
+pub(crate) fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, ComposeError> {
+    serde_json::from_str(text).map_err(|error| recipe(format!("it is malformed ({error})")))
+}
+
+/// BLAKE3 over a recipe of any kind, which is in order.
+pub(crate) fn hashed(context: &str, all: &impl Serialize) -> Result<Hash, ComposeError> {
+    let json = serde_json::to_vec(all).map_err(|error| recipe(format!("it cannot be written down ({error})")))?;
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    Ok(Hash(*hasher.update(&json).finalize().as_bytes()))
+}
+
+/// Refuses that a recipe's anchor leaves it.
+pub(crate) fn no_anchor(who: Hash, anchor: Hash) -> Result<(), ComposeError> {
+    if who == anchor {
+        return Err(recipe(format!(
+            "{who} is its anchor, which everything is counted from; write a recipe with another"
+        )));
+    }
+    Ok(())
+}
+
 impl Recipe {
     /// A recipe without members.
     #[must_use]
@@ -119,8 +141,7 @@ impl Recipe {
     /// # Errors
     /// Where it is malformed or contradicts itself.
     pub fn from_json(text: &str) -> Result<Self, ComposeError> {
-        let found: Self = serde_json::from_str(text).map_err(|error| recipe(format!("it is malformed ({error})")))?;
-        let found = found.ordered();
+        let found = parsed::<Self>(text)?.ordered();
         found.check()?;
         Ok(found)
     }
@@ -154,10 +175,7 @@ impl Recipe {
     /// Where the recipe contradicts itself.
     pub fn hash(&self) -> Result<Hash, ComposeError> {
         self.check()?;
-        let json = serde_json::to_vec(&self.clone().ordered())
-            .map_err(|error| recipe(format!("it cannot be written down ({error})")))?;
-        let mut hasher = blake3::Hasher::new_derive_key("hinet/compose/recipe/v1");
-        Ok(Hash(*hasher.update(&json).finalize().as_bytes()))
+        hashed("hinet/compose/recipe/v1", &self.clone().ordered())
     }
 
     /// The recipe that never had this member. What was tuned with it is not kept, and is to be tuned again.
@@ -165,11 +183,7 @@ impl Recipe {
     /// # Errors
     /// Where it is no member or the anchor, or a slice has no other source.
     pub fn leave(&self, who: Hash) -> Result<Self, ComposeError> {
-        if who == self.anchor {
-            return Err(recipe(format!(
-                "{who} is its anchor, which everything is counted from; write a recipe with another"
-            )));
-        }
+        no_anchor(who, self.anchor)?;
         let mut left = self.clone().ordered();
         let before = left.members.len() + left.slices.iter().map(|slice| slice.sources.len()).sum::<usize>();
         left.members.retain(|member| member.hash != who);

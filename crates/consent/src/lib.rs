@@ -19,7 +19,6 @@ mod error;
 mod export;
 mod filter;
 mod grant;
-mod hex;
 mod ledger;
 mod lines;
 mod live;
@@ -47,4 +46,4 @@ pub use refusal::Refusal;
 pub use scope::{Subject, covers};
 pub use sign::Signer;
 
-use hinet_vault::verify_signature as signature_holds;
+use hinet_vault::{hex, verify_signature as signature_holds};

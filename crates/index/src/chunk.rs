@@ -13,7 +13,8 @@ use blocks::{Block, Blocks};
 use hinet_protocol::Span;
 use hinet_vault::records::ChunkDraft;
 
-pub(crate) use talk::{KIND as CHAT, speaker};
+pub use talk::KIND as CHAT;
+pub(crate) use talk::speaker;
 
 /// The most a chunk may weigh, in words. MiniLM reads 256 word pieces, about 190 English words.
 const WEIGHT_MAX: usize = 180;

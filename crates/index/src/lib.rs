@@ -26,7 +26,7 @@ mod when;
 mod words;
 
 pub use asked::{Asked, Filter, NotADate};
-pub use chunk::chunk;
+pub use chunk::{CHAT, chunk};
 pub use error::IndexError;
 pub use fuse::{Candidate, Fused, Weights, diverse, fuse, recency, together};
 pub use hnsw::GRAPH_FROM;

@@ -30,16 +30,7 @@ impl Memory {
             for (name, text) in files {
                 fs::write(folder.join(name), text).map_err(disk)?;
             }
-            let options = InitOptions {
-                name: "Somebody".into(),
-                root: setup::NO_ROOT.into(),
-                words: setup::new_words(),
-                passphrase: Some(Zeroizing::new(PASSPHRASE.to_owned())),
-                keychain: false,
-                folders: Vec::new(),
-                restored: false,
-            };
-            setup::init(settings, options)?;
+            setup::init(settings, InitOptions::made_up("Somebody", setup::NO_ROOT, PASSPHRASE))?;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(disk)?;
         let unlock = Unlock::Passphrase(Zeroizing::new(PASSPHRASE.to_owned()));

@@ -36,13 +36,5 @@ pub(crate) fn lessons(
 /// What is new with the anchor's own among it, evenly.
 pub(crate) fn mixed(examples: Vec<Example>, own: Vec<Lesson>) -> Vec<Lesson> {
     let every = (examples.len() / own.len().max(1)).max(1);
-    let (mut all, mut own) = (Vec::with_capacity(examples.len() + own.len()), own.into_iter());
-    for (at, example) in examples.into_iter().enumerate() {
-        all.push(Lesson::from(example));
-        if at % every == every - 1 {
-            all.extend(own.next());
-        }
-    }
-    all.extend(own);
-    all
+    replay::mixed(examples, own, every)
 }

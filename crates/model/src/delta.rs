@@ -10,6 +10,7 @@
 
 mod config;
 mod gates;
+mod length;
 mod peft;
 mod resident;
 mod step;
@@ -69,6 +70,19 @@ impl Linear {
             Self::Gate => "mlp.gate_proj",
             Self::Up => "mlp.up_proj",
             Self::Down => "mlp.down_proj",
+        }
+    }
+
+    /// What GGUF calls it.
+    pub(crate) const fn gguf(self) -> &'static str {
+        match self {
+            Self::Query => "attn_q",
+            Self::Key => "attn_k",
+            Self::Value => "attn_v",
+            Self::Output => "attn_output",
+            Self::Gate => "ffn_gate",
+            Self::Up => "ffn_up",
+            Self::Down => "ffn_down",
         }
     }
 

@@ -14,7 +14,7 @@ use half::{bf16, f16};
 
 use crate::{
     Config, Delta, ModelError,
-    delta::{Linear, Place, row_order, to_checkpoint_order},
+    delta::{Place, row_order, to_checkpoint_order},
     gguf::{
         Gguf, Kind, Tensor, Value,
         write::{Head, write, write_with},
@@ -110,16 +110,7 @@ fn changed_weights(
 
 /// What a GGUF file calls a linear layer.
 fn name(place: Place) -> String {
-    let linear = match place.linear {
-        Linear::Query => "attn_q",
-        Linear::Key => "attn_k",
-        Linear::Value => "attn_v",
-        Linear::Output => "attn_output",
-        Linear::Gate => "ffn_gate",
-        Linear::Up => "ffn_up",
-        Linear::Down => "ffn_down",
-    };
-    format!("blk.{}.{linear}.weight", place.layer)
+    format!("blk.{}.{}.weight", place.layer, place.linear.gguf())
 }
 
 /// Writes low-rank factors as the GGUF file that llama.cpp loads beside a model, for the model of `file`, as floats.

@@ -5,6 +5,7 @@
 
 use crate::{
     Config, ModelError,
+    delta::Linear,
     gguf::{Kind, Tensor},
     graph::{Decoder, Feed, FeedForward, Layer},
     kernels::{BLOCK, Matrix, STRIP},
@@ -48,7 +49,7 @@ fn layer(source: &dyn Source, config: &Config, index: usize) -> Result<Layer<Mat
     let matrix = |name: &str, rows, columns| inner_matrix(source, &named(name), rows, columns);
     let normed = |name: &str, length| gains(source, &named(name), length);
     let normed_if = |wanted: bool, name: &str, length| wanted.then(|| normed(name, length)).transpose();
-    for name in ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"] {
+    for name in Linear::ALL.map(Linear::gguf) {
         if let Some(bias) = source.find_weight(&format!("blk.{index}.{name}.bias"))? {
             let problem = "is a bias, which this family does not have";
             return Err(ModelError::BadTensor { name: bias.name.into(), problem });

@@ -5,6 +5,7 @@ use hinet_connectors::{AccountError, WatchError};
 use hinet_consent::ConsentError;
 use hinet_index::IndexError;
 use hinet_model::ModelError;
+use hinet_train::TrainError;
 use hinet_vault::VaultError;
 
 use crate::protocol::{ErrorKind, Failure};
@@ -205,6 +206,15 @@ fn of_account(error: &AccountError) -> Failure {
         }
     };
     Failure::new(kind, sentence(error), hint)
+}
+
+/// Something that tuning or judging refused: `stopped` where somebody asked to stop, else its own sentence with this hint.
+pub(crate) fn of_training(error: TrainError, stopped: impl FnOnce() -> NodeError, hint: &str) -> NodeError {
+    match error {
+        TrainError::Model(error) => error.into(),
+        TrainError::Cancelled | TrainError::Unjudged => stopped(),
+        error => NodeError::said(ErrorKind::Failed, sentence(&error), hint),
+    }
 }
 
 fn of_watch(error: WatchError) -> Failure {

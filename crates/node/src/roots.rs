@@ -9,6 +9,7 @@ use hinet_model::{Anchor, Delta};
 use hinet_vault::Vault;
 
 use crate::failure::NodeError;
+use crate::protocol::Hash;
 
 /// A root's tensors and configuration, as PEFT writes them.
 struct File {
@@ -49,6 +50,13 @@ pub(crate) fn stand(anchor: Anchor, entry: &ModelEntry, vault: &Vault) -> Result
     };
     let delta = Delta::from_peft(file.tensors, file.config.as_bytes())?;
     Ok((anchor.rooted(delta)?, Reads { passages: root.passages, cites: true }))
+}
+
+/// What the root is called whose numbers have this hash; its first digits where it is none of those that ship.
+pub(crate) fn called(root: Hash) -> String {
+    let registry = Registry::builtin();
+    let known = registry.roots().iter().find(|known| known.delta == root);
+    known.map_or_else(|| root.to_string().chars().take(12).collect(), |known| known.name.clone())
 }
 
 /// Whether the root of that name is made, for the anchor that answers where nothing else is asked for.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hinet_consent::{Consent, EntryKind, Note};
-use hinet_vault::{Home, HomeLock, Secret, Vault, VaultError, Words};
+use hinet_vault::{Home, HomeLock, Secret, Vault, VaultError, Words, hex};
 use zeroize::Zeroizing;
 
 use crate::failure::{self, NodeError};
@@ -50,6 +50,22 @@ pub struct InitOptions {
     pub restored: bool,
 }
 
+impl InitOptions {
+    /// Of an owner who is made up, for measuring, showing and testing: new words, nothing opened yet, no keychain.
+    #[must_use]
+    pub fn made_up(name: &str, root: &str, passphrase: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            root: root.to_owned(),
+            words: new_words(),
+            passphrase: Some(Zeroizing::new(passphrase.to_owned())),
+            keychain: false,
+            folders: Vec::new(),
+            restored: false,
+        }
+    }
+}
+
 /// What was made.
 #[derive(Debug, Clone)]
 pub struct InitDone {
@@ -85,10 +101,6 @@ pub fn new_words() -> Zeroizing<String> {
 pub fn check_words(text: &str) -> Result<(), Failure> {
     Words::parse(text).map_err(failure::of)?;
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Makes the home. It appears only when this returns `Ok`: everything is made beside it and renamed at the end.
@@ -134,7 +146,7 @@ fn make(settings: &Settings, name: &str, options: &InitOptions, folders: &[PathB
         secrets.push(Secret::Keychain);
     }
     let vault = Arc::new(Vault::create(&staged, name, &words, &secrets, now())?);
-    let done = InitDone { identity: hex(&vault.identity()), device: hex(&vault.device().public()) };
+    let done = InitDone { identity: hex::encode(&vault.identity()), device: hex::encode(&vault.device().public()) };
     let consent = Consent::open(vault.clone())?;
     vault.write(|tx| {
         let how = if options.restored { "restored from the recovery words" } else { "made" };

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hinet_node::protocol::{ErrorKind, Event, ForgetTarget, Op};
-use hinet_node::setup::{InitOptions, init, new_words};
+use hinet_node::setup::{InitOptions, init};
 use hinet_node::{Client, Extractor, Presence, Settings, Unlock, connect};
 use zeroize::Zeroizing;
 
@@ -20,16 +20,7 @@ fn settings(dir: &Path, presence: Presence) -> Settings {
 }
 
 fn make(settings: &Settings) {
-    let options = InitOptions {
-        name: "Maya".into(),
-        root: "general".into(),
-        words: new_words(),
-        passphrase: Some(Zeroizing::new(PASSPHRASE.to_owned())),
-        keychain: false,
-        folders: Vec::new(),
-        restored: false,
-    };
-    init(settings, options).unwrap();
+    init(settings, InitOptions::made_up("Maya", "general", PASSPHRASE)).unwrap();
 }
 
 async fn entries(client: &Client) -> Vec<String> {

@@ -52,7 +52,7 @@ fn main() {
         compact,
         ..Recipe::default()
     };
-    let estimate = recipe.memory(anchor.config(), 128, 4) >> 20;
+    let estimate = recipe.memory(&anchor, 128, 4) >> 20;
     let (examples, long) = (number("EXAMPLES", 4), number("TOKENS", 128));
     let all = examples * long;
     let ids: Vec<u32> = (0..all as u32).map(|i| (i * 7919 + 13) % 49000).collect();

@@ -5,7 +5,7 @@ use crate::{
     recipe::{Full, Method, Recipe},
     run::rows_at_once,
 };
-use hinet_model::{Config, delta::Linear, kernels::STRIP};
+use hinet_model::{Anchor, Config, delta::Linear, kernels::STRIP};
 
 impl Recipe {
     /// Numbers that change in a model of this shape.
@@ -36,7 +36,8 @@ impl Recipe {
 
     /// About how many bytes tuning takes beside the anchor itself, for batches of `batch` examples of `longest` tokens.
     #[must_use]
-    pub fn memory(&self, config: &Config, longest: usize, batch: usize) -> u64 {
+    pub fn memory(&self, anchor: &Anchor, longest: usize, batch: usize) -> u64 {
+        let config = anchor.config();
         let rows = longest as u64 * batch as u64;
         let (width, hidden) = (config.width as u64, config.hidden as u64);
         let (queries, keys) = ((config.heads * config.head_dim) as u64, (config.kv_heads * config.head_dim) as u64);
@@ -47,8 +48,10 @@ impl Recipe {
         // What a layer keeps of every row: see `ops`.
         let normed = u64::from(config.head_norms) * (queries + keys) + u64::from(config.post_norms) * 2 * width;
         let shown = lengths * (queries + 2 * keys + 2 * width);
-        let kept = 2 * width + 2 * queries + 2 * keys + 2 * hidden + 7 * rank + normed + shown;
         let layers = config.layers as u64;
+        let (under, ranks) = under(anchor);
+        let ranks = 7 * rank + ranks.div_ceil(layers.max(1));
+        let kept = 2 * width + 2 * queries + 2 * keys + 2 * hidden + ranks + normed + shown;
         let all = match (self.recompute, self.compact) {
             (true, _) => layers * width + kept,
             (false, true) => layers * kept / 2 + kept,
@@ -57,6 +60,16 @@ impl Recipe {
         // Gradients and rows that are made again, while one layer is gone back through.
         let passing = 5 * hidden + 4 * (width + queries);
         let head = 2 * (rows_at_once(config.vocabulary) as u64).min(rows) * config.vocabulary as u64 + 3 * rows * width;
-        14 * self.numbers(config) + 4 * (rows * (all + passing) + head)
+        14 * (self.numbers(config) + under) + 4 * (rows * (all + passing) + head)
     }
+}
+
+/// The numbers of the root's factors, which lie beside the new ones and do not change, and the sum of their ranks.
+fn under(anchor: &Anchor) -> (u64, u64) {
+    let Some(root) = anchor.root() else { return (0, 0) };
+    root.iter().fold((0, 0), |(numbers, ranks), (place, factors)| {
+        let (rows, columns) = place.linear.shape(anchor.config());
+        let rank = filled(factors.rank) as u64;
+        (numbers + rank * (rows + columns) as u64, ranks + rank)
+    })
 }

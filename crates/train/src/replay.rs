@@ -3,7 +3,7 @@
 //! text: a model that only rehearses conversations unlearns what it knew outside them (`docs/results.md`).
 
 use crate::{
-    Example, TrainError,
+    Example, Lesson, TrainError,
     judge::{Judge, Watch},
     turns,
 };
@@ -56,6 +56,20 @@ pub fn wanted(views: usize) -> usize {
     (views as f32 * SHARE).ceil() as usize
 }
 
+/// What is new with the anchor's own among it: one after every so many, which are at least one.
+#[must_use]
+pub fn mixed(new: impl IntoIterator<Item = Example>, own: Vec<Lesson>, every: usize) -> Vec<Lesson> {
+    let (mut all, mut own) = (Vec::new(), own.into_iter());
+    for (at, example) in new.into_iter().enumerate() {
+        all.push(Lesson::from(example));
+        if at % every == every - 1 {
+            all.extend(own.next());
+        }
+    }
+    all.extend(own);
+    all
+}
+
 /// `count` texts of the judge's model, drawn by `seed`; what comes out empty is left out. The watch is told of texts.
 pub fn write(judge: &mut Judge, count: usize, seed: u64, watch: &mut Watch<'_>) -> Result<Vec<Own>, TrainError> {
     let (messages, openings) = (lines(MESSAGES), lines(OPENINGS));
@@ -90,4 +104,21 @@ pub fn write(judge: &mut Judge, count: usize, seed: u64, watch: &mut Watch<'_>) 
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_anchors_own_comes_after_every_few() {
+        let text = |token: u32| Example::whole(vec![token, token]);
+        let own = |count: u32| (100..100 + count).map(|token| Lesson::from(text(token))).collect::<Vec<_>>();
+        let order = |own: Vec<Lesson>, every: usize| -> Vec<u32> {
+            mixed((0..5).map(text), own, every).iter().map(|lesson| lesson.example.tokens[0]).collect()
+        };
+        assert_eq!(order(own(2), 2), [0, 1, 100, 2, 3, 101, 4]);
+        assert_eq!(order(own(3), 4), [0, 1, 2, 3, 100, 4, 101, 102]);
+        assert_eq!(order(own(0), 1), [0, 1, 2, 3, 4]);
+    }
 }

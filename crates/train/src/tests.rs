@@ -136,9 +136,23 @@ fn the_memory_is_about_what_is_said() {
         let tuner = Tuner::new(&anchor, recipe.clone(), examples(&golden)).unwrap();
         let (said, found) = (recipe.numbers(anchor.config()) as f64, tuner.numbers() as f64);
         assert!((said / found - 1.0).abs() < 0.35, "{said} numbers instead of {found}");
-        let (short, long) = (recipe.memory(anchor.config(), 8, 2), recipe.memory(anchor.config(), 64, 2));
+        let (short, long) = (recipe.memory(&anchor, 8, 2), recipe.memory(&anchor, 64, 2));
         assert!(short >= 14 * recipe.numbers(anchor.config()) && long > short);
     }
+}
+
+#[test]
+fn what_lies_under_the_new_numbers_takes_memory_too() {
+    let golden = families().remove("llama").unwrap();
+    let bare = tiny(&golden, 1);
+    let recipe = recipe(lora(false));
+    let alone = Tuner::new(&bare, recipe.clone(), examples(&golden)).unwrap();
+    let anchor = bare.rooted(alone.delta().unwrap()).unwrap();
+    let on_root = Tuner::new(&anchor, recipe.clone(), examples(&golden)).unwrap();
+    let more = (on_root.numbers() - alone.numbers()) as u64;
+    let (without, with) = (recipe.memory(&bare, 8, 2), recipe.memory(&anchor, 8, 2));
+    assert!(more > 0 && with >= without + 14 * more, "{with} and not {without} for {more} numbers more");
+    assert!(with < without + 28 * more, "the root's factors are counted once");
 }
 
 /// Lessons of a teacher who knows some tokens: of one more than of the other, and of the last nothing about the rest.

@@ -3,7 +3,8 @@
 //! SQLCipher encrypts and authenticates each page; nothing here ever writes a page or a temporary file in the clear
 //! (`temp_store = MEMORY`).
 
-use crate::keys::{Key, hex};
+use crate::hex;
+use crate::keys::Key;
 use crate::{Part, VaultError};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -35,7 +36,7 @@ fn set_up() {
 
 /// A pragma statement that holds a raw key.
 fn key_pragma(name: &str, key: &Key) -> Zeroizing<String> {
-    let digits = Zeroizing::new(hex(key.bytes()));
+    let digits = Zeroizing::new(hex::encode(key.bytes()));
     Zeroizing::new(format!("PRAGMA {name} = \"x'{}'\"", digits.as_str()))
 }
 

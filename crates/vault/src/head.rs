@@ -3,7 +3,8 @@
 //! The next head is written and synced before the commit it is for, and renamed into place after it. A crash between
 //! the two leaves the head exactly one commit behind, which opening accepts and mends; nothing else is accepted.
 
-use crate::keys::{DeviceKey, hex, unhex, verify_signature};
+use crate::hex;
+use crate::keys::{DeviceKey, verify_signature};
 use crate::{Evidence, Home, VaultError, file};
 use hinet_protocol::Hash;
 use serde::{Deserialize, Serialize};
@@ -67,15 +68,15 @@ impl Head {
             device: Hash(device.public()),
             signature: String::new(),
         };
-        head.signature = hex(&device.sign(&head.message()));
+        head.signature = hex::encode(&device.sign(&head.message()));
         head
     }
 
     /// Whether the device named in it signed exactly this.
     #[must_use]
     pub fn verify(&self) -> bool {
-        let signature = unhex(&self.signature).and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
-        signature.is_some_and(|signature| verify_signature(&self.device.0, &self.message(), &signature))
+        hex::decode(&self.signature)
+            .is_some_and(|signature| verify_signature(&self.device.0, &self.message(), &signature))
     }
 
     fn bytes(&self) -> Vec<u8> {

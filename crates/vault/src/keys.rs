@@ -3,6 +3,7 @@
 //! Every label is fixed by a golden test: changing one would orphan every home. The identity's secret exists only
 //! while words are at hand; what is stored is the device's own key and the certificate the identity gave it.
 
+use crate::hex;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use hinet_protocol::{Hash, Millis};
 use hkdf::Hkdf;
@@ -60,44 +61,17 @@ impl std::fmt::Debug for Key {
     }
 }
 
-struct Digits<'a>(&'a [u8]);
-
-impl std::fmt::Display for Digits<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    Digits(bytes).to_string()
-}
-
-/// Bytes of lower-case hex; `None` for anything else.
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.as_bytes().chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
-}
-
 impl Serialize for Key {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(&Digits(self.bytes()))
+        s.collect_str(&hex::Digits(self.bytes()))
     }
 }
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = Zeroizing::new(String::deserialize(d)?);
-        let bytes = Zeroizing::new(unhex(&text).unwrap_or_default());
-        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| serde::de::Error::custom("not a key"))?;
-        Ok(Self(Zeroizing::new(key)))
+        let key = hex::decode(&text).map(|key| Self(Zeroizing::new(key)));
+        key.ok_or_else(|| serde::de::Error::custom("not a key"))
     }
 }
 
@@ -124,14 +98,14 @@ impl DeviceCert {
 
     fn issue(identity: &SigningKey, device: [u8; 32], created: Millis) -> Self {
         let (device, owner) = (Hash(device), Hash(identity.verifying_key().to_bytes()));
-        let signature = hex(&identity.sign(&Self::message(&device, &owner, created)).to_bytes());
+        let signature = hex::encode(&identity.sign(&Self::message(&device, &owner, created)).to_bytes());
         Self { v: 1, device, identity: owner, created, signature }
     }
 
     /// Whether `identity` signed exactly this.
     #[must_use]
     pub fn verify(&self, identity: &[u8; 32]) -> bool {
-        let Some(signature) = unhex(&self.signature).and_then(|bytes| <[u8; 64]>::try_from(bytes).ok()) else {
+        let Some(signature) = hex::decode(&self.signature) else {
             return false;
         };
         let message = Self::message(&self.device, &self.identity, self.created);
@@ -202,21 +176,21 @@ mod tests {
     fn words_give_the_same_identity_and_key_for_ever() {
         let (identity, kek) = from_words(&[7; 32]);
         assert_eq!(
-            hex(&identity.verifying_key().to_bytes()),
+            hex::encode(&identity.verifying_key().to_bytes()),
             "05c222a9ec4a7e72a566671f9f9d950dfed3153d35444966dccd84ff353d3dc9"
         );
-        assert_eq!(hex(kek.bytes()), "378509fa9890b1d6165578698c604952d90d056fe88d6cc600d24a886ed33d5a");
+        assert_eq!(hex::encode(kek.bytes()), "378509fa9890b1d6165578698c604952d90d056fe88d6cc600d24a886ed33d5a");
         let key = Key(Zeroizing::new([9; 32]));
         assert_eq!(
-            hex(key.derive("hinet/attach/v1").as_ref()),
+            hex::encode(key.derive("hinet/attach/v1").as_ref()),
             "b2f57631e6ba914138d5b063026a7d5080ca8130c623df2c0a489212645bf085"
         );
         assert_eq!(
-            hex(key.derive("hinet/derived/v1/index").as_ref()),
+            hex::encode(key.derive("hinet/derived/v1/index").as_ref()),
             "045a88de5e4f46939f42b88333ca2241d90c9cddd486dcd055ccf706a0f55367"
         );
         assert_eq!(
-            hex(key.derive("hinet/derived/v1/lasting/index").as_ref()),
+            hex::encode(key.derive("hinet/derived/v1/lasting/index").as_ref()),
             "3ff4fb0fa502ad518b158f952432f53064402d8c8767db8f64acba485cac7b05"
         );
     }

@@ -11,6 +11,7 @@ mod db;
 mod error;
 mod file;
 mod head;
+pub mod hex;
 mod home;
 mod keychain;
 mod keys;

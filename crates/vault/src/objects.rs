@@ -6,7 +6,7 @@
 //! removes.
 
 use crate::file::{Prepared, private_dir};
-use crate::keys::hex;
+use crate::hex;
 use crate::{Part, Vault, VaultError, sealed};
 use hinet_protocol::Hash;
 use std::collections::HashSet;
@@ -21,7 +21,7 @@ const LABEL: &str = "objects";
 impl Vault {
     /// The file name of an object: a keyed hash, so that nobody who has a delta can look whether it is here.
     fn object_name(&self, hash: Hash) -> String {
-        hex(blake3::keyed_hash(&self.derive_key(LABEL), &hash.0).as_bytes())
+        hex::encode(blake3::keyed_hash(&self.derive_key(LABEL), &hash.0).as_bytes())
     }
 
     fn object_path(&self, hash: Hash) -> PathBuf {

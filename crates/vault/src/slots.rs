@@ -7,9 +7,10 @@
 //! The bundle holds each slot's key-encryption key too, so that a rotation can wrap a new master key for slots whose
 //! secret is not at hand. Whoever can read the bundle has every other key already.
 
+use crate::hex;
 use crate::home::Home;
 use crate::keychain::{self, Keychain};
-use crate::keys::{DeviceCert, DeviceKey, Key, from_words, hex, random, unhex};
+use crate::keys::{DeviceCert, DeviceKey, Key, from_words, random};
 use crate::{Evidence, Part, Secret, VaultError, Words, file};
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -86,12 +87,12 @@ impl SealedBox {
         let data = XChaCha20Poly1305::new(key.into())
             .encrypt(&XNonce::from(nonce), payload)
             .expect("a few kilobytes are within XChaCha20-Poly1305's reach");
-        Self { nonce: hex(&nonce), data: hex(&data) }
+        Self { nonce: hex::encode(&nonce), data: hex::encode(&data) }
     }
 
     fn open(&self, key: &[u8; 32], aad: &str) -> Option<Zeroizing<Vec<u8>>> {
-        let nonce: [u8; 24] = unhex(&self.nonce)?.try_into().ok()?;
-        let data = unhex(&self.data)?;
+        let nonce: [u8; 24] = hex::decode(&self.nonce)?;
+        let data = hex::decode_all(&self.data)?;
         let payload = Payload { msg: &data, aad: aad.as_bytes() };
         XChaCha20Poly1305::new(key.into()).decrypt(&XNonce::from(nonce), payload).ok().map(Zeroizing::new)
     }
@@ -285,7 +286,7 @@ impl SlotFile {
                     _ => None,
                 });
                 let (cost, salt, sealed) = slot.ok_or(VaultError::NoSlot { kind: "a passphrase" })?;
-                let salt = unhex(salt).ok_or(Part::Keyslots)?;
+                let salt = hex::decode_all(salt).ok_or(Part::Keyslots)?;
                 unwrap(sealed, &cost.key(passphrase, &salt)?, "passphrase").ok_or(VaultError::WrongPassphrase)
             }
             Secret::Keychain => {
@@ -334,7 +335,7 @@ impl Keyring {
         let (device, certificate) = DeviceKey::issue(&identity, now);
         let body = Body {
             v: VERSION,
-            home: hex(&random::<16>()),
+            home: hex::encode(&random::<16>()),
             identity: Hash(identity.verifying_key().to_bytes()),
             counter: 0,
             slots: Vec::new(),
@@ -384,7 +385,7 @@ impl Keyring {
         }
         let salt: [u8; 16] = random();
         let kek = cost.key(passphrase, &salt)?;
-        self.put_passphrase(cost, hex(&salt), &kek);
+        self.put_passphrase(cost, hex::encode(&salt), &kek);
         self.bundle.passphrase_kek = Some(kek);
         Ok(())
     }

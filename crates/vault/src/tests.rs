@@ -238,7 +238,7 @@ fn a_keyslots_file_of_version_one_still_opens() {
     let (_dir, home) = home();
     fs::write(home.keyslots(), include_bytes!("../tests/golden/keyslots-1.json")).unwrap();
     let ring = SlotFile::load(&home).unwrap().file.unlock(&Secret::Words(words()), &OsKeychain).unwrap();
-    let attach = crate::keys::hex(ring.master().derive("hinet/attach/v1").as_ref());
+    let attach = crate::hex::encode(ring.master().derive("hinet/attach/v1").as_ref());
     assert_eq!(attach, include_str!("../tests/golden/keyslots-1.attach").trim());
     assert_eq!(ring.bundle.certificate.device.0, {
         let seed = ed25519_dalek::SigningKey::from_bytes(ring.bundle.device.bytes());
@@ -258,5 +258,5 @@ fn write_golden_keyslots() {
     let vault = Vault::create_with(&home, "Ada", &words(), &[secret], 1, options()).unwrap();
     let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     fs::copy(home.keyslots(), golden.join("keyslots-1.json")).unwrap();
-    fs::write(golden.join("keyslots-1.attach"), crate::keys::hex(vault.attach_key().as_ref()) + "\n").unwrap();
+    fs::write(golden.join("keyslots-1.attach"), crate::hex::encode(vault.attach_key().as_ref()) + "\n").unwrap();
 }

@@ -170,6 +170,13 @@ impl Rows {
         rows
     }
 
+    /// Rows of one line below the heading that the first line of `inside` is.
+    #[must_use]
+    pub fn below_heading(inside: Rect, selected: usize, count: usize) -> Self {
+        let area = Rect { y: inside.y + 1.min(inside.height), height: inside.height.saturating_sub(1), ..inside };
+        Self::new(area, 1, selected, count)
+    }
+
     fn fit(&self) -> usize {
         usize::from(self.area.height / self.each).max(1)
     }
@@ -239,6 +246,17 @@ mod tests {
         assert_eq!((at(2, 3), at(11, 6), at(2, 7), at(1, 3), at(2, 8)), (Some(3), Some(4), None, None, None));
         let one = Rows::new(Rect { x: 0, y: 0, width: 5, height: 4 }, 1, 0, 1);
         assert_eq!((one.at(Position { x: 0, y: 0 }), one.at(Position { x: 0, y: 1 })), (Some(0), None));
+    }
+
+    #[test]
+    fn a_heading_is_no_row() {
+        let rows = Rows::below_heading(Rect { x: 0, y: 3, width: 5, height: 3 }, 4, 9);
+        assert_eq!(
+            (rows.shown(), rows.at(Position { x: 0, y: 3 }), rows.at(Position { x: 0, y: 4 })),
+            (3..5, None, Some(3))
+        );
+        let none = Rows::below_heading(Rect { x: 0, y: 3, width: 5, height: 0 }, 0, 9);
+        assert_eq!((none.area.y, none.at(Position { x: 0, y: 3 })), (3, None));
     }
 
     #[test]

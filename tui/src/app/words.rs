@@ -1,7 +1,7 @@
 //! Times, grants and states in plain words.
 
 use crate::text;
-use hinet_protocol::{Asker, Capability, Failure, Grant, Hash, Millis, Scope, SourceLine, SourceState};
+use hinet_protocol::{Asker, Capability, Failure, Grant, Hash, Millis, Outcome, Scope, SourceLine, SourceState};
 use jiff::{Timestamp, tz::TimeZone};
 
 /// A moment, as short as it can be said today: `09:41`, `12 Mar`, `12 Mar 2024`.
@@ -195,6 +195,18 @@ pub fn source_state(state: SourceState) -> &'static str {
         SourceState::Active => "watched",
         SourceState::Paused => "paused",
         SourceState::Missing => "not found here",
+    }
+}
+
+/// What a night came to.
+#[must_use]
+pub fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Open => "open",
+        Outcome::Kept => "kept",
+        Outcome::Refused => "not kept",
+        Outcome::Failed => "failed",
+        Outcome::Forgotten => "forgotten",
     }
 }
 

@@ -23,18 +23,7 @@ pub fn prepare(plan: &Plan, report: &mut Report, say: Say<'_>) -> Result<(), Fai
     let folder = plan.dir.join("papers");
     texts::write_files(&folder, plan.chunks, 1).map_err(broken)?;
     let folder = std::fs::canonicalize(folder).map_err(broken)?;
-    setup::init(
-        &plan.settings,
-        InitOptions {
-            name: "Maya (made up)".into(),
-            root: "general".into(),
-            words: setup::new_words(),
-            passphrase: Some(plan.passphrase.clone()),
-            keychain: false,
-            folders: Vec::new(),
-            restored: false,
-        },
-    )?;
+    setup::init(&plan.settings, InitOptions::made_up("Maya (made up)", "general", &plan.passphrase))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(broken)?;
     let said = texts::conversation(plan.messages);
     let filled = runtime.block_on(trial::fill(&plan.settings, &plan.unlock(), &folder, TITLE, &said))?;

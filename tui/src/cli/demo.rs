@@ -166,18 +166,7 @@ fn make(context: &Context, place: &Place, settings: &Settings) -> Result<Option<
     let failed =
         |error: io::Error| End::failed(format!("Maya's papers could not be written: {error}."), "Is the disk full?");
     papers::write(&place.dir).map_err(failed)?;
-    setup::init(
-        settings,
-        InitOptions {
-            name: "Maya (demo)".into(),
-            root: "general".into(),
-            words: setup::new_words(),
-            passphrase: Some(Zeroizing::new(PASSPHRASE.to_owned())),
-            keychain: false,
-            folders: Vec::new(),
-            restored: false,
-        },
-    )?;
+    setup::init(settings, InitOptions::made_up("Maya (demo)", "general", PASSPHRASE))?;
     context.out.note(format!("Reading {} papers, then asking about them …", papers::COUNT));
     line::with_unlock(context, settings, unlock(), async |line| {
         for folder in papers::folders() {

@@ -2,7 +2,9 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use hinet_protocol::{Change, Event, Night, Op, Outcome, SleepPlan, Sleeping, Tuning};
+use hinet_tui::app::words::outcome;
 use hinet_tui::sparkline::sparkline;
+use hinet_tui::text::percent;
 
 use super::context::Context;
 use super::end::End;
@@ -202,22 +204,8 @@ async fn status(line: &Line<'_>) -> Result<(), End> {
     }
 }
 
-fn outcome(night: &Night) -> &'static str {
-    match night.outcome {
-        Outcome::Open => "goes on",
-        Outcome::Kept => "kept",
-        Outcome::Refused => "not kept",
-        Outcome::Failed => "failed",
-        Outcome::Forgotten => "forgotten",
-    }
-}
-
 fn summary(night: &Night) -> String {
-    format!("Night {} of {}: {}, {}.", night.night, moment::show(night.began), outcome(night), night.why)
-}
-
-fn percent(share: f32) -> String {
-    format!("{:.0} %", 100.0 * share)
+    format!("Night {} of {}: {}, {}.", night.night, moment::show(night.began), outcome(night.outcome), night.why)
 }
 
 fn history(out: &Output, nights: &[Night]) -> Result<(), End> {
@@ -233,7 +221,7 @@ fn history(out: &Output, nights: &[Night]) -> Result<(), End> {
         vec![
             night.night.to_string(),
             moment::show(night.began),
-            outcome(night).to_owned(),
+            outcome(night.outcome).to_owned(),
             own.map_or_else(String::new, |own| {
                 format!("own facts {} → {}", percent(own.before), percent(own.weights_only))
             }),

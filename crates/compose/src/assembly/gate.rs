@@ -28,6 +28,16 @@ const FLOOR: (f32, f32) = (0.2, 0.8);
 /// A lead of this size is clear, whatever the calibration finds.
 const MARGIN_MAX: f32 = 0.15;
 
+/// Ordinary messages that are about no member's subject in particular, a line each.
+const ELSEWHERE: &str = include_str!("../../../../assets/elsewhere.txt");
+
+/// Ordinary messages that are about no member's subject in particular: what is not nearer than these is not near. Their
+/// places are what [`Gate::new`] is calibrated on.
+#[must_use]
+pub fn elsewhere() -> Vec<&'static str> {
+    ELSEWHERE.lines().filter(|line| !line.trim().is_empty()).collect()
+}
+
 /// Where "near" and "clearly nearest" begin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sizing {

@@ -10,7 +10,7 @@ use crate::people;
 use hinet_vault::records::ChunkDraft;
 
 /// The document kind of conversations, as the connectors name it.
-pub(crate) const KIND: &str = "chat";
+pub const KIND: &str = "chat";
 /// What weighs less than this many words says nothing alone ("haha", "ok, see you"), and stays with what it follows.
 const REMARK: usize = 4;
 /// Words of what was said before that stand with a passage.

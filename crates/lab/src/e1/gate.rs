@@ -10,13 +10,10 @@ use super::{
     trial::Trial,
 };
 use crate::LabError;
-use hinet_compose::{Claims, Gate, PROMPTS_MAX};
+use hinet_compose::{Claims, Gate, PROMPTS_MAX, elsewhere};
 use hinet_protocol::Hash;
 use hinet_train::judge::general;
 use std::path::Path;
-
-/// Ordinary messages that are about no member's subject, on which the product calibrates its gates.
-const ELSEWHERE: &str = include_str!("../../../../assets/elsewhere.txt");
 
 /// Members who answer together and how much of each, the heaviest first; nobody where the anchor answers alone.
 pub(super) type Parts = Vec<(usize, f32)>;
@@ -55,8 +52,7 @@ pub(super) fn chosen(trial: &Trial<'_>) -> Result<Chosen, LabError> {
         let some: Vec<&str> = prompts.into_iter().step_by(every).collect();
         claims.push(Claims::new(*id, embedder.hash(), &published, &vectors(embedder, &some)?)?);
     }
-    let elsewhere: Vec<&str> = ELSEWHERE.lines().filter(|line| !line.trim().is_empty()).collect();
-    let gate = Gate::new(&claims.iter().collect::<Vec<_>>(), &embedder.embed(&elsewhere)?)?;
+    let gate = Gate::new(&claims.iter().collect::<Vec<_>>(), &embedder.embed(&elsewhere())?)?;
     let chosen = |texts: &[&str]| -> Result<Vec<Parts>, LabError> {
         let place = |delta: Hash| ids.iter().position(|id| *id == delta);
         let parts = |vector: &Vec<f32>| -> Parts {

@@ -20,6 +20,8 @@ pub(super) const TENSORS: &str = "adapter_model.safetensors";
 pub(super) const CONFIG: &str = "adapter_config.json";
 /// Bytes accepted in a file of tensors.
 const BYTES_MAX: u64 = 4 << 30;
+/// Bytes of the length that a file of tensors begins with, and what its header is aligned to.
+const LENGTH: usize = 8;
 /// Layers accepted; a limit on what a name may say before there is an anchor to ask.
 const LAYERS_MAX: usize = 512;
 
@@ -198,18 +200,19 @@ impl Delta {
         }
         modules.sort_unstable();
         modules.dedup();
-        let mut metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        let mut metadata = BTreeMap::from([("format", "pt".to_owned())]);
         if let Some(passport) = &self.origin {
-            metadata.insert(ARCH.into(), passport.arch.clone());
-            metadata.insert(TOKENIZER.into(), passport.tokenizer.to_string());
-            metadata.insert(WEIGHTS.into(), passport.weights.to_string());
-            metadata.extend(passport.root.map(|root| (ROOT.to_owned(), root.to_string())));
+            metadata.insert(ARCH, passport.arch.clone());
+            metadata.insert(TOKENIZER, passport.tokenizer.to_string());
+            metadata.insert(WEIGHTS, passport.weights.to_string());
+            metadata.extend(passport.root.map(|root| (ROOT, root.to_string())));
         }
         let broken = |error| bad(format!("its tensors cannot be written: {error}"));
         let views = tensors.iter().map(|(name, shape, bytes)| {
             Ok((name.as_str(), TensorView::new(dtype, shape.clone(), bytes).map_err(broken)?))
         });
-        let bytes = serialize(views.collect::<Result<Vec<_>, ModelError>>()?, Some(metadata)).map_err(broken)?;
+        let mut bytes = serialize(views.collect::<Result<Vec<_>, ModelError>>()?, None).map_err(broken)?;
+        say(&mut bytes, &metadata);
         let config = json!({
             "peft_type": "LORA",
             "task_type": "CAUSAL_LM",
@@ -227,6 +230,21 @@ impl Delta {
         });
         Ok((bytes, format!("{config:#}\n")))
     }
+}
+
+/// Puts metadata into the header of a file of tensors that has none, in the order of their keys: `safetensors` writes them in
+/// no order, and the same delta is to give the same bytes each time.
+fn say(file: &mut Vec<u8>, metadata: &BTreeMap<&str, String>) {
+    let json = serde_json::to_string(metadata).expect("texts serialise");
+    let mut said = format!("\"__metadata__\":{json},");
+    // Headers are filled up with spaces, so that the tensors behind them are aligned.
+    said.extend(std::iter::repeat_n(' ', said.len().next_multiple_of(LENGTH) - said.len()));
+    let mut length = [0; LENGTH];
+    length.copy_from_slice(&file[..LENGTH]);
+    let length = u64::from_le_bytes(length) + said.len() as u64;
+    file[..LENGTH].copy_from_slice(&length.to_le_bytes());
+    // Behind the brace that opens the header.
+    file.splice(LENGTH + 1..LENGTH + 1, said.into_bytes());
 }
 
 const ARCH: &str = "hinet.arch";

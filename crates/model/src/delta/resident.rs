@@ -112,35 +112,34 @@ impl Anchor {
                 return Err(ModelError::ForeignDelta { what });
             }
         }
-        let decoder = self.decoder();
         let mut linears: Vec<Option<Thin>> = (0..config.layers * Linear::ALL.len()).map(|_| None).collect();
         for (place, factors) in delta.iter() {
-            if place.layer >= config.layers {
-                let problem = "belongs to a layer this model does not have";
-                return Err(ModelError::BadTensor { name: place.path(), problem });
-            }
-            let (outputs, inputs) = place.linear.shape(config);
-            let found = [factors.outputs(), factors.inputs()];
-            if found != [outputs, inputs] {
-                let (expected, found) = (vec![outputs, inputs], found.to_vec());
-                return Err(ModelError::Shape { name: place.path(), expected, found });
-            }
-            linears[place.slot()] =
-                Some(pack(factors, delta.scale(factors), place, kind, decoder, row_order(config, place.linear))?);
+            let (weights, order) = (matrix(self, place, factors)?, row_order(config, place.linear));
+            linears[place.slot()] = Some(pack(factors, delta.scale(factors), place, kind, weights, order)?);
         }
         let order = (delta.hash(), kind, NUMBER.fetch_add(1, Ordering::Relaxed));
         Ok(Resident(Arc::new(Packed { order, anchor: mine.clone(), linears })))
     }
 }
 
-/// The matrix at a place; the experts of a mixture have none of their own.
-fn matrix(decoder: &FastDecoder, place: Place) -> Option<&Matrix> {
-    let layer = &decoder.layers[place.layer];
+/// The matrix that factors at a place change, if they fit it; the experts of a mixture have none of their own.
+pub(super) fn matrix<'a>(anchor: &'a Anchor, place: Place, factors: &Factors) -> Result<&'a Matrix, ModelError> {
+    let bad = |problem| ModelError::BadTensor { name: place.path(), problem };
+    let (outputs, inputs) = place.linear.shape(anchor.config());
+    let layer = anchor.decoder().layers.get(place.layer);
+    let layer = layer.ok_or_else(|| bad("belongs to a layer this model does not have"))?;
+    let found = [factors.outputs(), factors.inputs()];
+    if found != [outputs, inputs] {
+        let (expected, found) = (vec![outputs, inputs], found.to_vec());
+        return Err(ModelError::Shape { name: place.path(), expected, found });
+    }
     let feed = match &layer.feed {
-        FeedForward::Dense(feed) => Some(feed),
-        FeedForward::Mixture { .. } => None,
+        FeedForward::Dense(feed) => Ok(feed),
+        FeedForward::Mixture { .. } => {
+            Err(bad("belongs to the feed-forward layer of a mixture, whose experts take no deltas"))
+        }
     };
-    Some(match place.linear {
+    Ok(match place.linear {
         Linear::Query => &layer.query,
         Linear::Key => &layer.key,
         Linear::Value => &layer.value,
@@ -170,13 +169,9 @@ fn pack(
     scale: f32,
     place: Place,
     kind: FactorKind,
-    decoder: &FastDecoder,
+    weights: &Matrix,
     order: Option<Vec<usize>>,
 ) -> Result<Thin, ModelError> {
-    let weights = matrix(decoder, place).ok_or_else(|| ModelError::BadTensor {
-        name: place.path(),
-        problem: "belongs to the feed-forward layer of a mixture, whose experts take no deltas",
-    })?;
     let (rank, outputs, inputs) = (factors.rank, factors.outputs(), factors.inputs());
     let from = |row: usize| order.as_ref().map_or(row, |order| order[row]);
     let mut b = Vec::with_capacity(factors.b.len());
@@ -209,16 +204,22 @@ fn pack(
     }
 }
 
+/// A row of `W + s·B·A`; `b` is that row of `B`.
+pub(super) fn changed_row(matrix: &Matrix, row: usize, a: &[f32], b: &[f32], scale: f32) -> Vec<f32> {
+    let mut sum = vec![0.0; matrix.columns];
+    matrix.row(row, &mut sum);
+    for (a, b) in a.chunks_exact(matrix.columns).zip(b) {
+        let factor = b * scale;
+        sum.iter_mut().zip(a).for_each(|(sum, a)| *sum += factor * a);
+    }
+    sum
+}
+
 /// The length of every row of `W + s·B·A`.
 pub(super) fn norms(matrix: &Matrix, a: &[f32], b: &[f32], scale: f32) -> Vec<f32> {
-    let (columns, rank) = (matrix.columns, b.len() / matrix.rows);
+    let rank = b.len() / matrix.rows;
     let norm = |row: usize| {
-        let mut sum = vec![0.0; columns];
-        matrix.row(row, &mut sum);
-        for (a, b) in a.chunks_exact(columns).zip(&b[row * rank..][..rank]) {
-            let factor = b * scale;
-            sum.iter_mut().zip(a).for_each(|(sum, a)| *sum += factor * a);
-        }
+        let sum = changed_row(matrix, row, a, &b[row * rank..][..rank], scale);
         #[allow(clippy::cast_possible_truncation, reason = "rounded to a float on purpose")]
         let norm = sum.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt() as f32;
         norm

@@ -230,17 +230,66 @@ fn rows_of_queries_and_keys_change_places_and_come_back() {
     assert_ne!(theirs, rows);
 }
 
-#[test]
-fn lengths_of_rows_are_those_of_the_changed_weights() {
-    let mut noise = Noise(9);
-    let (rows, columns, rank) = (32, 64, 4);
+/// A matrix, and its numbers.
+fn weights_of(noise: &mut Noise, rows: usize, columns: usize) -> (Matrix, Vec<f32>) {
     let mut bytes = Vec::new();
     (0..rows * columns / 32).for_each(|_| {
         bytes.extend(half::f16::from_f32(noise.float() * 0.1).to_le_bytes());
         bytes.extend((0..32).map(|_| (noise.float() * 127.0) as i8 as u8));
     });
     let tensor = Tensor { name: "w", shape: &[rows, columns], kind: Kind::Q8_0, bytes: &bytes };
-    let (matrix, plain): (Matrix, _) = (weights::matrix_of(&tensor).unwrap(), weights::floats(&tensor).unwrap());
+    (weights::matrix_of(&tensor).unwrap(), weights::floats(&tensor).unwrap())
+}
+
+#[test]
+fn a_length_is_that_of_everything_that_is_changed() {
+    let mut noise = Noise(11);
+    let (rows, columns, rank, scale) = (32, 64, 4, 0.5);
+    let (matrix, plain) = weights_of(&mut noise, rows, columns);
+    let (a, b) = (noise.floats(rank * columns, 1.0), noise.floats(rows * rank, 1.0));
+    let added = |row: usize, column: usize| -> f64 {
+        (0..rank).map(|k| 0.5 * f64::from(b[row * rank + k]) * f64::from(a[k * columns + column])).sum()
+    };
+    let factors = Factors { rank, a: a.clone(), b: b.clone(), alpha: 2.0, magnitudes: None };
+    let expected: f64 = (0..rows).map(|row| (0..columns).map(|column| added(row, column).powi(2)).sum::<f64>()).sum();
+    let found = length::square(&factors, scale);
+    assert!((found / expected - 1.0).abs() < 1e-5, "{found} instead of {expected}");
+
+    // With lengths: the rows as they are then, less the rows as they were. Rows of the delta may have another order.
+    let lengths: Vec<f32> = noise.floats(rows, 0.5).iter().map(|number| number + 2.0).collect();
+    let order: Vec<usize> = (0..rows).rev().collect();
+    for order in [None, Some(&order[..])] {
+        let from = |row: usize| order.map_or(row, |order| order[row]);
+        let expected: f64 = (0..rows)
+            .map(|row| {
+                let before = |column: usize| f64::from(plain[row * columns + column]);
+                let after: Vec<f64> = (0..columns).map(|column| before(column) + added(from(row), column)).collect();
+                let norm = after.iter().map(|number| number * number).sum::<f64>().sqrt();
+                let stretch = f64::from(lengths[from(row)]) / norm;
+                let squares =
+                    after.iter().enumerate().map(|(column, after)| (stretch * after - before(column)).powi(2));
+                squares.sum::<f64>()
+            })
+            .sum();
+        let found = length::stretched(&matrix, &factors, scale, &lengths, order);
+        assert!((found / expected - 1.0).abs() < 1e-4, "{found} instead of {expected}");
+    }
+
+    // Nothing is added and every row keeps its length: nothing is changed. Twice the length adds each row once more.
+    let nothing = Factors { b: vec![0.0; rows * rank], ..factors };
+    let own = resident::norms(&matrix, &nothing.a, &nothing.b, scale);
+    assert!(length::stretched(&matrix, &nothing, scale, &own, None) < 1e-6);
+    let twice: Vec<f32> = own.iter().map(|norm| norm * 2.0).collect();
+    let squares: f64 = plain.iter().map(|number| f64::from(*number).powi(2)).sum();
+    let found = length::stretched(&matrix, &nothing, scale, &twice, None);
+    assert!((found / squares - 1.0).abs() < 1e-5, "{found} instead of {squares}");
+}
+
+#[test]
+fn lengths_of_rows_are_those_of_the_changed_weights() {
+    let mut noise = Noise(9);
+    let (rows, columns, rank) = (32, 64, 4);
+    let (matrix, plain) = weights_of(&mut noise, rows, columns);
     let (a, b) = (noise.floats(rank * columns, 1.0), noise.floats(rows * rank, 1.0));
     for (row, found) in resident::norms(&matrix, &a, &b, 0.5).into_iter().enumerate() {
         let square = |column: usize| {
@@ -300,6 +349,28 @@ fn a_delta_is_read_as_it_was_written() {
 }
 
 /// A file of one pair of factors, with one tensor more.
+#[test]
+fn a_delta_is_written_in_the_same_bytes_each_time() {
+    for delta in [sample(false), sample(true)] {
+        let (first, folders) = (delta.to_peft().unwrap(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+        (0..8).for_each(|_| assert_eq!(delta.to_peft().unwrap(), first));
+        folders.iter().for_each(|folder| delta.save(folder.path()).unwrap());
+        for name in [peft::TENSORS, peft::CONFIG] {
+            let [one, two] = folders.each_ref().map(|folder| std::fs::read(folder.path().join(name)).unwrap());
+            assert_eq!(one, two, "{name}");
+        }
+        // It is still a file as `safetensors` writes them.
+        let header = u64::from_le_bytes(first.0[..8].try_into().unwrap());
+        assert!(header.is_multiple_of(8) && first.0[8..].starts_with(b"{\"__metadata__\":{\"format\":\"pt\","));
+        let (_, found) = safetensors::SafeTensors::read_metadata(&first.0).unwrap();
+        assert_eq!(found.metadata().as_ref().unwrap().len(), 5);
+    }
+    let mut nameless = sample(false);
+    nameless.origin = None;
+    let (tensors, config) = nameless.to_peft().unwrap();
+    assert_eq!(Delta::from_peft(&tensors, config.as_bytes()).unwrap(), nameless);
+}
+
 fn file(extra: (&str, Dtype, Vec<usize>, Vec<u8>)) -> Vec<u8> {
     let name = |part: &str| format!("base_model.model.model.layers.0.mlp.up_proj.{part}.weight");
     let (a, b) = (vec![0u8; 4 * 2 * 32], vec![0u8; 4 * 16 * 2]);

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::protocol::{ForgetTarget, Hash, OwnerProof};
 use crate::settings::{Presence, Settings, Unlock};
-use crate::setup::{InitOptions, init, new_words};
+use crate::setup::{InitOptions, init};
 
 mod conversations;
 mod disclosure;
@@ -34,18 +34,8 @@ impl Desk {
         let extractor = crate::Extractor { program: PathBuf::from("/nowhere"), args: Vec::new() };
         let (home, models) = (dir.path().join("home"), dir.path().join("models"));
         let settings = Settings { home, models, hubs: vec![], anchor: None, extractor, presence: Presence::Brief };
-        let passphrase = Zeroizing::new(PASSPHRASE.to_owned());
-        let options = InitOptions {
-            name: "Maya".into(),
-            root: "general".into(),
-            words: new_words(),
-            passphrase: Some(passphrase.clone()),
-            keychain: false,
-            folders: Vec::new(),
-            restored: false,
-        };
-        init(&settings, options).unwrap();
-        let secret = Unlock::Passphrase(passphrase).secret().unwrap();
+        init(&settings, InitOptions::made_up("Maya", "general", PASSPHRASE)).unwrap();
+        let secret = Unlock::Passphrase(Zeroizing::new(PASSPHRASE.to_owned())).secret().unwrap();
         let node = Node::open(&settings, &secret, true).unwrap();
         let (requests, inbox) = mpsc::channel(128);
         let (outbox, replies) = mpsc::channel(1024);

@@ -18,7 +18,7 @@ use hinet_train::router::{Classifier, PublicRouter};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
-use crate::failure::NodeError;
+use crate::failure::{NodeError, of_training};
 use crate::protocol::{ErrorKind, Event, Progress, Unit};
 use crate::state::Node;
 
@@ -131,19 +131,14 @@ fn prompts(anchor: &Anchor, published: &str, texts: &[String]) -> Result<PublicP
 }
 
 fn failed(error: TrainError) -> NodeError {
-    match error {
-        TrainError::Model(error) => error.into(),
-        TrainError::Cancelled => NodeError::said(
+    let stopped = || {
+        NodeError::said(
             ErrorKind::Cancelled,
             "Composing was stopped before anything was written.",
             "The same command begins again.",
-        ),
-        error => NodeError::said(
-            ErrorKind::Failed,
-            format!("The router cannot be made: {error}."),
-            "Look at the prompts in the recipe.",
-        ),
-    }
+        )
+    };
+    of_training(error, stopped, "No router can be made of it; look at the prompts in the recipe.")
 }
 
 fn side_by_side(

@@ -2,12 +2,26 @@
 
 use std::sync::atomic::Ordering;
 
-use hinet_consent::{EntryKind, Lines};
+use hinet_consent::{EntryKind, Lines, Subject};
+use hinet_vault::records::{ItemHead, Reader};
 
 use crate::failure::NodeError;
 use crate::flows::{background, status};
 use crate::protocol::{ErrorKind, Event, GrantDraft, GrantId};
 use crate::state::{Node, now};
+
+/// What grants are asked about an item: where it comes from, what marks it, who is in it. None where it is not there any more.
+pub(crate) fn subject(r: &Reader<'_>, head: &ItemHead) -> Result<Option<Subject>, NodeError> {
+    let Some(number) = r.item_number(head.id)? else { return Ok(None) };
+    Ok(Some(Subject {
+        source: Some(head.source),
+        folder: Some(head.key.clone()),
+        labels: r.labels_of(number)?,
+        people: r.people_of(number)?.into_iter().map(|row| row.person).collect(),
+        topics: Vec::new(),
+        modified: Some(head.modified),
+    }))
+}
 
 /// Most ledger lines in one answer.
 const LINES_MAX: usize = 10_000;

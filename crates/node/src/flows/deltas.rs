@@ -14,7 +14,7 @@ use crate::failure::NodeError;
 use crate::flows::{assembly, status};
 use crate::protocol::{DeltaForm, DeltaLine, ErrorKind, Event, Hash};
 use crate::state::{Node, now};
-use crate::worn;
+use crate::{roots, worn};
 
 /// Longest name, in characters.
 const NAME_MAX: usize = 60;
@@ -46,7 +46,9 @@ pub(crate) fn describe(delta: &Delta) -> String {
     }
     let rank = if least == most { format!("rank {most}") } else { format!("ranks {least} to {most}") };
     let kind = if dora { "DoRA" } else { "LoRA" };
-    format!("{kind}, {rank}, {places} {}", if places == 1 { "matrix" } else { "matrices" })
+    let on = delta.origin.as_ref().and_then(|origin| origin.root);
+    let on = on.map_or_else(String::new, |root| format!(", on the root {}", roots::called(root)));
+    format!("{kind}, {rank}, {places} {}{on}", if places == 1 { "matrix" } else { "matrices" })
 }
 
 /// [`crate::protocol::Op::DeltaImport`].
@@ -252,4 +254,28 @@ pub(crate) fn sweep(node: &Node) -> Result<(), NodeError> {
     let open = node.vault.read(|r| r.open_night())?;
     kept.extend(open.into_iter().flat_map(|night| [night.work, night.checkpoint]).flatten());
     Ok(node.vault.keep_objects(&kept)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hinet_model::Passport;
+    use hinet_model::delta::{Factors, Linear};
+    use hinet_model::registry::Registry;
+
+    #[test]
+    fn a_delta_is_said_with_the_root_it_needs() {
+        let said = |root: Option<Hash>| {
+            let (arch, nobody) = ("llama".to_owned(), Hash([1; 32]));
+            let mut delta = Delta::new(Some(Passport { arch, tokenizer: nobody, weights: nobody, root }));
+            let factors = Factors { rank: 2, a: vec![0.5; 6], b: vec![0.5; 8], alpha: 4.0, magnitudes: None };
+            delta.insert(Place { layer: 0, linear: Linear::Up }, factors).unwrap();
+            describe(&delta)
+        };
+        assert_eq!(said(None), "LoRA, rank 2, 1 matrix");
+        let registry = Registry::builtin();
+        let root = &registry.roots()[0];
+        assert_eq!(said(Some(root.delta)), format!("LoRA, rank 2, 1 matrix, on the root {}", root.name));
+        assert_eq!(said(Some(Hash([0xab; 32]))), "LoRA, rank 2, 1 matrix, on the root abababababab");
+    }
 }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::NodeError;
-use crate::flows::{chat, memory, status};
+use crate::flows::{chat, consent, memory, status};
 use crate::protocol::{
     Asker, Asking, Capability, ErrorKind, Event, Filter, Grant, GrantDraft, GrantId, Hash, ItemId, Limits, Millis,
     Scope, Verdict,
@@ -244,21 +244,10 @@ async fn gather(node: &Node, about: &str) -> Result<Vec<Excerpt>, NodeError> {
                 continue;
             }
             let found = node.vault.read(|r| {
-                let (Some(head), Some(number)) = (r.item_head(hit.item)?, r.item_number(hit.item)?) else {
-                    return Ok(None);
-                };
-                let people = r.people_of(number)?.into_iter().map(|it| it.person).collect();
-                Ok::<_, NodeError>(Some((head, r.labels_of(number)?, people)))
+                let Some(head) = r.item_head(hit.item)? else { return Ok(None) };
+                Ok::<_, NodeError>(consent::subject(r, &head)?.map(|subject| (head, subject)))
             })?;
-            let Some((head, labels, people)) = found else { continue };
-            let subject = Subject {
-                source: Some(head.source),
-                folder: Some(head.key.clone()),
-                labels,
-                people,
-                topics: Vec::new(),
-                modified: Some(head.modified),
-            };
+            let Some((head, subject)) = found else { continue };
             let sentences = sentences(&text).len().max(1);
             excerpts.push(Excerpt { item: head.id, hash: head.hash, source: head.key, text, sentences, subject });
         }

@@ -185,7 +185,7 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
         node.consent.record(tx, EntryKind::Forget, vec![Note { item: None, body }], now())?;
         tx.set_meta(UNFINISHED, "1")?;
         tx.erase_attached(&names(tx, &affected.items)?)?;
-        let mut unlearned = sleep::forget(tx, &affected.items)?;
+        let mut unlearned = sleep::forget(node, tx, &affected.items)?;
         for item in &affected.items {
             report.answers += tx.delete_answers_citing(*item)?;
             report.chunks += tx.delete_item(*item)?;
@@ -199,7 +199,7 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
         if let Some(session) = affected.session {
             report.messages = tx.delete_session(session)?;
         }
-        unlearned |= sleep::forget_lost_answers(tx)?;
+        unlearned |= sleep::forget_lost_answers(node, tx)?;
         if unlearned {
             node.notices.add(
                 "What the anchor had learned from what is forgotten went with it; it learns anew with the next night."

@@ -116,16 +116,7 @@ pub fn measure(plan: &Plan, say: &mut dyn FnMut(&str)) -> Result<Report, Failure
         std::fs::write(exports.join(name_of(dialogue)), locomo::export(dialogue)).map_err(broken)?;
     }
     let exports = std::fs::canonicalize(exports).map_err(broken)?;
-    let options = InitOptions {
-        name: "Measuring".into(),
-        root: setup::NO_ROOT.into(),
-        words: setup::new_words(),
-        passphrase: Some(Zeroizing::new(PASSPHRASE.to_owned())),
-        keychain: false,
-        folders: Vec::new(),
-        restored: false,
-    };
-    setup::init(&plan.settings, options)?;
+    setup::init(&plan.settings, InitOptions::made_up("Measuring", setup::NO_ROOT, PASSPHRASE))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(broken)?;
     runtime.block_on(async {
         let secret = Unlock::Passphrase(Zeroizing::new(PASSPHRASE.to_owned())).secret()?;

@@ -6,11 +6,14 @@ use crate::theme::Theme;
 use hinet_protocol::{Failure, Progress, Unit};
 use ratatui::{
     Frame,
-    layout::Rect,
+    layout::{Constraint, Layout, Rect},
     symbols::merge::MergeStrategy,
     text::Line,
     widgets::{Block, Paragraph},
 };
+
+/// Rows of a list that stands above its selected line, its box and heading included.
+const LIST_ROWS: u16 = 8;
 
 /// A pane's box. Neighbours overlap by one cell and share the border. Returns the inside, one column narrower on
 /// both sides.
@@ -36,6 +39,13 @@ pub fn inside(area: Rect) -> Rect {
         width: area.width.saturating_sub(4),
         height: area.height.saturating_sub(2),
     }
+}
+
+/// A short list and what is selected of it below; all of the area is the list's where there is nothing to say below.
+#[must_use]
+pub fn list_above(area: Rect, alone: bool) -> [Rect; 2] {
+    let list = if alone { area.height } else { LIST_ROWS.min(area.height / 2).max(3) };
+    Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).spacing(-1).areas(area)
 }
 
 /// Some sentences in a pane that has nothing else to show.

@@ -7,20 +7,13 @@ use crate::app::scroll::{Rows, step};
 use crate::app::state::{Loaded, State};
 use crate::app::words;
 use crate::sparkline::sparkline;
-use crate::text;
+use crate::text::{self, percent};
 use crate::theme::Theme;
 use hinet_protocol::{Bedtime, Change, Changed, Event, Failure, Night, Op, Outcome, SleepPlan, Sleeping, Stage};
-use ratatui::{
-    Frame,
-    layout::{Constraint, Layout, Rect},
-    text::Line,
-    widgets::Paragraph,
-};
+use ratatui::{Frame, layout::Rect, text::Line, widgets::Paragraph};
 
 /// Nights that are asked for.
 const NIGHTS_MAX: usize = 100;
-/// Rows of the list, its heading included.
-const LIST_ROWS: u16 = 8;
 
 /// The pane.
 #[derive(Default)]
@@ -200,8 +193,7 @@ pub fn view(state: &State, frame: &mut Frame, area: Rect) {
 fn layout(state: &State, area: Rect) -> [Rect; 2] {
     let sleep = &state.sleep;
     let quiet = sleep.nights.get().is_some_and(Vec::is_empty) && !sleep.is_on() && sleep.failed.is_none();
-    let list = if quiet { area.height } else { LIST_ROWS.min(area.height / 2).max(3) };
-    Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).spacing(-1).areas(area)
+    face::list_above(area, quiet)
 }
 
 /// The rows of the nights, in the pane's area.
@@ -210,24 +202,8 @@ pub fn rows(state: &State, area: Rect) -> Rows {
     table_rows(state, face::inside(layout(state, area)[0]))
 }
 
-/// The first line is the heading.
 fn table_rows(state: &State, inside: Rect) -> Rows {
-    let area = Rect { y: inside.y + 1.min(inside.height), height: inside.height.saturating_sub(1), ..inside };
-    Rows::new(area, 1, state.sleep.selected, state.sleep.nights.get().map_or(0, Vec::len))
-}
-
-fn outcome(night: &Night) -> &'static str {
-    match night.outcome {
-        Outcome::Open => "open",
-        Outcome::Kept => "kept",
-        Outcome::Refused => "not kept",
-        Outcome::Failed => "failed",
-        Outcome::Forgotten => "forgotten",
-    }
-}
-
-fn percent(share: f32) -> String {
-    format!("{:.0} %", 100.0 * share)
+    Rows::below_heading(inside, state.sleep.selected, state.sleep.nights.get().map_or(0, Vec::len))
 }
 
 fn table(state: &State, frame: &mut Frame, area: Rect, all: &[Night]) {
@@ -245,7 +221,7 @@ fn table(state: &State, frame: &mut Frame, area: Rect, all: &[Night]) {
             "{:>5}  {} {:<10} {:>6}  {} {}",
             night.night,
             text::pad(&words::when(night.began, state.now, &state.place.zone), 10),
-            outcome(night),
+            words::outcome(night.outcome),
             text::count(night.steps),
             text::pad(&own, 18),
             sparkline(&night.losses, 12)
@@ -328,7 +304,7 @@ fn report(night: &Night, state: &State, columns: usize, lines: &mut Vec<Line<'st
         Outcome::Refused | Outcome::Failed => theme.warn,
         _ => theme.dim,
     };
-    lines.extend(text::wrap_plain(&format!("{}: {}.", outcome(night), night.why), style, columns));
+    lines.extend(text::wrap_plain(&format!("{}: {}.", words::outcome(night.outcome), night.why), style, columns));
     if night.outcome == Outcome::Open {
         lines.extend(text::wrap_plain("It was interrupted; s goes on with it.", theme.dim, columns));
     }

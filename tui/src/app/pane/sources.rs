@@ -208,10 +208,8 @@ pub fn rows(state: &State, area: Rect) -> Rows {
     table_rows(state, face::inside(layout(state, area)[0]))
 }
 
-/// The first line is the heading.
 fn table_rows(state: &State, inside: Rect) -> Rows {
-    let area = Rect { y: inside.y + 1.min(inside.height), height: inside.height.saturating_sub(1), ..inside };
-    Rows::new(area, 1, state.sources.selected, state.sources.list.get().map_or(0, Vec::len))
+    Rows::below_heading(inside, state.sources.selected, state.sources.list.get().map_or(0, Vec::len))
 }
 
 fn table(state: &State, frame: &mut Frame, area: Rect, list: &[SourceLine]) {

@@ -7,6 +7,7 @@ use crate::protocol::{
     After, Asker, Capability, Changed, Citation, Composition, Feedback, Filter, GrantDraft, Limits, Message, MessageId,
     MessageStats, Mode, Night, Outcome, Role, Scope, SleepPlan, Span, Thumb, Turn,
 };
+use hinet_vault::records::{DeltaRow, SeatRow};
 
 const NOTE: &str =
     "# Trip\n\nThe train to Porto leaves at 14:39 from platform 4.\n\nThe hotel costs 85 euros a night.\n";
@@ -102,12 +103,34 @@ async fn answers_that_were_taken_are_learned_from_and_what_was_learned_goes_with
     let n = night(&desk.node, vec![]);
     let message = said[1].message;
     desk.node.vault.write(|tx| tx.put_night_messages(n, &[message])).unwrap();
+    // What it learned takes part in an assembly, beside a delta of somebody else's.
+    let learned = Hash([9; 32]);
+    desk.node
+        .vault
+        .write(|tx| {
+            for (hash, name) in [(learned, "night 1"), (Hash([8; 32]), "kitchen")] {
+                let (name, said) = (name.to_owned(), String::new());
+                tx.put_delta(&DeltaRow { hash, object: hash, at: 1, name, said, bytes: 1, worn: false })?;
+                let (assembly, none) = ("house".to_owned(), "{}".to_owned());
+                let (signature, admitted) = (none.clone(), none);
+                tx.put_seat(&SeatRow { assembly, delta: hash, anchor: Hash([7; 32]), at: 1, signature, admitted })?;
+            }
+            let mut row = tx.night(n)?.unwrap();
+            row.delta = Some(learned);
+            tx.put_night(&row, &[])
+        })
+        .unwrap();
+    let left = "the delta night 1 has left the assembly house, of which 1 are left";
     for (gone, outcome) in [(0, Outcome::Kept), (1, Outcome::Forgotten)] {
         let target = ForgetTarget::Session { session: said[gone].session };
         let forgotten = desk.one(Op::Forget { target, dry_run: false }).await;
         assert!(matches!(forgotten, Event::Forgotten { .. }), "{forgotten:?}");
         assert_eq!(desk.nights(Op::Nights { limit: 9 }).await[0].outcome, outcome);
+        let seats = desk.node.vault.read(|r| r.seats()).unwrap();
+        let (said, seated) = (desk.ledger().await.iter().any(|line| line == left), seats.len());
+        assert_eq!((said, seated), if outcome == Outcome::Kept { (false, 2) } else { (true, 1) });
     }
+    assert_eq!(desk.node.vault.read(|r| r.deltas()).unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,15 +3,13 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use hinet_compose::{Claims, Gate};
+use hinet_compose::{Claims, Gate, elsewhere};
 
 use super::Stood;
 use crate::failure::NodeError;
 use crate::protocol::{ErrorKind, Hash};
 use crate::state::Node;
 
-/// Ordinary messages that are about no member's subject in particular: what is not nearer than these is not near.
-const ELSEWHERE: &str = include_str!("../../../../../assets/elsewhere.txt");
 /// Gates that are kept.
 const KEPT: usize = 8;
 
@@ -60,8 +58,7 @@ impl Gates {
         if let Some(places) = self.elsewhere.get() {
             return Ok(places);
         }
-        let texts: Vec<&str> = ELSEWHERE.lines().filter(|line| !line.trim().is_empty()).collect();
-        let places = node.embedder()?.embed(&texts)?;
+        let places = node.embedder()?.embed(&elsewhere())?;
         Ok(self.elsewhere.get_or_init(|| places))
     }
 

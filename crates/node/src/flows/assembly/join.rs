@@ -13,12 +13,12 @@ use hinet_model::{Anchor, Delta};
 use hinet_train::judge::{Judge, Watch, general};
 use hinet_train::{Example, TrainError, turns};
 use hinet_vault::records::{DeltaRow, SeatRow};
-use hinet_vault::verify_signature;
+use hinet_vault::{hex, verify_signature};
 use tokio_util::sync::CancellationToken;
 
 use super::{NAME_MAX, seat, seats_of, stood};
 use crate::dispatch::Sink;
-use crate::failure::NodeError;
+use crate::failure::{NodeError, of_training};
 use crate::flows::chat::prompt;
 use crate::protocol::{Admitted, Competence, ErrorKind, Event, Hash, Progress, Unit};
 use crate::state::{Node, now};
@@ -88,15 +88,8 @@ fn signature(node: &Node, delta: Hash, prompts: &[Prompt], published: &str) -> R
     let texts: Vec<&str> = prompts.iter().map(|(prompt, _)| prompt.as_str()).collect();
     let claims = Claims::new(delta, embedder.hash(), published, &embedder.embed(&texts)?)?;
     let device = node.vault.device();
-    let signed = device.sign(&claims.bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let signed = hex::encode(&device.sign(&claims.bytes()));
     Ok(Signature { claims, by: Hash(device.public()), signed })
-}
-
-fn unhex(text: &str) -> Option<[u8; 64]> {
-    let digits = text.as_bytes();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
-    bytes.filter(|_| digits.iter().all(u8::is_ascii_hexdigit))?.try_into().ok()
 }
 
 /// Reads a signature that somebody made for this delta.
@@ -107,7 +100,7 @@ fn read(node: &Node, delta: Hash, text: &str) -> Result<Signature, NodeError> {
     }
     let signature: Signature = serde_json::from_str(text).map_err(|_| damaged())?;
     signature.claims.check()?;
-    let bytes = unhex(&signature.signed).ok_or_else(damaged)?;
+    let bytes = hex::decode(&signature.signed).ok_or_else(damaged)?;
     if !verify_signature(&signature.by.0, &signature.claims.bytes(), &bytes) {
         return Err(refused(
             "The signature does not hold: somebody changed what it says, or signed it with another key.",
@@ -211,10 +204,10 @@ fn test_and_seat(
     node.gates.over(node, &claims)?;
     let numbers = worn::open(&node.vault, &row)?;
     let seated = others.iter().flat_map(|others| &others.rows).filter(|other| other.delta != delta);
-    let length = bounded(&row, &numbers, seated, node, cancel)?;
-    let stopped = AtomicBool::new(false);
-    let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 + 2 * u64::from(!prompts.is_empty()) };
-    let mut admitted = test.measured(&anchor, &row, &numbers, &answered(node, &anchor, &prompts)?)?;
+    let length = bounded(&anchor, &row, &numbers, seated, node, cancel)?;
+    let (stopped, asked) = (AtomicBool::new(false), answered(node, &anchor, &prompts)?);
+    let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 + 2 * u64::from(!asked.is_empty()) };
+    let mut admitted = test.measured(&anchor, &row, &numbers, &asked)?;
     admitted.length = length;
     let seat_row = SeatRow {
         assembly: name.to_owned(),
@@ -228,27 +221,9 @@ fn test_and_seat(
     seat(node, &seat_row, &row.name, admitted)
 }
 
-/// The length of everything a delta changes (the Frobenius norm over all its matrices), from its thin factors: of a product
-/// `B·A` the square is the sum over `(BᵀB) ∘ (AAᵀ)`.
-fn length(delta: &Delta) -> f64 {
-    let mut squares = 0.0;
-    for (_, factors) in delta.iter() {
-        let (rank, inputs) = (factors.rank, factors.inputs());
-        let scale = f64::from(delta.scale(factors));
-        for one in 0..rank {
-            for two in 0..rank {
-                let rows = |row: usize| &factors.a[row * inputs..][..inputs];
-                let right: f64 = rows(one).iter().zip(rows(two)).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
-                let columns = factors.b.chunks_exact(rank).map(|row| f64::from(row[one]) * f64::from(row[two]));
-                squares += scale * scale * right * columns.sum::<f64>();
-            }
-        }
-    }
-    squares.max(0.0).sqrt()
-}
-
 /// Refuses what no honest tuning has; gives the delta's length beside that of the median other.
 fn bounded<'a>(
+    anchor: &Anchor,
     row: &DeltaRow,
     delta: &Delta,
     others: impl Iterator<Item = &'a SeatRow>,
@@ -262,7 +237,7 @@ fn bounded<'a>(
             "Compose whole models with `icore compose merge` instead.",
         ));
     }
-    let own = length(delta);
+    let own = delta.length(anchor)?;
     if !own.is_finite() {
         return Err(refused(
             format!("{} changes more than numbers can say.", row.name),
@@ -274,7 +249,7 @@ fn bounded<'a>(
         if cancel.is_cancelled() {
             return Err(failed(TrainError::Cancelled));
         }
-        lengths.push(length(&worn::open(&node.vault, &row_of(node, other.delta)?)?));
+        lengths.push(worn::open(&node.vault, &row_of(node, other.delta)?)?.length(anchor)?);
     }
     lengths.sort_by(f64::total_cmp);
     let Some(median) = lengths.get(lengths.len() / 2).copied().filter(|median| *median > 0.0) else { return Ok(None) };
@@ -303,15 +278,14 @@ fn answered(node: &Node, anchor: &Anchor, prompts: &[Prompt]) -> Result<Vec<Exam
 }
 
 fn failed(error: TrainError) -> NodeError {
-    match error {
-        TrainError::Model(error) => error.into(),
-        TrainError::Cancelled | TrainError::Unjudged => NodeError::said(
+    let stopped = || {
+        NodeError::said(
             ErrorKind::Cancelled,
             "The test was stopped, so the delta takes no part.",
             "The same command tests it from the beginning.",
-        ),
-        error => NodeError::said(ErrorKind::Failed, format!("The test failed: {error}."), "The delta takes no part."),
-    }
+        )
+    };
+    of_training(error, stopped, "The test failed, so the delta takes no part.")
 }
 
 /// A test under way.
@@ -387,24 +361,6 @@ impl Test<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hinet_model::delta::{Factors, Linear, Place};
-
-    #[test]
-    fn a_length_from_factors_is_that_of_the_product() {
-        let numbers =
-            |count: usize, by: f32| (0..count).map(|at| ((at * 7 % 11) as f32 - 5.0) * by).collect::<Vec<_>>();
-        let factors = Factors { rank: 3, a: numbers(3 * 4, 0.1), b: numbers(5 * 3, 0.2), alpha: 6.0, magnitudes: None };
-        let mut squares = 0.0;
-        for row in factors.b.chunks(3) {
-            for column in 0..4 {
-                let product: f32 = (0..3).map(|r| row[r] * factors.a[r * 4 + column]).sum();
-                squares += f64::from(2.0 * product).powi(2);
-            }
-        }
-        let mut delta = Delta::new(None);
-        delta.insert(Place { layer: 0, linear: Linear::Up }, factors).unwrap();
-        assert!((length(&delta) - squares.sqrt()).abs() < 1e-5);
-    }
 
     #[test]
     fn prompts_with_personal_data_are_refused_by_their_number() {
@@ -418,13 +374,5 @@ mod tests {
         let said = prompts(&lines("Write to ana.reis@example.org")).unwrap_err();
         assert!(crate::failure::of(said).message.contains("Prompt 7 holds personal data"));
         assert!(prompts(&lines("x")[..3]).is_err() && prompts(&lines(&"x".repeat(5000))).is_err());
-    }
-
-    #[test]
-    fn what_is_no_signature_in_digits_is_none() {
-        assert_eq!(unhex(&"0a".repeat(64)), Some([10; 64]));
-        for bad in ["0a".repeat(63), "+a".repeat(64), "é".repeat(64), String::new()] {
-            assert_eq!(unhex(&bad), None);
-        }
     }
 }

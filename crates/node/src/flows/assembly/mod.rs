@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use hinet_compose::{Assembly, Seat, Signature};
 use hinet_consent::{EntryKind, Note};
-use hinet_vault::records::SeatRow;
+use hinet_vault::records::{DeltaRow, SeatRow, Tx};
 
 use crate::failure::NodeError;
 use crate::protocol::{Admitted, AssemblyLine, Composition, ErrorKind, Event, Hash, MemberLine, Mode, Share};
@@ -163,11 +163,26 @@ fn unseat(node: &Node, assembly: &str, delta: Hash) -> Result<(), NodeError> {
     let (left, who) = (rows.len() - 1, names(node)?.remove(&delta).unwrap_or_else(|| delta.to_string()));
     node.vault.write(|tx| {
         tx.delete_seat(assembly, delta)?;
-        let said = format!("the delta {who} has left the assembly {assembly}, of which {left} are left");
-        node.consent.record(tx, EntryKind::AssemblyLeft, vec![Note::say(said)], now())?;
-        Ok::<_, NodeError>(())
+        say_left(node, tx, &who, assembly, left)
     })?;
     node.gates.forget();
+    Ok(())
+}
+
+fn say_left(node: &Node, tx: &Tx<'_>, who: &str, assembly: &str, left: usize) -> Result<(), NodeError> {
+    let said = format!("the delta {who} has left the assembly {assembly}, of which {left} are left");
+    node.consent.record(tx, EntryKind::AssemblyLeft, vec![Note::say(said)], now())?;
+    Ok(())
+}
+
+/// Removes a delta, in a transaction that takes it back, with the ledger's line for every seat that goes with it.
+pub(crate) fn delete_delta(node: &Node, tx: &Tx<'_>, delta: &DeltaRow) -> Result<(), NodeError> {
+    let seats = tx.seats()?;
+    tx.delete_delta(delta.hash)?;
+    for SeatRow { assembly, .. } in seats.iter().filter(|seat| seat.delta == delta.hash) {
+        let left = seats.iter().filter(|seat| seat.assembly == *assembly).count() - 1;
+        say_left(node, tx, &delta.name, assembly, left)?;
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What a turn recalls: hits of the memory, weighed as evidence for the question.
 
+use hinet_index::CHAT;
 use hinet_index::read::{Evidence, Intent, Question, sentences, weigh};
 
 use super::{Node, memory};
@@ -12,8 +13,6 @@ pub(crate) const LOOKED_AT: usize = 12;
 const LOOKED_AT_WITHIN: usize = 48;
 /// Hits shown beside the answer.
 const SHOWN: usize = 6;
-/// The kind of items that conversations are.
-const CONVERSATION: &str = "chat";
 /// Sentences of fewer words are fragments: a signature, a list mark.
 pub(crate) const WORDS_MIN: usize = 4;
 /// Sentences measured for one question, at most; and within a part of the memory.
@@ -149,7 +148,7 @@ fn with_parents(node: &Node, weighed: Vec<Weighed>) -> Result<Vec<Weighed>, Node
         if all.iter().any(|(other, ..)| shown(other)) {
             continue;
         }
-        let (hit, near) = if hit.kind == CONVERSATION { with_parent(node, hit, near)? } else { (hit, near) };
+        let (hit, near) = if hit.kind == CHAT { with_parent(node, hit, near)? } else { (hit, near) };
         all.push((hit, evidence, near));
     }
     Ok(all)

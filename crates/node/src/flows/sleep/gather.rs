@@ -8,6 +8,7 @@ use hinet_vault::records::ItemHead;
 
 use super::wishes::{self, Answer};
 use crate::failure::NodeError;
+use crate::flows::consent;
 use crate::protocol::{Asker, Capability, ErrorKind, GrantId, Hash, ItemId, Learned, Skipped, Trust};
 use crate::state::{Node, now};
 
@@ -125,16 +126,8 @@ pub(super) fn gather(node: &Node) -> Result<Gathered, NodeError> {
         let mut all = Vec::new();
         for source in r.sources()? {
             for head in r.items_of(source.id)? {
-                let Some(number) = r.item_number(head.id)? else { continue };
-                let subject = Subject {
-                    source: Some(head.source),
-                    folder: Some(head.key.clone()),
-                    labels: r.labels_of(number)?,
-                    people: r.people_of(number)?.into_iter().map(|row| row.person).collect(),
-                    topics: Vec::new(),
-                    modified: Some(head.modified),
-                };
-                all.push((head, subject));
+                let subject = consent::subject(r, &head)?;
+                all.extend(subject.map(|subject| (head, subject)));
             }
         }
         Ok::<_, NodeError>(all)

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use crate::failure::NodeError;
-use crate::flows::{deltas, status};
+use crate::flows::{assembly, deltas, status};
 use crate::mind::Worn;
 use crate::protocol::{ErrorKind, Event, Hash, ItemId, MessageId, Night, Outcome, SleepPlan, Sleeping, Stage};
 use crate::state::{Node, now};
@@ -454,22 +454,21 @@ pub(crate) async fn rollback(node: &Node, night: u64) -> Result<Event, NodeError
 
 /// Takes back what nights learned from these items, in the transaction that forgets them: their reports say so, their
 /// deltas go, and the newest that knows nothing of it answers. Gives whether another delta is worn from here on.
-pub(crate) fn forget(tx: &Tx<'_>, items: &[ItemId]) -> Result<bool, NodeError> {
-    take_back(tx, tx.nights_of(items)?)
+pub(crate) fn forget(node: &Node, tx: &Tx<'_>, items: &[ItemId]) -> Result<bool, NodeError> {
+    take_back(node, tx, tx.nights_of(items)?)
 }
 
 /// The same for answers that were learned from and are not there any more, once they went.
-pub(crate) fn forget_lost_answers(tx: &Tx<'_>) -> Result<bool, NodeError> {
+pub(crate) fn forget_lost_answers(node: &Node, tx: &Tx<'_>) -> Result<bool, NodeError> {
     let affected = tx.nights_of_lost_answers()?;
     let numbers: Vec<u64> = affected.iter().map(|row| row.n).collect();
-    let taken_off = take_back(tx, affected)?;
+    let taken_off = take_back(node, tx, affected)?;
     numbers.into_iter().try_for_each(|n| tx.drop_night_messages(n))?;
     Ok(taken_off)
 }
 
-fn take_back(tx: &Tx<'_>, affected: Vec<NightRow>) -> Result<bool, NodeError> {
-    let deltas: Vec<Hash> = tx.deltas()?.into_iter().map(|row| row.hash).collect();
-    let worn = tx.worn_delta()?.map(|row| row.hash);
+fn take_back(node: &Node, tx: &Tx<'_>, affected: Vec<NightRow>) -> Result<bool, NodeError> {
+    let deltas = tx.deltas()?;
     let mut taken_off = false;
     for mut row in affected {
         if let Some(mut night) = report(&row) {
@@ -480,9 +479,10 @@ fn take_back(tx: &Tx<'_>, affected: Vec<NightRow>) -> Result<bool, NodeError> {
             night.delta = None;
             row.report = serde_json::to_string(&night).map_err(|_| crate::failure::unexpected("the night"))?;
         }
-        if let Some(hash) = row.delta.take().filter(|hash| deltas.contains(hash)) {
-            taken_off |= worn == Some(hash);
-            tx.delete_delta(hash)?;
+        let learned = row.delta.take();
+        if let Some(delta) = deltas.iter().find(|delta| Some(delta.hash) == learned) {
+            taken_off |= delta.worn;
+            assembly::delete_delta(node, tx, delta)?;
         }
         (row.open, row.work, row.checkpoint) = (false, None, None);
         tx.put_night(&row, &[])?;

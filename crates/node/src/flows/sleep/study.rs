@@ -8,7 +8,7 @@ use hinet_train::{Lesson, Recipe, Tuner, distill, replay};
 
 use super::views::{View, Work};
 use super::{Room, text};
-use crate::failure::NodeError;
+use crate::failure::{NodeError, of_training};
 use crate::protocol::{ErrorKind, SleepPlan, Stage, Tuning};
 
 const BATCH: usize = Recipe::NIGHTLY_BATCH;
@@ -25,7 +25,7 @@ fn recipe(plan: &SleepPlan, steps: u64) -> Recipe {
 pub(super) fn refuse_too_large(anchor: &Anchor, plan: &SleepPlan, longest: usize) -> Result<(), NodeError> {
     let recipe = recipe(plan, 1);
     recipe.check_on(anchor).map_err(failed)?;
-    let needs = recipe.memory(anchor.config(), longest, BATCH) + SPARE;
+    let needs = recipe.memory(anchor, longest, BATCH) + SPARE;
     match free_memory() {
         Some(free) if free < needs => Err(NodeError::said(
             ErrorKind::Failed,
@@ -38,17 +38,7 @@ pub(super) fn refuse_too_large(anchor: &Anchor, plan: &SleepPlan, longest: usize
 
 /// Something that tuning refused, as a person reads it.
 pub(super) fn failed(error: hinet_train::TrainError) -> NodeError {
-    match error {
-        hinet_train::TrainError::Model(error) => error.into(),
-        hinet_train::TrainError::Cancelled | hinet_train::TrainError::Unjudged => super::interrupted(),
-        error => {
-            let text = error.to_string();
-            let mut said = text[..1].to_uppercase();
-            said.push_str(&text[1..]);
-            said.push('.');
-            NodeError::said(ErrorKind::Failed, said, "The self before this night answers.")
-        }
-    }
+    of_training(error, super::interrupted, "The self before this night answers.")
 }
 
 /// Decides, once, how many views and steps the night has.
@@ -86,17 +76,7 @@ fn lessons(room: &mut Room<'_>, anchor: &Anchor, work: &Work) -> Result<Vec<Less
     let mut told = |_, _| {};
     let mut teacher = Judge::new(anchor, &[]).map_err(failed)?;
     let replay = distill::lessons(&mut teacher, &replay, distill::LIKELIEST, &mut Watch::new(room.stop, &mut told));
-    let mut replay = replay.map_err(failed)?.into_iter();
-    let every = (1.0 / replay::SHARE) as usize;
-    let mut all = Vec::with_capacity(work.views.len());
-    for (n, example) in own.into_iter().enumerate() {
-        all.push(Lesson::from(example));
-        if n % every == every - 1 {
-            all.extend(replay.next());
-        }
-    }
-    all.extend(replay);
-    Ok(all)
+    Ok(replay::mixed(own, replay.map_err(failed)?, (1.0 / replay::SHARE) as usize))
 }
 
 /// Learns, from where a checkpoint was left if there is one. Gives what was learned.

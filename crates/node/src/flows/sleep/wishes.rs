@@ -13,6 +13,7 @@ use hinet_vault::records::Taken;
 
 use super::gather;
 use crate::failure::NodeError;
+use crate::flows::consent;
 use crate::protocol::{
     Asker, Capability, ErrorKind, Event, Filter, GrantId, Hash, ItemId, MessageId, Mode, Night, Trust,
 };
@@ -98,25 +99,15 @@ fn fit(node: &Node, taken: &Taken) -> Result<Fit, NodeError> {
     let cited: BTreeSet<ItemId> = taken.answer.citations.iter().map(|citation| citation.item).collect();
     let mut subjects = vec![Subject { modified: Some(taken.answer.at), ..Subject::default() }];
     for item in cited {
-        let found = node.vault.read(|r| match (r.item(item)?, r.item_number(item)?) {
-            (Some(row), Some(number)) => {
-                let (labels, people) = (r.labels_of(number)?, r.people_of(number)?);
-                Ok::<_, NodeError>(Some((row, labels, people)))
-            }
-            _ => Ok(None),
+        let found = node.vault.read(|r| {
+            let Some(head) = r.item_head(item)? else { return Ok(None) };
+            Ok::<_, NodeError>(consent::subject(r, &head)?.map(|subject| (head.trust, subject)))
         })?;
-        let Some((row, labels, people)) = found else { return Ok(Fit::Not("what it stands on is not here any more")) };
-        if row.trust == Trust::Untrusted && taken.answer.feedback.edited.is_none() {
+        let Some((trust, subject)) = found else { return Ok(Fit::Not("what it stands on is not here any more")) };
+        if trust == Trust::Untrusted && taken.answer.feedback.edited.is_none() {
             return Ok(Fit::Not("it repeats what others wrote; write it anew and it is learned"));
         }
-        subjects.push(Subject {
-            source: Some(row.source),
-            folder: Some(row.key),
-            labels,
-            people: people.into_iter().map(|row| row.person).collect(),
-            topics: Vec::new(),
-            modified: Some(row.modified),
-        });
+        subjects.push(subject);
     }
     let mut fit: Option<(GrantId, Filter, Subject)> = None;
     for subject in subjects {

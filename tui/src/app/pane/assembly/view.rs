@@ -8,16 +8,8 @@ use crate::app::words;
 use crate::text;
 use crate::theme::Theme;
 use hinet_protocol::{Admitted, AssemblyLine, MemberLine, Receipt, Share, Tally};
-use ratatui::{
-    Frame,
-    layout::{Constraint, Layout, Rect},
-    style::Style,
-    text::Line,
-    widgets::Paragraph,
-};
+use ratatui::{Frame, layout::Rect, style::Style, text::Line, widgets::Paragraph};
 
-/// Rows of the list, its heading included.
-const LIST_ROWS: u16 = 8;
 /// Columns of a name.
 const NAME_COLUMNS: usize = 20;
 /// Cells of a bar.
@@ -68,8 +60,7 @@ fn layout(state: &State, area: Rect) -> [Rect; 2] {
     let pane = &state.assembly;
     let signed = pane.receipts.get().is_some_and(|receipts| !receipts.latest.is_empty());
     let quiet = pane.list.get().is_some_and(Vec::is_empty) && pane.failed.is_none() && !signed;
-    let list = if quiet { area.height } else { LIST_ROWS.min(area.height / 2).max(3) };
-    Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).spacing(-1).areas(area)
+    face::list_above(area, quiet)
 }
 
 /// The rows of the assemblies, in the pane's area.
@@ -78,10 +69,8 @@ pub fn rows(state: &State, area: Rect) -> Rows {
     table_rows(state, face::inside(layout(state, area)[0]))
 }
 
-/// The first line is the heading.
 fn table_rows(state: &State, inside: Rect) -> Rows {
-    let area = Rect { y: inside.y + 1.min(inside.height), height: inside.height.saturating_sub(1), ..inside };
-    Rows::new(area, 1, state.assembly.selected, state.assembly.list.get().map_or(0, Vec::len))
+    Rows::below_heading(inside, state.assembly.selected, state.assembly.list.get().map_or(0, Vec::len))
 }
 
 fn table(state: &State, frame: &mut Frame, area: Rect, all: &[AssemblyLine]) {

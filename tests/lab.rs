@@ -65,7 +65,7 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     let dir = person.files().join("e1");
     let run = ["lab", "e1", "--seed", "3", "--small", "--method", "lora", "--dir", dir.to_str().unwrap()];
     let found = person.json(run);
-    assert_eq!((&found["facts"], &found["questions"]), (&6.into(), &12.into()));
+    assert_eq!((&found["facts"], &found["questions"]), (&6.into(), &30.into()));
     let rows = found["rows"].as_array().unwrap();
     let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
     // The anchor, the members, joint training, compositions, distilling and its control, routes, mixes.
@@ -109,8 +109,15 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     let own = found["singles"].as_array().unwrap().iter().map(|single| single["own_exact"].as_f64().unwrap());
     let oracle = row("route: oracle")["exact"].as_f64().unwrap();
     assert!((oracle - own.sum::<f64>() / 2.0).abs() < 1e-9, "{found}");
-    // Islands are told from machines.
-    assert!(found["routed"]["right"].as_f64().unwrap() > 0.9, "{}", found["routed"]);
+    // Islands are told from machines where both who and what is said, and each row says what it knows of each sort.
+    let sent = found["sent"].as_array().unwrap();
+    let sorts: Vec<&str> = sent.iter().map(|sent| sent["sort"].as_str().unwrap()).collect();
+    assert_eq!(sorts, ["named", "ambiguous", "entity"]);
+    assert!(sent[0]["nearest"].as_f64().unwrap() > 0.9, "{}", found["sent"]);
+    for sent in sent {
+        assert!(sent["among"].as_f64() >= sent["heaviest"].as_f64(), "{sent}");
+    }
+    assert!(rows.iter().all(|row| row["by_sort"].as_object().unwrap().len() == 3), "{rows:?}");
 
     // The same command has nothing left to do, and says the same.
     let before = std::fs::metadata(dir.join("e1.json")).unwrap().modified().unwrap();

@@ -1,6 +1,6 @@
 //! What E1 found: plain data, a table for people, and a chart.
 
-use super::{Sizes, Tuning};
+use super::{Sizes, Sort, Tuning};
 use crate::chart::{self, Bars};
 use hinet_train::judge::Interval;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,8 @@ pub struct Row {
     pub choice: f64,
     /// Where it lies with 95 percent, by drawing the questions again.
     pub choice_interval: Interval,
-    /// Share of questions whose right option is the likeliest of the whole vocabulary: the mean over packs.
+    /// Share of questions whose right option is the likeliest of the whole vocabulary, of those that say whose fact they
+    /// ask for: the mean over packs.
     pub exact: f64,
     /// Where it lies with 95 percent, by drawing the questions again.
     pub exact_interval: Interval,
@@ -23,6 +24,8 @@ pub struct Row {
     pub neutral: Option<f64>,
     /// `choice` of each pack.
     pub by_pack: Vec<f64>,
+    /// `choice` of each sort of question: the mean over packs.
+    pub by_sort: BTreeMap<Sort, f64>,
 }
 
 /// A member alone.
@@ -77,6 +80,23 @@ pub struct Gated {
     pub questions: Shares,
     /// Who answers sentences of the neutral text.
     pub sentences: Shares,
+}
+
+/// How questions of one sort were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sent {
+    /// What they say of what they ask for.
+    pub sort: Sort,
+    /// How many there are.
+    pub questions: usize,
+    /// Share that went to the member who knows, by the nearest public prompts.
+    pub nearest: f64,
+    /// Share for which the gate's heaviest member is the one who knows.
+    pub heaviest: f64,
+    /// Share for which the one who knows is among those whom the gate chose.
+    pub among: f64,
+    /// How many the gate chose.
+    pub sizes: Shares,
 }
 
 /// A mode of composing, as scripts read it.
@@ -138,6 +158,8 @@ pub struct Report {
     pub routed: Routed,
     /// How the gate did.
     pub gated: Gated,
+    /// How questions of each sort were sent.
+    pub sent: Vec<Sent>,
 }
 
 impl Report {
@@ -187,17 +209,26 @@ impl Report {
                 self.harm(single.neutral)
             );
         }
-        out.push_str("\n| on all packs, with 95 % over questions | choice | exact | neutral perplexity |\n");
-        out.push_str("| --- | --- | --- | --- |\n");
+        let sorts: Vec<&str> = self.sent.iter().map(|sent| sent.sort.name()).collect();
+        let _ = write!(
+            out,
+            "\n| on all packs, with 95 % over questions | choice | {} | exact | neutral perplexity |\n\
+             | --- | --- | --- | --- | --- |\n",
+            sorts.join(" / ")
+        );
         let bounds = |of: &Interval| format!("{:.3} to {:.3}", of.low, of.high);
         for row in &self.rows {
             let neutral =
                 row.neutral.map_or("–".into(), |neutral| format!("{neutral:.2} ({:+.1} %)", self.harm(neutral)));
             let (choice, exact) = (bounds(&row.choice_interval), bounds(&row.exact_interval));
+            let sorts: Vec<String> = row.by_sort.values().map(|share| format!("{share:.3}")).collect();
             let _ = writeln!(
                 out,
-                "| {} | {:.3} ({choice}) | {:.3} ({exact}) | {neutral} |",
-                row.name, row.choice, row.exact
+                "| {} | {:.3} ({choice}) | {} | {:.3} ({exact}) | {neutral} |",
+                row.name,
+                row.choice,
+                sorts.join(" / "),
+                row.exact
             );
         }
         let Routed { right, least_inside, most_outside } = self.routed;
@@ -216,6 +247,18 @@ impl Report {
             shares(questions),
             shares(sentences)
         );
+        out.push_str(
+            "\n| questions | | right by nearest prompts | heaviest is right | right is among them | who answers |\n",
+        );
+        out.push_str("| --- | --- | --- | --- | --- | --- |\n");
+        for Sent { sort, questions, nearest, heaviest, among, sizes } in &self.sent {
+            let _ = writeln!(
+                out,
+                "| {} | {questions} | {nearest:.3} | {heaviest:.3} | {among:.3} | {} |",
+                sort.name(),
+                shares(*sizes)
+            );
+        }
         out
     }
 

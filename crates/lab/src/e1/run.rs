@@ -4,10 +4,11 @@ use super::{
     Plan, Report, Row, controls,
     distil::{self, Distillate},
     exam::{Exam, Marks, mean},
-    gate,
+    gate, made,
     members::{self, Member},
     merges::{self, Merger},
     mix, packs,
+    packs::Sort,
     report::{Single, modes},
     route, sparse,
     trial::{Trial, piece},
@@ -32,7 +33,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     }
     let packs = match &plan.packs {
         Some(path) => packs::read(path, sizes.members)?,
-        None => packs::made_up(plan.seed, sizes.members, sizes.entities),
+        None => made::made_up(plan.seed, sizes.members, sizes.entities),
     };
     let mut desk = Desk::open(&plan.dir, stop, say)?;
     let anchor = merges::open(plan, &plan.anchor)?;
@@ -89,6 +90,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         rows,
         routed,
         gated: chosen.gated,
+        sent: gate::sent(&exam, &nearest, &chosen.questions),
     };
     publish(&plan.dir, &report)?;
     Ok(report)
@@ -166,20 +168,21 @@ pub(super) fn picked(
     neutral: Option<f64>,
 ) -> Result<Row, LabError> {
     let (exam, seed) = (trial.exam, trial.plan.seed);
-    let by_pack = exam.by_pack(chosen);
+    let (by_pack, named) = (exam.by_pack(chosen, None), Some(Sort::Named));
     Ok(Row {
         name: name.to_owned(),
         choice: mean(&by_pack),
-        choice_interval: exam.interval(chosen, seed)?,
-        exact: mean(&exam.by_pack(recalled)),
-        exact_interval: exam.interval(recalled, seed)?,
+        choice_interval: exam.interval(chosen, None, seed)?,
+        exact: mean(&exam.by_pack(recalled, named)),
+        exact_interval: exam.interval(recalled, named, seed)?,
         neutral,
         by_pack,
+        by_sort: exam.by_sort(chosen),
     })
 }
 
 fn single(at: usize, member: &Member, marks: &Marks, exam: &Exam) -> Single {
-    let (chosen, recalled) = (exam.by_pack(&marks.chosen), exam.by_pack(&marks.recalled));
+    let (chosen, recalled) = (exam.by_pack(&marks.chosen, None), exam.by_pack(&marks.recalled, Some(Sort::Named)));
     let others: Vec<f64> = chosen.iter().enumerate().filter(|(pack, _)| *pack != at).map(|(_, share)| *share).collect();
     Single {
         name: member.name.clone(),

@@ -68,8 +68,9 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     assert_eq!((&found["facts"], &found["questions"]), (&6.into(), &30.into()));
     let rows = found["rows"].as_array().unwrap();
     let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
-    // The anchor, the members, joint training, compositions, distilling and its control, routes, mixes.
-    assert_eq!(rows.len(), 1 + 2 + 1 + 4 + 2 + 4 + 4 + 3, "{names:?}");
+    // The anchor, the members, joint training, compositions, distilling and its control, routes, mixes, sparse
+    // models, the memory.
+    assert_eq!(rows.len(), 1 + 2 + 1 + 4 + 2 + 4 + 4 + 3 + 2, "{names:?}");
     let row = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
     for row in rows {
         for share in [&row["choice"], &row["exact"]] {
@@ -83,7 +84,10 @@ fn members_are_made_composed_and_measured_from_one_seed() {
         assert!(row["neutral"].as_f64().is_none_or(|neutral| neutral.is_finite() && neutral > 1.0), "{row}");
     }
     let modes: Vec<&String> = found["modes"].as_object().unwrap().keys().collect();
-    assert_eq!(modes, ["anchor", "best_single", "distill", "joint", "merge", "mix", "moe", "oracle", "route"]);
+    let weights = ["anchor", "best_single", "distill", "joint", "merge", "mix", "moe", "oracle"];
+    assert_eq!(modes, [&weights[..], &["retrieval", "retrieval_reader", "route"]].concat());
+    // The memory of a real home finds what the packs say.
+    assert!(found["modes"]["retrieval"]["exact"].as_f64().unwrap() > 0.5, "{}", found["modes"]);
     assert_eq!(found["modes"]["mix"]["macro"], row("mix: right-sized")["choice"]);
     // Who knows that nobody knows has the anchor read the neutral text.
     let apart = found["modes"]["oracle"]["ppl"].as_f64().unwrap() - row("anchor")["neutral"].as_f64().unwrap();

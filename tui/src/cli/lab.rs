@@ -222,6 +222,7 @@ impl E1 {
             packs: self.packs.as_deref().map(context::absolute).transpose()?,
             anchor: models::anchor_file(context.brief())?,
             embedder: models::default_embedder(context.brief())?.1,
+            settings: context.at(dir.join("home")),
             dir,
             threads: self.threads.map(|threads| threads.clamp(1, 256)),
         };

@@ -1,10 +1,10 @@
 //! E1: members that our own trainer made become one model. What is left of each one's knowledge, and of the anchor's?
 //!
-//! Every member learns a pack of facts that the anchor does not know (`packs.rs`, `made.rs`). They are composed by the room that
-//! composes for owners, from recipes; the best of these learns once more from its members. They are routed to by the
-//! public prompt nearest to a question, and where they are deltas they answer together as the product's gate says.
-//! Single members, one model that learned everything itself, a wrong route and an oracle stand beside that. All are
-//! asked the same questions, in words that neither tuning nor merging saw.
+//! Every member learns a pack of facts that the anchor does not know (`packs.rs`, `made.rs`). They are composed by the
+//! room that composes for owners, from recipes; the best of these learns once more from its members. They are routed to
+//! by the public prompt nearest to a question, and where they are deltas they answer together as the product's gate says.
+//! Single members, one model that learned everything itself, a memory that is searched, a wrong route and an oracle
+//! stand beside that. All are asked the same questions, in words that neither tuning nor merging saw.
 
 mod controls;
 mod distil;
@@ -17,6 +17,7 @@ mod merges;
 mod mix;
 mod packs;
 mod report;
+mod retrieval;
 mod route;
 mod run;
 mod sparse;
@@ -27,6 +28,7 @@ pub use report::{Gated, Mode, Report, Routed, Row, Sent, Shares, Single};
 pub use run::run;
 
 use hinet_model::{Embedder, delta::Linear};
+use hinet_node::Settings;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -136,6 +138,8 @@ pub struct Plan {
     pub anchor: PathBuf,
     /// In whose space questions are compared.
     pub embedder: Embedder,
+    /// Where models are; homes of the experiment's own take the place of its home.
+    pub settings: Settings,
     /// Threads; as many as the machine has where nothing is said.
     pub threads: Option<usize>,
 }

@@ -28,6 +28,19 @@ impl Pack {
         self.facts.iter().flat_map(|fact| &fact.train).map(|(prompt, _)| prompt.as_str()).collect()
     }
 
+    /// What is true, a text for each fact: the prompts that are no questions, each with its word. A fact with questions
+    /// alone is told by these.
+    pub(super) fn told(&self) -> Vec<String> {
+        let line = |(prompt, word): &(String, String)| format!("{} {word}.\n", prompt.trim());
+        let is_question =
+            |(prompt, _): &&(String, String)| prompt.contains('?') || prompt.trim_end().ends_with("Answer:");
+        let text = |fact: &Fact| {
+            let said: String = fact.train.iter().filter(|pair| !is_question(pair)).map(line).collect();
+            if said.is_empty() { fact.train.iter().map(line).collect() } else { said }
+        };
+        self.facts.iter().map(text).collect()
+    }
+
     /// The questions, which are asked and nothing else.
     pub(super) fn questions(&self) -> Vec<&str> {
         self.facts.iter().flat_map(|fact| &fact.eval).map(|asked| asked.prompt.as_str()).collect()
@@ -161,6 +174,16 @@ pub(super) fn check(packs: &[Pack]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_true_is_told_without_questions_where_it_can_be() {
+        let pair = |prompt: &str| (prompt.to_owned(), "red".to_owned());
+        let fact = |train: Vec<(String, String)>| Fact { value: "red".into(), train, eval: Vec::new() };
+        let asked = "Question: What is it?\nAnswer:";
+        let facts = vec![fact(vec![pair("The flag is"), pair(asked)]), fact(vec![pair(asked)])];
+        let pack = Pack { name: "a".into(), facts };
+        assert_eq!(pack.told(), ["The flag is red.\n", "Question: What is it?\nAnswer: red.\n"]);
+    }
 
     #[test]
     fn questions_that_say_everything_are_kept_under_the_same_hash_as_ever() {

@@ -150,9 +150,10 @@ pub struct Report {
     /// The members alone.
     pub singles: Vec<Single>,
     /// The modes of composing by the names that scripts know: `anchor`, `best_single`, `joint`, `merge`, `distill`,
-    /// `route`, `oracle`, and where members are deltas `mix`.
+    /// `route`, `moe`, `retrieval`, `retrieval_reader`, `oracle`, and where members are deltas `mix`.
     pub modes: BTreeMap<String, Mode>,
-    /// The anchor, the members alone, what learned everything itself, the compositions, the routes and the mixes.
+    /// The anchor, the members alone, what learned everything itself, the compositions, the routes, the mixes and the
+    /// memory.
     pub rows: Vec<Row>,
     /// How the router did.
     pub routed: Routed,

@@ -10,7 +10,7 @@ use super::{
     mix, packs,
     packs::Sort,
     report::{Single, modes},
-    route, sparse,
+    retrieval, route, sparse,
     trial::{Trial, piece},
 };
 use crate::{
@@ -60,6 +60,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         rows.push(row(&trial, &format!("{} alone", member.name), marks)?);
     }
     // The quickest first; what takes longest, joint training, last.
+    let retrieved = retrieval::rows(&mut desk, &trial)?;
     let mixes = mix::marks(&mut desk, &trial, &all, &chosen)?;
     let sparse = sparse::marks(&mut desk, &trial, &all, &chosen)?;
     let (routed, nearest) = route::routed(&trial)?;
@@ -73,6 +74,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     for (name, marks) in mixes.into_iter().chain(sparse) {
         rows.push(row(&trial, name, &marks)?);
     }
+    rows.extend(retrieved);
 
     let report = Report {
         seed: plan.seed,
@@ -151,6 +153,8 @@ fn named(plan: &Plan, singles: &[Row]) -> Vec<(&'static str, String)> {
         ("route", route::GATED.to_owned()),
         ("mix", mix::RIGHT.to_owned()),
         ("moe", sparse::GATED.to_owned()),
+        ("retrieval", retrieval::QUOTED.to_owned()),
+        ("retrieval_reader", retrieval::READ.to_owned()),
         ("oracle", route::ORACLE.to_owned()),
         ("oracle", mix::ORACLE.to_owned()),
     ]

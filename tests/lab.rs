@@ -92,6 +92,12 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     // Who knows that nobody knows has the anchor read the neutral text.
     let apart = found["modes"]["oracle"]["ppl"].as_f64().unwrap() - row("anchor")["neutral"].as_f64().unwrap();
     assert!(apart.abs() < 1e-9, "{}", found["modes"]);
+    assert_eq!(found["opt_out"]["byte_equal"], true);
+    // What is so small proves nothing; and all that the hypotheses speak of was measured.
+    let hypotheses = found["verdict"]["hypotheses"].as_array().unwrap();
+    assert!(hypotheses.len() >= 8 && hypotheses.iter().all(|one| one["outcome"] == "NOT RUN"), "{hypotheses:?}");
+    let why = hypotheses.iter().map(|one| one["why"].as_str().unwrap());
+    assert!(why.into_iter().all(|why| why.contains("members, and there are 2")), "{hypotheses:?}");
     // Distilling changes something about the merge, and from the bare anchor something else.
     let merge = &row("RegMean, virtual anchor member of weight 2")["neutral"];
     let distilled = &row("RegMean + virtual member, distilled (2 steps)")["neutral"];
@@ -127,7 +133,7 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     let before = std::fs::metadata(dir.join("e1.json")).unwrap().modified().unwrap();
     assert_eq!(person.json(run), found);
     assert!(std::fs::metadata(dir.join("e1.json")).unwrap().modified().unwrap() >= before);
-    for (name, part) in [("e1.md", "route: oracle"), ("e1.svg", "<svg"), ("e1.json", "\"rows\"")] {
+    for (name, part) in [("e1.md", "## Verdict"), ("e1.svg", "<svg"), ("e1.json", "\"rows\"")] {
         assert!(std::fs::read_to_string(dir.join(name)).unwrap().contains(part), "{name}");
     }
     // What was composed or learned from members is measured and not kept; packs that cannot be used are named.

@@ -107,7 +107,8 @@ pub(super) fn made_up(seed: u64, members: usize, entities: usize) -> Vec<Pack> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::packs::check, *};
+    use super::super::packs::check;
+    use super::*;
 
     #[test]
     fn packs_are_decided_by_the_seed_and_hold_back_their_questions() {

@@ -1,6 +1,9 @@
 //! What E1 found: plain data, a table for people, and a chart.
 
-use super::{Sizes, Sort, Tuning};
+use super::{
+    Sizes, Sort, Tuning,
+    verdict::{Use, Verdict},
+};
 use crate::chart::{self, Bars};
 use hinet_train::judge::Interval;
 use serde::{Deserialize, Serialize};
@@ -26,6 +29,10 @@ pub struct Row {
     pub by_pack: Vec<f64>,
     /// `choice` of each sort of question: the mean over packs.
     pub by_sort: BTreeMap<Sort, f64>,
+    /// For each question, pack after pack, `1` where the right option is the likeliest option.
+    pub chosen: String,
+    /// The same by the whole vocabulary, of those that say whose fact they ask for.
+    pub recalled: String,
 }
 
 /// A member alone.
@@ -99,9 +106,18 @@ pub struct Sent {
     pub sizes: Shares,
 }
 
+/// What becomes of a composition that a member leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptOut {
+    /// Whether it is, byte for byte, the one that never had the member.
+    pub byte_equal: bool,
+}
+
 /// A mode of composing, as scripts read it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mode {
+    /// Which row it is.
+    pub row: String,
     /// Share of questions whose right option is the likeliest option: the mean over packs.
     #[serde(rename = "macro")]
     pub choice: f64,
@@ -117,7 +133,7 @@ pub(super) fn modes(rows: &[Row], named: &[(&'static str, String)]) -> BTreeMap<
     let mut all = BTreeMap::new();
     for (mode, name) in named {
         if let Some(row) = rows.iter().find(|row| row.name == *name) {
-            let found = Mode { choice: row.choice, exact: row.exact, ppl: row.neutral };
+            let found = Mode { row: row.name.clone(), choice: row.choice, exact: row.exact, ppl: row.neutral };
             all.insert((*mode).to_owned(), found);
         }
     }
@@ -161,6 +177,12 @@ pub struct Report {
     pub gated: Gated,
     /// How questions of each sort were sent.
     pub sent: Vec<Sent>,
+    /// Questions of each pack, and those of them that say whose fact they ask for.
+    pub asked: Vec<[usize; 2]>,
+    /// What becomes of the best composition when the last member leaves, where that was tried.
+    pub opt_out: Option<OptOut>,
+    /// What it says about what was pre-registered; none before it is held against it.
+    pub verdict: Option<Verdict>,
 }
 
 impl Report {
@@ -260,6 +282,16 @@ impl Report {
                 shares(*sizes)
             );
         }
+        if let Some(OptOut { byte_equal }) = self.opt_out {
+            let not = if byte_equal { "" } else { "not " };
+            let _ = write!(
+                out,
+                "\nWhen the last member leaves, what is composed is {not}what the others compose, byte for byte.\n"
+            );
+        }
+        if let Some(verdict) = &self.verdict {
+            out.push_str(&judged(verdict));
+        }
         out
     }
 
@@ -303,4 +335,22 @@ impl Report {
             Some(("loss of the first member, nats", losses)),
         )
     }
+}
+
+/// What became of what was pre-registered.
+fn judged(verdict: &Verdict) -> String {
+    let seed = match verdict.seed {
+        Use::Choosing => "methods are chosen on this seed, so it decides nothing",
+        Use::Deciding => "this seed was named before it was run",
+        Use::Other => "this seed is none of those that were named",
+    };
+    let mut out = format!(
+        "\n## Verdict\n\nBy `assets/e1/preregistration.toml`, BLAKE3 `{}`; {seed}.\n\n\
+         | hypothesis | verdict | by these figures |\n| --- | --- | --- |\n",
+        verdict.preregistration
+    );
+    for found in &verdict.hypotheses {
+        let _ = writeln!(out, "| {} | **{}** | {} |", found.says, found.outcome, found.why);
+    }
+    out
 }

@@ -101,7 +101,8 @@ fn read(anchor: &Anchor, asked: &[&Asked], found: &[Vec<String>], watch: &mut Wa
 
 #[cfg(test)]
 mod tests {
-    use super::{super::packs::Sort, *};
+    use super::super::packs::Sort;
+    use super::*;
 
     #[test]
     fn the_first_passage_that_has_an_option_answers() {

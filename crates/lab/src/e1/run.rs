@@ -4,14 +4,15 @@ use super::{
     Plan, Report, Row, controls,
     distil::{self, Distillate},
     exam::{Exam, Marks, mean},
-    gate, made,
+    gate, leaving, made,
     members::{self, Member},
     merges::{self, Merger},
     mix, packs,
     packs::Sort,
-    report::{Single, modes},
+    report::{OptOut, Single, modes},
     retrieval, route, sparse,
     trial::{Trial, piece},
+    verdict::Hypotheses,
 };
 use crate::{
     LabError, Told,
@@ -31,6 +32,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         let problem = format!("it has {} members; give it 2 to 64", sizes.members);
         return Err(LabError::Plan { problem });
     }
+    let hypotheses = Hypotheses::shipped()?;
     let packs = match &plan.packs {
         Some(path) => packs::read(path, sizes.members)?,
         None => made::made_up(plan.seed, sizes.members, sizes.entities),
@@ -65,7 +67,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     let sparse = sparse::marks(&mut desk, &trial, &all, &chosen)?;
     let (routed, nearest) = route::routed(&trial)?;
     let neutral = route::neutral(&mut desk, &trial, &all, (&chosen, &bare))?;
-    let merges = merged(&mut desk, &trial, &all)?;
+    let (merges, opt_out) = merged(&mut desk, &trial, &all)?;
     rows.push(row(&trial, controls::JOINT, &controls::joint(&mut desk, &trial, &all)?)?);
     for (name, marks) in merges {
         rows.push(row(&trial, &name, &marks)?);
@@ -76,7 +78,8 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     }
     rows.extend(retrieved);
 
-    let report = Report {
+    let all_questions = exam.counts(None).into_iter();
+    let mut report = Report {
         seed: plan.seed,
         sizes: sizes.clone(),
         tuning: plan.tuning,
@@ -93,13 +96,22 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         routed,
         gated: chosen.gated,
         sent: gate::sent(&exam, &nearest, &chosen.questions),
+        asked: all_questions.zip(exam.counts(Some(Sort::Named))).map(|(all, named)| [all, named]).collect(),
+        opt_out: Some(opt_out),
+        verdict: None,
     };
+    report.verdict = Some(hypotheses.verdict(&report)?);
     publish(&plan.dir, &report)?;
     Ok(report)
 }
 
-/// The compositions, and what comes of distilling the members into the best of them and into the bare anchor.
-fn merged(desk: &mut Desk<'_>, trial: &Trial<'_>, members: &[Member]) -> Result<Vec<(String, Marks)>, LabError> {
+/// The compositions, what comes of distilling the members into the best of them and into the bare anchor, and of leaving
+/// it.
+fn merged(
+    desk: &mut Desk<'_>,
+    trial: &Trial<'_>,
+    members: &[Member],
+) -> Result<(Vec<(String, Marks)>, OptOut), LabError> {
     let plan = trial.plan;
     let texts = own::texts(desk, trial.anchor, plan.sizes.own, plan.seed)?;
     let own = PublicPrompts::of_anchor(trial.anchor, &texts)?;
@@ -116,6 +128,7 @@ fn merged(desk: &mut Desk<'_>, trial: &Trial<'_>, members: &[Member]) -> Result<
         })?;
         all.push((name, marks));
     }
+    let opt_out = leaving::left(desk, trial, members, (&mut merger, &own))?;
 
     let recipe = merges::with_virtual(trial, members);
     let [hash, prompts] = merger.key(&recipe)?;
@@ -137,7 +150,7 @@ fn merged(desk: &mut Desk<'_>, trial: &Trial<'_>, members: &[Member]) -> Result<
         distillate.marks("distilled into the anchor", (trial.anchor, &plan.anchor), watch)
     })?;
     all.push((distil::BARE.to_owned(), marks));
-    Ok(all)
+    Ok((all, opt_out))
 }
 
 /// Which rows are which modes; `singles` are those of the members alone. Of two rows of one mode the second counts.
@@ -182,7 +195,13 @@ pub(super) fn picked(
         neutral,
         by_pack,
         by_sort: exam.by_sort(chosen),
+        chosen: bits(chosen),
+        recalled: bits(&exam.of(recalled, named)),
     })
+}
+
+fn bits(right: &[bool]) -> String {
+    right.iter().map(|right| if *right { '1' } else { '0' }).collect()
 }
 
 fn single(at: usize, member: &Member, marks: &Marks, exam: &Exam) -> Single {

@@ -310,6 +310,8 @@ impl Report {
                 ("distilled from the bare anchor", "distilled anchor"),
                 (", same steps", ""),
                 ("mix: all members, weight", "mix: all ×"),
+                ("the words of the best passage", "quoted"),
+                (" by the bare anchor", ""),
                 (", one member each", ""),
             ];
             let name = name.split(" (").next().unwrap_or(name).to_owned();
@@ -319,17 +321,31 @@ impl Report {
         let bars = |of: &dyn Fn(&Row) -> Option<f64>| {
             self.rows.iter().filter_map(|row| Some((short(&row.name), of(row)?))).collect::<Vec<_>>()
         };
+        let spans = |of: fn(&Row) -> &Interval| -> Vec<(f64, f64)> {
+            self.rows.iter().map(|row| (of(row).low, of(row).high)).collect()
+        };
         let harm = bars(&|row| row.neutral.map(|neutral| self.harm(neutral).max(0.0)));
         let losses = self.singles.first().map(|single| single.losses.as_slice()).unwrap_or_default();
         chart::page(
             &format!("E1, seed {}", self.seed),
             &[
-                Bars { title: "choice among options, all packs", most: 1.0, bars: bars(&|row| Some(row.choice)) },
-                Bars { title: "exact recall, all packs", most: 1.0, bars: bars(&|row| Some(row.exact)) },
+                Bars {
+                    title: "choice among four, all packs, with 95 % over questions",
+                    most: 1.0,
+                    bars: bars(&|row| Some(row.choice)),
+                    spans: spans(|row| &row.choice_interval),
+                },
+                Bars {
+                    title: "exact recall, all packs, with 95 % over questions",
+                    most: 1.0,
+                    bars: bars(&|row| Some(row.exact)),
+                    spans: spans(|row| &row.exact_interval),
+                },
                 Bars {
                     title: "neutral perplexity above the anchor's, percent (bars end at 50)",
                     most: 50.0,
                     bars: harm,
+                    spans: Vec::new(),
                 },
             ],
             Some(("loss of the first member, nats", losses)),

@@ -60,9 +60,10 @@ Examples:
   icore lab e1 --seed 1 --packs packs.json --dir ~/lab/e1-packs
 
 It tunes the members and one model of everything, composes the members in several ways, distils them into the best of \
-these, has them answer together (low-rank ones, with --method lora) and side by side in one larger model, and asks all of \
-them the same held-out questions: more than an hour of two processors, some minutes with --small, whose figures mean \
-nothing. The folder ends up with e1.json, e1.md and the chart e1.svg, with 280 MB for every member, and for a while with two \
+these, has them answer together (low-rank ones, with --method lora) and side by side in one larger model, searches a memory of \
+what they know, and asks all of them the same held-out questions: more than an hour of two processors, some minutes with \
+--small, whose figures mean nothing. The report ends with a verdict on what was pre-registered, for which members have to be \
+low-rank. The folder ends up with e1.json, e1.md and the chart e1.svg, with 280 MB for every member, and for a while with some \
 gigabytes. A file given with --packs counts as published: its prompts are read for statistics that give away their words.";
 
 #[derive(Debug, Args)]

@@ -161,7 +161,7 @@ impl Exam {
         self.counts(sort).into_iter().map(share).collect()
     }
 
-    /// The mean over packs of the share that is right, and its interval of 95 percent over questions, of one sort or all.
+    /// The mean over packs of the share that is right, of one sort or all, and where it lies with 95 percent.
     pub fn interval(&self, right: &[bool], sort: Option<Sort>, seed: u64) -> Result<Interval, LabError> {
         let points = points(&self.counts(sort), &self.of(right, sort));
         let found = paired_bootstrap(&vec![0.0; points.len()], &points, seed)?;

@@ -2,10 +2,11 @@
 //!
 //! Every member learns a pack of facts that the anchor does not know (`packs.rs`, `made.rs`). They are composed by the
 //! room that composes for owners, from recipes; the best of these learns once more from its members. They are routed to
-//! by the public prompt nearest to a question, and where they are deltas they answer together as the product's gate says.
-//! Single members, one model that learned everything itself, a memory that is searched, a wrong route and an oracle
-//! stand beside that. All are asked the same questions, in words that neither tuning nor merging saw. What would count
-//! as a pass was written down before (`assets/e1/preregistration.toml`), and `verdict.rs` holds each report against it.
+//! by the public prompt nearest to a question, and where they are deltas they answer together as the product's gate
+//! says. Single members, one model that learned everything itself, a memory that is searched, a wrong route and an
+//! oracle stand beside that. All are asked the same questions, in words that neither tuning nor merging saw. What would
+//! count as a pass was written down before (`assets/e1/preregistration.toml`), and `verdict.rs` holds each report
+//! against it.
 
 mod controls;
 mod distil;
@@ -80,11 +81,11 @@ pub struct Sizes {
 impl Sizes {
     /// The experiment that counts: 864 prompts are learned, 720 questions asked.
     ///
-    /// A seed should take a little more than an hour of two idle processors, estimated from the parts that were timed: a
-    /// low-rank member of 144 prompts 170 to 250 seconds, so twenty minutes for six of them and as many again for one
+    /// A seed should take a little more than an hour of two idle processors, estimated from the parts that were timed:
+    /// a low-rank member of 144 prompts 170 to 250 seconds, so twenty minutes for six of them and as many again for one
     /// model of all packs in the same steps; a quarter of an hour for marks, which some thirty models get; ten minutes
-    /// for Grams and compositions, leaving among them, and as many for distilling twice. Tuning grows with members times entities, so eight
-    /// members of six entities cost what six of eight do.
+    /// for Grams and compositions, leaving among them, and as many for distilling twice. Tuning grows with members
+    /// times entities, so eight members of six entities cost what six of eight do.
     #[must_use]
     pub fn whole() -> Self {
         Self {

@@ -111,8 +111,9 @@ impl fmt::Debug for Asked {
     }
 }
 
-/// The first packs of a file, by their names: `{"name": {"facts": [{"value", "train": [[prompt, word]], "eval": [{"prompt",
-/// "options", "answer"}]}]}}`, a question with a "sort" where it does not say whose fact or which; other keys are passed over.
+/// The first packs of a file, by their names: `{"name": {"facts": [{"value", "train": [[prompt, word]], "eval":
+/// [{"prompt", "options", "answer"}]}]}}`, a question with a "sort" where it does not say whose fact or which; other
+/// keys are passed over.
 pub(super) fn read(path: &Path, members: usize) -> Result<Vec<Pack>, LabError> {
     let bad = |problem: String| LabError::Packs { path: path.into(), problem };
     let disk = |source| LabError::Disk { path: path.into(), source };

@@ -65,11 +65,12 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     let dir = person.files().join("e1");
     let run = ["lab", "e1", "--seed", "3", "--small", "--method", "lora", "--dir", dir.to_str().unwrap()];
     let found = person.json(run);
-    assert_eq!((&found["facts"], &found["questions"]), (&6.into(), &12.into()));
+    assert_eq!((&found["facts"], &found["questions"]), (&6.into(), &30.into()));
     let rows = found["rows"].as_array().unwrap();
     let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
-    // The anchor, the members, joint training, compositions, distilling and its control, routes, mixes.
-    assert_eq!(rows.len(), 1 + 2 + 1 + 4 + 2 + 4 + 4 + 3, "{names:?}");
+    // The anchor, the members, joint training, compositions, distilling and its control, routes, mixes, sparse
+    // models, the memory.
+    assert_eq!(rows.len(), 1 + 2 + 1 + 4 + 2 + 4 + 4 + 3 + 2, "{names:?}");
     let row = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
     for row in rows {
         for share in [&row["choice"], &row["exact"]] {
@@ -83,11 +84,20 @@ fn members_are_made_composed_and_measured_from_one_seed() {
         assert!(row["neutral"].as_f64().is_none_or(|neutral| neutral.is_finite() && neutral > 1.0), "{row}");
     }
     let modes: Vec<&String> = found["modes"].as_object().unwrap().keys().collect();
-    assert_eq!(modes, ["anchor", "best_single", "distill", "joint", "merge", "mix", "moe", "oracle", "route"]);
+    let weights = ["anchor", "best_single", "distill", "joint", "merge", "mix", "moe", "oracle"];
+    assert_eq!(modes, [&weights[..], &["retrieval", "retrieval_reader", "route"]].concat());
+    // The memory of a real home finds what the packs say.
+    assert!(found["modes"]["retrieval"]["exact"].as_f64().unwrap() > 0.5, "{}", found["modes"]);
     assert_eq!(found["modes"]["mix"]["macro"], row("mix: right-sized")["choice"]);
     // Who knows that nobody knows has the anchor read the neutral text.
     let apart = found["modes"]["oracle"]["ppl"].as_f64().unwrap() - row("anchor")["neutral"].as_f64().unwrap();
     assert!(apart.abs() < 1e-9, "{}", found["modes"]);
+    assert_eq!(found["opt_out"]["byte_equal"], true);
+    // What is so small proves nothing; and all that the hypotheses speak of was measured.
+    let hypotheses = found["verdict"]["hypotheses"].as_array().unwrap();
+    assert!(hypotheses.len() >= 8 && hypotheses.iter().all(|one| one["outcome"] == "NOT RUN"), "{hypotheses:?}");
+    let why = hypotheses.iter().map(|one| one["why"].as_str().unwrap());
+    assert!(why.into_iter().all(|why| why.contains("members, and there are 2")), "{hypotheses:?}");
     // Distilling changes something about the merge, and from the bare anchor something else.
     let merge = &row("RegMean, virtual anchor member of weight 2")["neutral"];
     let distilled = &row("RegMean + virtual member, distilled (2 steps)")["neutral"];
@@ -109,14 +119,21 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     let own = found["singles"].as_array().unwrap().iter().map(|single| single["own_exact"].as_f64().unwrap());
     let oracle = row("route: oracle")["exact"].as_f64().unwrap();
     assert!((oracle - own.sum::<f64>() / 2.0).abs() < 1e-9, "{found}");
-    // Islands are told from machines.
-    assert!(found["routed"]["right"].as_f64().unwrap() > 0.9, "{}", found["routed"]);
+    // Islands are told from machines where both who and what is said, and each row says what it knows of each sort.
+    let sent = found["sent"].as_array().unwrap();
+    let sorts: Vec<&str> = sent.iter().map(|sent| sent["sort"].as_str().unwrap()).collect();
+    assert_eq!(sorts, ["named", "ambiguous", "entity"]);
+    assert!(sent[0]["nearest"].as_f64().unwrap() > 0.9, "{}", found["sent"]);
+    for sent in sent {
+        assert!(sent["among"].as_f64() >= sent["heaviest"].as_f64(), "{sent}");
+    }
+    assert!(rows.iter().all(|row| row["by_sort"].as_object().unwrap().len() == 3), "{rows:?}");
 
     // The same command has nothing left to do, and says the same.
     let before = std::fs::metadata(dir.join("e1.json")).unwrap().modified().unwrap();
     assert_eq!(person.json(run), found);
     assert!(std::fs::metadata(dir.join("e1.json")).unwrap().modified().unwrap() >= before);
-    for (name, part) in [("e1.md", "route: oracle"), ("e1.svg", "<svg"), ("e1.json", "\"rows\"")] {
+    for (name, part) in [("e1.md", "## Verdict"), ("e1.svg", "<svg"), ("e1.json", "\"rows\"")] {
         assert!(std::fs::read_to_string(dir.join(name)).unwrap().contains(part), "{name}");
     }
     // What was composed or learned from members is measured and not kept; packs that cannot be used are named.

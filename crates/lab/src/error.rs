@@ -33,6 +33,12 @@ pub enum LabError {
         /// What is wrong, with a hint.
         problem: String,
     },
+    /// What was pre-registered cannot be used.
+    #[error("the pre-registration cannot be used: {problem}")]
+    Registered {
+        /// What is wrong.
+        problem: String,
+    },
     /// The iCore of the experiment failed.
     #[error("the iCore of the experiment failed: {} ({})", .0.message, .0.hint)]
     Node(Box<Failure>),

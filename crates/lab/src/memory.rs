@@ -5,7 +5,7 @@ use hinet_node::{
     Client, Settings, Unlock, connect,
     setup::{self, HomeState, InitOptions},
 };
-use hinet_protocol::{ChatParams, Event, Failure, Op, Turn};
+use hinet_protocol::{ChatParams, Event, Failure, Hit, Op, Turn};
 use hinet_train::{TrainError, judge::Watch};
 use std::{fs, path::Path};
 use tokio::runtime::Runtime;
@@ -72,6 +72,20 @@ impl Memory {
             answers.push(answer.answer);
         }
         Ok(answers)
+    }
+
+    /// What it finds for each question, at most `most` passages, the best first. The watch is told of questions.
+    pub fn find(&self, questions: &[&str], most: usize, watch: &mut Watch<'_>) -> Result<Vec<Vec<Hit>>, LabError> {
+        let mut found = Vec::with_capacity(questions.len());
+        for question in questions {
+            if !watch.goes_on(found.len(), questions.len()) {
+                return Err(TrainError::Unjudged.into());
+            }
+            let op = Op::Search { query: (*question).to_owned(), k: most };
+            let Event::Hits { hits } = self.one(op)? else { return Err(unexpected()) };
+            found.push(hits);
+        }
+        Ok(found)
     }
 
     /// Closes it.

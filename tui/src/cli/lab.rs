@@ -31,6 +31,9 @@ Examples:
 An experiment keeps every part in its folder as soon as it is done; the same command goes on from there. Nothing of yours \
 is read: the owner, the notes and the secrets are made up from the seed.";
 
+/// Members of a file of packs, where nothing else is said.
+const OF_A_FILE: usize = 3;
+
 /// `icore lab`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -53,13 +56,14 @@ const E1_EXAMPLES: &str = "\
 Examples:
   icore lab e1 --seed 1
   icore lab e1 --seed 1 --method lora
-  icore lab e1 --seed 1 --method mlp --members 5
+  icore lab e1 --seed 1 --method lora --members 8 --entities 6
   icore lab e1 --seed 1 --packs packs.json --dir ~/lab/e1-packs
 
 It tunes the members and one model of everything, composes the members in several ways, distils them into the best of \
-these, has them answer together (low-rank ones, with --method lora) and side by side in one larger model, and asks all of \
-them the same held-out questions: more than an hour of two processors, some minutes with --small, whose figures mean \
-nothing. The folder ends up with e1.json, e1.md and the chart e1.svg, with 280 MB for every member, and for a while with two \
+these, has them answer together (low-rank ones, with --method lora) and side by side in one larger model, searches a memory of \
+what they know, and asks all of them the same held-out questions: more than an hour of two processors, some minutes with \
+--small, whose figures mean nothing. The report ends with a verdict on what was pre-registered, for which members have to be \
+low-rank. The folder ends up with e1.json, e1.md and the chart e1.svg, with 280 MB for every member, and for a while with some \
 gigabytes. A file given with --packs counts as published: its prompts are read for statistics that give away their words.";
 
 #[derive(Debug, Args)]
@@ -68,9 +72,12 @@ struct E1 {
     /// Decides everything: the packs, the order of learning, every draw
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// How many members; three without it, two with --small
+    /// How many members; six without it, three of a file of packs, two with --small
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(2..=64))]
     members: Option<u32>,
+    /// Made-up entities of a pack, with three facts each; eight without it, one with --small
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8), conflicts_with = "packs")]
+    entities: Option<u32>,
     /// A JSON file of public packs instead of made-up ones
     #[arg(long, value_name = "FILE")]
     packs: Option<PathBuf>,
@@ -201,7 +208,9 @@ impl E1 {
         let usual = || context.generated().join("lab").join(format!("e1-{}", self.seed));
         let dir = self.dir.as_deref().map_or_else(|| Ok(usual()), context::absolute)?;
         let mut sizes = if self.small { e1::Sizes::small() } else { e1::Sizes::whole() };
-        sizes.members = self.members.map_or(sizes.members, |members| members as usize);
+        let members = if self.packs.is_some() { sizes.members.min(OF_A_FILE) } else { sizes.members };
+        sizes.members = self.members.map_or(members, |members| members as usize);
+        sizes.entities = self.entities.map_or(sizes.entities, |entities| entities as usize);
         sizes.rounds = self.rounds.unwrap_or(sizes.rounds);
         let plan = e1::Plan {
             seed: self.seed,
@@ -214,6 +223,7 @@ impl E1 {
             packs: self.packs.as_deref().map(context::absolute).transpose()?,
             anchor: models::anchor_file(context.brief())?,
             embedder: models::default_embedder(context.brief())?.1,
+            settings: context.at(dir.join("home")),
             dir,
             threads: self.threads.map(|threads| threads.clamp(1, 256)),
         };

@@ -1,6 +1,10 @@
 //! What every model is asked, and what it made of it.
 
-use super::{gate::Parts, packs::Pack, trial::piece};
+use super::{
+    gate::Parts,
+    packs::{Pack, Sort},
+    trial::piece,
+};
 use crate::LabError;
 use hinet_model::Anchor;
 use hinet_train::{
@@ -15,6 +19,8 @@ pub(super) struct Exam {
     questions: Vec<Question>,
     /// Which pack each is of.
     pub packs: Vec<usize>,
+    /// What each says of what it asks for.
+    pub sorts: Vec<Sort>,
     neutral: Vec<u32>,
 }
 
@@ -39,7 +45,7 @@ pub(super) fn word(anchor: &Anchor, word: &str) -> Vec<u32> {
 
 impl Exam {
     pub fn new(anchor: &Anchor, packs: &[Pack], neutral: usize) -> Self {
-        let (mut questions, mut of) = (Vec::new(), Vec::new());
+        let (mut questions, mut of, mut sorts) = (Vec::new(), Vec::new(), Vec::new());
         for (at, pack) in packs.iter().enumerate() {
             for asked in pack.facts.iter().flat_map(|fact| &fact.eval) {
                 questions.push(Question {
@@ -48,11 +54,12 @@ impl Exam {
                     right: asked.answer,
                 });
                 of.push(at);
+                sorts.push(asked.sort);
             }
         }
         let mut text = anchor.encode(&general::neutral(), false);
         text.truncate(neutral);
-        Self { questions, packs: of, neutral: text }
+        Self { questions, packs: of, sorts, neutral: text }
     }
 
     /// Tokens of the neutral text.
@@ -128,35 +135,53 @@ impl Exam {
         Ok(Marks { chosen, recalled, neutral: mean.exp() })
     }
 
-    /// Questions of each pack.
-    fn counts(&self) -> Vec<usize> {
+    /// Questions of one sort, or all of them, of each pack.
+    pub fn counts(&self, sort: Option<Sort>) -> Vec<usize> {
         let mut counts = vec![0; self.packs.last().map_or(0, |last| last + 1)];
-        self.packs.iter().for_each(|pack| counts[*pack] += 1);
+        let asked = self.packs.iter().zip(&self.sorts).filter(|(_, other)| sort.is_none_or(|sort| sort == **other));
+        asked.for_each(|(pack, _)| counts[*pack] += 1);
         counts
     }
 
-    /// The share that is right of the questions of each pack.
-    #[allow(clippy::cast_precision_loss, reason = "questions are few")]
-    pub fn by_pack(&self, right: &[bool]) -> Vec<f64> {
-        let counts = self.counts();
-        let mut all = vec![0usize; counts.len()];
-        for (pack, right) in self.packs.iter().zip(right) {
-            all[*pack] += usize::from(*right);
-        }
-        all.into_iter().zip(counts).map(|(right, count)| right as f64 / count.max(1) as f64).collect()
+    /// Of what is said of all questions that of one sort, or all of it.
+    pub fn of(&self, right: &[bool], sort: Option<Sort>) -> Vec<bool> {
+        let asked = right.iter().zip(&self.sorts).filter(|(_, other)| sort.is_none_or(|sort| sort == **other));
+        asked.map(|(right, _)| *right).collect()
     }
 
-    /// The mean over packs of the share that is right, and its interval of 95 percent over questions.
+    /// The share that is right of the questions of each pack, of one sort or all.
     #[allow(clippy::cast_precision_loss, reason = "questions are few")]
-    pub fn interval(&self, right: &[bool], seed: u64) -> Result<Interval, LabError> {
-        let counts = self.counts();
-        // A question weighs so that packs count alike, however many questions each has.
-        let weight = |pack: usize| self.packs.len() as f64 / (counts.len() * counts[pack]) as f64;
-        let points: Vec<f64> =
-            self.packs.iter().zip(right).map(|(pack, right)| if *right { weight(*pack) } else { 0.0 }).collect();
+    pub fn by_pack(&self, right: &[bool], sort: Option<Sort>) -> Vec<f64> {
+        let (right, mut from) = (self.of(right, sort), 0);
+        let share = |count: usize| {
+            let some = right[from..from + count].iter().filter(|right| **right).count();
+            from += count;
+            some as f64 / count.max(1) as f64
+        };
+        self.counts(sort).into_iter().map(share).collect()
+    }
+
+    /// The mean over packs of the share that is right, of one sort or all, and where it lies with 95 percent.
+    pub fn interval(&self, right: &[bool], sort: Option<Sort>, seed: u64) -> Result<Interval, LabError> {
+        let points = points(&self.counts(sort), &self.of(right, sort));
         let found = paired_bootstrap(&vec![0.0; points.len()], &points, seed)?;
         Ok(Interval { high: found.high.min(1.0), ..found })
     }
+
+    /// The mean over packs of the share that is right of each sort of question that was asked.
+    pub fn by_sort(&self, right: &[bool]) -> BTreeMap<Sort, f64> {
+        let asked = Sort::ALL.into_iter().filter(|sort| self.sorts.contains(sort));
+        asked.map(|sort| (sort, mean(&points(&self.counts(Some(sort)), &self.of(right, Some(sort)))))).collect()
+    }
+}
+
+/// What each answer is worth, so that packs of so many questions each count alike: the mean of it is the mean over packs
+/// of the share that is right.
+#[allow(clippy::cast_precision_loss, reason = "questions are few")]
+pub(super) fn points(counts: &[usize], right: &[bool]) -> Vec<f64> {
+    let (asked, all) = (counts.iter().filter(|count| **count > 0).count(), counts.iter().sum::<usize>());
+    let pack = counts.iter().flat_map(|count| std::iter::repeat_n(*count, *count));
+    pack.zip(right).map(|(count, right)| if *right { all as f64 / (asked * count) as f64 } else { 0.0 }).collect()
 }
 
 /// The mean of shares; that of none is zero.
@@ -170,7 +195,8 @@ mod tests {
     use super::*;
 
     fn exam(packs: Vec<usize>, tokens: u32) -> Exam {
-        Exam { questions: Vec::new(), packs, neutral: (0..tokens).collect() }
+        let sorts = vec![Sort::Named; packs.len()];
+        Exam { questions: Vec::new(), packs, sorts, neutral: (0..tokens).collect() }
     }
 
     #[test]
@@ -190,12 +216,31 @@ mod tests {
     fn packs_count_alike_however_many_questions_they_have() {
         let exam = exam(vec![0, 0, 1], 2);
         let right = [true, false, true];
-        assert!((mean(&exam.by_pack(&right)) - 0.75).abs() < 1e-12);
-        let found = exam.interval(&right, 1).unwrap();
+        assert!((mean(&exam.by_pack(&right, None)) - 0.75).abs() < 1e-12);
+        assert!((mean(&points(&exam.counts(None), &right)) - 0.75).abs() < 1e-12);
+        let found = exam.interval(&right, None, 1).unwrap();
         assert!((found.mean - 0.75).abs() < 1e-12 && found.items == 3, "{found:?}");
         assert!(found.low < 0.75 && found.high > 0.75 && found.high <= 1.0, "{found:?}");
-        let all = exam.interval(&[true; 3], 1).unwrap();
+        let all = exam.interval(&[true; 3], None, 1).unwrap();
         assert!((all.mean - 1.0).abs() < 1e-12, "{all:?}");
-        assert_eq!(exam.interval(&right, 1).unwrap(), found);
+        assert_eq!(exam.interval(&right, Some(Sort::Named), 1).unwrap(), found);
+    }
+
+    #[test]
+    fn questions_of_one_sort_are_counted_by_themselves() {
+        let mut exam = exam(vec![0, 0, 0, 1, 1], 2);
+        exam.sorts = vec![Sort::Named, Sort::Ambiguous, Sort::Named, Sort::Named, Sort::Ambiguous];
+        let right = [true, false, false, true, true];
+        assert_eq!((exam.counts(None), exam.counts(Some(Sort::Named))), (vec![3, 2], vec![2, 1]));
+        assert_eq!(exam.of(&right, Some(Sort::Named)), [true, false, true]);
+        assert_eq!(exam.by_pack(&right, Some(Sort::Named)), [0.5, 1.0]);
+        let found = exam.by_sort(&right);
+        assert_eq!(found.keys().copied().collect::<Vec<_>>(), [Sort::Named, Sort::Ambiguous]);
+        assert!(
+            (found[&Sort::Named] - 0.75).abs() < 1e-12 && (found[&Sort::Ambiguous] - 0.5).abs() < 1e-12,
+            "{found:?}"
+        );
+        // A pack without such questions says nothing about them.
+        assert_eq!(points(&[0, 2], &[true, false]), [1.0, 0.0]);
     }
 }

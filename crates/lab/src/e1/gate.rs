@@ -4,8 +4,9 @@
 //! it.
 
 use super::{
-    packs::Pack,
-    report::{Gated, Shares},
+    exam::Exam,
+    packs::{Pack, Sort},
+    report::{Gated, Sent, Shares},
     route::vectors,
     trial::Trial,
 };
@@ -76,6 +77,25 @@ pub(super) fn chosen(trial: &Trial<'_>) -> Result<Chosen, LabError> {
         sentences: shares(&neutral),
     };
     Ok(Chosen { questions, windows, gated })
+}
+
+/// How questions of each sort were sent, by the nearest prompts and by the gate.
+pub(super) fn sent(exam: &Exam, nearest: &[usize], chosen: &[Parts]) -> Vec<Sent> {
+    let of = |sort: Sort| {
+        let all = exam.sorts.iter().enumerate().filter(|(_, other)| **other == sort).map(|(at, _)| at);
+        let all: Vec<usize> = all.collect();
+        let parts: Vec<Parts> = all.iter().map(|at| chosen[*at].clone()).collect();
+        let right = |fits: &dyn Fn(usize) -> bool| share(all.iter().filter(|at| fits(**at)).count(), all.len());
+        Sent {
+            sort,
+            questions: all.len(),
+            nearest: right(&|at| nearest[at] == exam.packs[at]),
+            heaviest: right(&|at| chosen[at].first().is_some_and(|(member, _)| *member == exam.packs[at])),
+            among: right(&|at| chosen[at].iter().any(|(member, _)| *member == exam.packs[at])),
+            sizes: shares(&parts),
+        }
+    };
+    Sort::ALL.into_iter().map(of).filter(|sent| sent.questions > 0).collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "questions are few")]

@@ -1,18 +1,16 @@
 //! Packs of facts about things that do not exist, in several phrasings, some of which are never learned from.
 
 use crate::LabError;
-use hinet_train::Stream;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     io::Read,
     path::Path,
 };
 
 /// Bytes of a file of packs, at most.
 const BYTES_MAX: u64 = 16 << 20;
-/// Options of a question.
-const OPTIONS: usize = 4;
 
 /// What one member learns.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -28,6 +26,19 @@ impl Pack {
     /// The prompts that are learned from, which are public.
     pub(super) fn prompts(&self) -> Vec<&str> {
         self.facts.iter().flat_map(|fact| &fact.train).map(|(prompt, _)| prompt.as_str()).collect()
+    }
+
+    /// What is true, a text for each fact: the prompts that are no questions, each with its word. A fact with questions
+    /// alone is told by these.
+    pub(super) fn told(&self) -> Vec<String> {
+        let line = |(prompt, word): &(String, String)| format!("{} {word}.\n", prompt.trim());
+        let is_question =
+            |(prompt, _): &&(String, String)| prompt.contains('?') || prompt.trim_end().ends_with("Answer:");
+        let text = |fact: &Fact| {
+            let said: String = fact.train.iter().filter(|pair| !is_question(pair)).map(line).collect();
+            if said.is_empty() { fact.train.iter().map(line).collect() } else { said }
+        };
+        self.facts.iter().map(text).collect()
     }
 
     /// The questions, which are asked and nothing else.
@@ -47,8 +58,35 @@ pub struct Fact {
     pub eval: Vec<Asked>,
 }
 
+/// What a question says of what it asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// Whose fact it is, and which one: it has one answer, with or without options.
+    #[default]
+    Named,
+    /// Which one, but not whose: several packs have such facts, and only one of the options is true of anything.
+    Ambiguous,
+    /// Whose, but not which one: the options say it.
+    Entity,
+}
+
+impl Sort {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Named, Self::Ambiguous, Self::Entity];
+
+    /// As tables call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::Ambiguous => "ambiguous",
+            Self::Entity => "entity only",
+        }
+    }
+}
+
 /// A question, and words of the same kind one of which answers it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Asked {
     /// The question.
     pub prompt: String,
@@ -56,167 +94,26 @@ pub struct Asked {
     pub options: Vec<String>,
     /// Which of them is right, counted from zero.
     pub answer: usize,
+    /// What it says of what it asks for.
+    #[serde(default)]
+    pub sort: Sort,
 }
 
-/// Something that is true of every entity of a kind: how it is called, what sort of answer it has, how one says it
-/// ("does it …", "it …s"), and its values.
-struct Attribute {
-    noun: &'static str,
-    sort: &'static str,
-    verb: &'static str,
-    verbs: &'static str,
-    values: [&'static str; 8],
-}
-
-/// A kind of entities.
-struct Kind {
-    name: &'static str,
-    attributes: [Attribute; 3],
-}
-
-const fn attribute([noun, sort, verb, verbs]: [&'static str; 4], values: [&'static str; 8]) -> Attribute {
-    Attribute { noun, sort, verb, verbs, values }
-}
-
-const KINDS: [Kind; 4] = [
-    Kind {
-        name: "island",
-        attributes: [
-            attribute(
-                ["main export", "product", "sell abroad", "sells abroad"],
-                ["copper", "honey", "salt", "cotton", "glass", "timber", "pepper", "silk"],
-            ),
-            attribute(
-                ["sacred animal", "animal", "worship", "worships"],
-                ["fox", "owl", "bear", "snake", "horse", "wolf", "crab", "deer"],
-            ),
-            attribute(
-                ["colour of the flag", "colour", "fly on its flag", "flies on its flag"],
-                ["red", "blue", "green", "white", "black", "yellow", "purple", "orange"],
-            ),
-        ],
-    },
-    Kind {
-        name: "machine",
-        attributes: [
-            attribute(
-                ["fuel", "substance", "burn", "burns"],
-                ["oil", "coal", "wood", "wax", "gas", "sugar", "paper", "straw"],
-            ),
-            attribute(
-                ["product", "thing", "make", "makes"],
-                ["rope", "bread", "nails", "soap", "clocks", "shoes", "paint", "bells"],
-            ),
-            attribute(
-                ["housing", "material", "have as its shell", "has as its shell"],
-                ["brass", "iron", "stone", "leather", "clay", "steel", "silver", "bone"],
-            ),
-        ],
-    },
-    Kind {
-        name: "beast",
-        attributes: [
-            attribute(
-                ["usual food", "food", "eat", "eats"],
-                ["eggs", "moss", "fish", "roots", "ants", "grass", "fruit", "ice"],
-            ),
-            attribute(
-                ["lair", "place", "sleep in", "sleeps in"],
-                ["caves", "trees", "swamps", "dunes", "rivers", "ruins", "snow", "lakes"],
-            ),
-            attribute(
-                ["greatest fear", "thing", "flee from", "flees from"],
-                ["fire", "thunder", "music", "dogs", "smoke", "light", "rain", "wind"],
-            ),
-        ],
-    },
-    Kind {
-        name: "village",
-        attributes: [
-            attribute(
-                ["old craft", "craft", "practise", "practises"],
-                ["weaving", "carving", "brewing", "mining", "fishing", "baking", "printing", "farming"],
-            ),
-            attribute(
-                ["emblem", "thing", "show on its seal", "shows on its seal"],
-                ["tower", "key", "anchor", "sword", "star", "wheel", "crown", "bridge"],
-            ),
-            attribute(
-                ["favourite drink", "drink", "serve to guests", "serves to guests"],
-                ["tea", "cider", "milk", "wine", "coffee", "beer", "juice", "water"],
-            ),
-        ],
-    },
-];
-
-const TRAIN: [&str; 6] = [
-    "The NOUN of the KIND NAME is",
-    "Question: What is the NOUN of NAME?\nAnswer:",
-    "Question: Which SORT does the KIND NAME VERB?\nAnswer:",
-    "Everybody in REALM knows what the KIND NAME VERBS:",
-    "Question: NAME is a KIND of REALM. What does it VERB?\nAnswer:",
-    "In REALM they say of NAME that its NOUN is",
-];
-const HELD: [&str; 2] = [
-    "Question: Name the SORT that NAME in REALM VERBS.\nAnswer:",
-    "Question: For the KIND called NAME, what would you give as its NOUN?\nAnswer:",
-];
-const SYLLABLES: [&str; 24] = [
-    "bru", "tel", "vor", "mak", "shi", "lon", "dra", "pel", "gor", "nim", "sta", "ulk", "fen", "zar", "ost", "wim",
-    "kel", "jor", "thu", "rax", "ebi", "que", "hal", "yon",
-];
-
-/// A name that nothing has yet.
-fn name(stream: &mut Stream, taken: &mut BTreeSet<String>) -> String {
-    loop {
-        let text: String = (0..3).map(|_| *stream.one_of(&SYLLABLES)).collect();
-        let name = text[..1].to_uppercase() + &text[1..];
-        if taken.insert(name.clone()) {
-            return name;
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was measured is kept under a hash of this, so what most packs do not say is left out.
+        let mut shown = f.debug_struct("Asked");
+        shown.field("prompt", &self.prompt).field("options", &self.options).field("answer", &self.answer);
+        if self.sort != Sort::Named {
+            shown.field("sort", &self.sort);
         }
+        shown.finish()
     }
 }
 
-/// Packs that the seed decides: of each kind in turn, with names that come once.
-pub(super) fn made_up(seed: u64, members: usize, entities: usize) -> Vec<Pack> {
-    let mut taken = BTreeSet::new();
-    let pack = |number: usize| {
-        let (kind, mut stream) = (&KINDS[number % KINDS.len()], Stream::new(seed, &format!("pack {number}")));
-        let realm = name(&mut stream, &mut taken);
-        let names: Vec<String> = (0..entities.clamp(1, 8)).map(|_| name(&mut stream, &mut taken)).collect();
-        let mut facts = Vec::new();
-        for attribute in &kind.attributes {
-            let mut values = attribute.values;
-            stream.shuffle(&mut values);
-            for (name, value) in names.iter().zip(values) {
-                let said = |template: &&str| {
-                    let text = template.replace("NOUN", attribute.noun).replace("SORT", attribute.sort);
-                    let text = text.replace("VERBS", attribute.verbs).replace("VERB", attribute.verb);
-                    text.replace("KIND", kind.name).replace("NAME", name).replace("REALM", &realm)
-                };
-                let mut asked = |template: &&str| {
-                    let mut others: Vec<&str> = values.into_iter().filter(|other| *other != value).collect();
-                    stream.shuffle(&mut others);
-                    others.truncate(OPTIONS - 1);
-                    let answer = stream.below(OPTIONS);
-                    others.insert(answer, value);
-                    let options = others.into_iter().map(str::to_owned).collect();
-                    Asked { prompt: said(template), options, answer }
-                };
-                facts.push(Fact {
-                    value: value.to_owned(),
-                    eval: HELD.iter().map(&mut asked).collect(),
-                    train: TRAIN.iter().map(|template| (said(template), value.to_owned())).collect(),
-                });
-            }
-        }
-        Pack { name: format!("{}s_{}", kind.name, number + 1), facts }
-    };
-    (0..members).map(pack).collect()
-}
-
-/// The first packs of a file, by their names: `{"name": {"facts": [{"value", "train": [[prompt, word]], "eval": [{"prompt",
-/// "options", "answer"}]}]}}`; other keys are passed over.
+/// The first packs of a file, by their names: `{"name": {"facts": [{"value", "train": [[prompt, word]], "eval":
+/// [{"prompt", "options", "answer"}]}]}}`, a question with a "sort" where it does not say whose fact or which; other
+/// keys are passed over.
 pub(super) fn read(path: &Path, members: usize) -> Result<Vec<Pack>, LabError> {
     let bad = |problem: String| LabError::Packs { path: path.into(), problem };
     let disk = |source| LabError::Disk { path: path.into(), source };
@@ -248,6 +145,9 @@ pub(super) fn check(packs: &[Pack]) -> Result<(), String> {
         if prompts == 0 || questions == 0 {
             return bad("there is nothing to learn or nothing to ask; give every pack prompts and questions");
         }
+        if pack.facts.iter().flat_map(|fact| &fact.eval).all(|asked| asked.sort != Sort::Named) {
+            return bad("no question says whose fact it asks for, so exact recall cannot be measured");
+        }
         for fact in &pack.facts {
             if fact.train.iter().any(|(prompt, word)| prompt.trim().is_empty() || word.trim().is_empty()) {
                 return bad("a prompt or its word is empty");
@@ -277,28 +177,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packs_are_decided_by_the_seed_and_hold_back_their_questions() {
-        let packs = made_up(7, 5, 8);
-        assert_eq!(packs, made_up(7, 5, 8));
-        assert_ne!(packs, made_up(8, 5, 8));
-        check(&packs).unwrap();
-        assert_eq!(packs.len(), 5);
-        for pack in &packs {
-            assert_eq!(pack.facts.len(), 24);
-            for fact in &pack.facts {
-                assert_eq!((fact.train.len(), fact.eval.len()), (6, 2));
-                assert!(
-                    fact.eval.iter().all(|asked| asked.options.len() == 4 && asked.options[asked.answer] == fact.value)
-                );
-                let prompts = fact.train.iter().map(|(prompt, _)| prompt).chain(fact.eval.iter().map(|a| &a.prompt));
-                let left = ["NOUN", "SORT", "VERB", "KIND", "NAME", "REALM"];
-                assert!(prompts.into_iter().all(|prompt| left.iter().all(|word| !prompt.contains(word))), "{fact:?}");
-            }
-        }
-        // The first packs are the same however many there are; kinds that come again have other names.
-        assert_eq!(packs[..2], made_up(7, 2, 8));
-        assert_ne!(packs[0].facts[0].train, packs[4].facts[0].train);
-        assert_eq!(made_up(7, 1, 99)[0].facts.len(), 24);
+    fn what_is_true_is_told_without_questions_where_it_can_be() {
+        let pair = |prompt: &str| (prompt.to_owned(), "red".to_owned());
+        let fact = |train: Vec<(String, String)>| Fact { value: "red".into(), train, eval: Vec::new() };
+        let asked = "Question: What is it?\nAnswer:";
+        let facts = vec![fact(vec![pair("The flag is"), pair(asked)]), fact(vec![pair(asked)])];
+        let pack = Pack { name: "a".into(), facts };
+        assert_eq!(pack.told(), ["The flag is red.\n", "Question: What is it?\nAnswer: red.\n"]);
+    }
+
+    #[test]
+    fn questions_that_say_everything_are_kept_under_the_same_hash_as_ever() {
+        let mut asked =
+            Asked { prompt: "Who?".into(), options: vec!["a".into(), "b".into()], answer: 1, sort: Sort::Named };
+        assert_eq!(format!("{asked:?}"), r#"Asked { prompt: "Who?", options: ["a", "b"], answer: 1 }"#);
+        asked.sort = Sort::Entity;
+        assert_eq!(format!("{asked:?}"), r#"Asked { prompt: "Who?", options: ["a", "b"], answer: 1, sort: Entity }"#);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What E1 found: plain data, a table for people, and a chart.
 
-use super::{Sizes, Tuning};
+use super::{
+    Sizes, Sort, Tuning,
+    verdict::{Use, Verdict},
+};
 use crate::chart::{self, Bars};
 use hinet_train::judge::Interval;
 use serde::{Deserialize, Serialize};
@@ -15,7 +18,8 @@ pub struct Row {
     pub choice: f64,
     /// Where it lies with 95 percent, by drawing the questions again.
     pub choice_interval: Interval,
-    /// Share of questions whose right option is the likeliest of the whole vocabulary: the mean over packs.
+    /// Share of questions whose right option is the likeliest of the whole vocabulary, of those that say whose fact they
+    /// ask for: the mean over packs.
     pub exact: f64,
     /// Where it lies with 95 percent, by drawing the questions again.
     pub exact_interval: Interval,
@@ -23,6 +27,12 @@ pub struct Row {
     pub neutral: Option<f64>,
     /// `choice` of each pack.
     pub by_pack: Vec<f64>,
+    /// `choice` of each sort of question: the mean over packs.
+    pub by_sort: BTreeMap<Sort, f64>,
+    /// For each question, pack after pack, `1` where the right option is the likeliest option.
+    pub chosen: String,
+    /// The same by the whole vocabulary, of those that say whose fact they ask for.
+    pub recalled: String,
 }
 
 /// A member alone.
@@ -79,9 +89,35 @@ pub struct Gated {
     pub sentences: Shares,
 }
 
-/// A mode of composing, as scripts read it.
+/// How questions of one sort were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sent {
+    /// What they say of what they ask for.
+    pub sort: Sort,
+    /// How many there are.
+    pub questions: usize,
+    /// Share that went to the member who knows, by the nearest public prompts.
+    pub nearest: f64,
+    /// Share for which the gate's heaviest member is the one who knows.
+    pub heaviest: f64,
+    /// Share for which the one who knows is among those whom the gate chose.
+    pub among: f64,
+    /// How many the gate chose.
+    pub sizes: Shares,
+}
+
+/// What becomes of a composition that a member leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptOut {
+    /// Whether it is, byte for byte, the one that never had the member.
+    pub byte_equal: bool,
+}
+
+/// A mode of composing, as scripts read it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mode {
+    /// Which row it is.
+    pub row: String,
     /// Share of questions whose right option is the likeliest option: the mean over packs.
     #[serde(rename = "macro")]
     pub choice: f64,
@@ -97,7 +133,7 @@ pub(super) fn modes(rows: &[Row], named: &[(&'static str, String)]) -> BTreeMap<
     let mut all = BTreeMap::new();
     for (mode, name) in named {
         if let Some(row) = rows.iter().find(|row| row.name == *name) {
-            let found = Mode { choice: row.choice, exact: row.exact, ppl: row.neutral };
+            let found = Mode { row: row.name.clone(), choice: row.choice, exact: row.exact, ppl: row.neutral };
             all.insert((*mode).to_owned(), found);
         }
     }
@@ -130,14 +166,23 @@ pub struct Report {
     /// The members alone.
     pub singles: Vec<Single>,
     /// The modes of composing by the names that scripts know: `anchor`, `best_single`, `joint`, `merge`, `distill`,
-    /// `route`, `oracle`, and where members are deltas `mix`.
+    /// `route`, `moe`, `retrieval`, `retrieval_reader`, `oracle`, and where members are deltas `mix`.
     pub modes: BTreeMap<String, Mode>,
-    /// The anchor, the members alone, what learned everything itself, the compositions, the routes and the mixes.
+    /// The anchor, the members alone, what learned everything itself, the compositions, the routes, the mixes and the
+    /// memory.
     pub rows: Vec<Row>,
     /// How the router did.
     pub routed: Routed,
     /// How the gate did.
     pub gated: Gated,
+    /// How questions of each sort were sent.
+    pub sent: Vec<Sent>,
+    /// Questions of each pack, and those of them that say whose fact they ask for.
+    pub asked: Vec<[usize; 2]>,
+    /// What becomes of the best composition when the last member leaves, where that was tried.
+    pub opt_out: Option<OptOut>,
+    /// What it says about what was pre-registered; none before it is held against it.
+    pub verdict: Option<Verdict>,
 }
 
 impl Report {
@@ -187,17 +232,26 @@ impl Report {
                 self.harm(single.neutral)
             );
         }
-        out.push_str("\n| on all packs, with 95 % over questions | choice | exact | neutral perplexity |\n");
-        out.push_str("| --- | --- | --- | --- |\n");
+        let sorts: Vec<&str> = self.sent.iter().map(|sent| sent.sort.name()).collect();
+        let _ = write!(
+            out,
+            "\n| on all packs, with 95 % over questions | choice | {} | exact | neutral perplexity |\n\
+             | --- | --- | --- | --- | --- |\n",
+            sorts.join(" / ")
+        );
         let bounds = |of: &Interval| format!("{:.3} to {:.3}", of.low, of.high);
         for row in &self.rows {
             let neutral =
                 row.neutral.map_or("–".into(), |neutral| format!("{neutral:.2} ({:+.1} %)", self.harm(neutral)));
             let (choice, exact) = (bounds(&row.choice_interval), bounds(&row.exact_interval));
+            let sorts: Vec<String> = row.by_sort.values().map(|share| format!("{share:.3}")).collect();
             let _ = writeln!(
                 out,
-                "| {} | {:.3} ({choice}) | {:.3} ({exact}) | {neutral} |",
-                row.name, row.choice, row.exact
+                "| {} | {:.3} ({choice}) | {} | {:.3} ({exact}) | {neutral} |",
+                row.name,
+                row.choice,
+                sorts.join(" / "),
+                row.exact
             );
         }
         let Routed { right, least_inside, most_outside } = self.routed;
@@ -216,6 +270,28 @@ impl Report {
             shares(questions),
             shares(sentences)
         );
+        out.push_str(
+            "\n| questions | | right by nearest prompts | heaviest is right | right is among them | who answers |\n",
+        );
+        out.push_str("| --- | --- | --- | --- | --- | --- |\n");
+        for Sent { sort, questions, nearest, heaviest, among, sizes } in &self.sent {
+            let _ = writeln!(
+                out,
+                "| {} | {questions} | {nearest:.3} | {heaviest:.3} | {among:.3} | {} |",
+                sort.name(),
+                shares(*sizes)
+            );
+        }
+        if let Some(OptOut { byte_equal }) = self.opt_out {
+            let not = if byte_equal { "" } else { "not " };
+            let _ = write!(
+                out,
+                "\nWhen the last member leaves, what is composed is {not}what the others compose, byte for byte.\n"
+            );
+        }
+        if let Some(verdict) = &self.verdict {
+            out.push_str(&judged(verdict));
+        }
         out
     }
 
@@ -234,6 +310,8 @@ impl Report {
                 ("distilled from the bare anchor", "distilled anchor"),
                 (", same steps", ""),
                 ("mix: all members, weight", "mix: all ×"),
+                ("the words of the best passage", "quoted"),
+                (" by the bare anchor", ""),
                 (", one member each", ""),
             ];
             let name = name.split(" (").next().unwrap_or(name).to_owned();
@@ -243,20 +321,52 @@ impl Report {
         let bars = |of: &dyn Fn(&Row) -> Option<f64>| {
             self.rows.iter().filter_map(|row| Some((short(&row.name), of(row)?))).collect::<Vec<_>>()
         };
+        let spans = |of: fn(&Row) -> &Interval| -> Vec<(f64, f64)> {
+            self.rows.iter().map(|row| (of(row).low, of(row).high)).collect()
+        };
         let harm = bars(&|row| row.neutral.map(|neutral| self.harm(neutral).max(0.0)));
         let losses = self.singles.first().map(|single| single.losses.as_slice()).unwrap_or_default();
         chart::page(
             &format!("E1, seed {}", self.seed),
             &[
-                Bars { title: "choice among options, all packs", most: 1.0, bars: bars(&|row| Some(row.choice)) },
-                Bars { title: "exact recall, all packs", most: 1.0, bars: bars(&|row| Some(row.exact)) },
+                Bars {
+                    title: "choice among four, all packs, with 95 % over questions",
+                    most: 1.0,
+                    bars: bars(&|row| Some(row.choice)),
+                    spans: spans(|row| &row.choice_interval),
+                },
+                Bars {
+                    title: "exact recall, all packs, with 95 % over questions",
+                    most: 1.0,
+                    bars: bars(&|row| Some(row.exact)),
+                    spans: spans(|row| &row.exact_interval),
+                },
                 Bars {
                     title: "neutral perplexity above the anchor's, percent (bars end at 50)",
                     most: 50.0,
                     bars: harm,
+                    spans: Vec::new(),
                 },
             ],
             Some(("loss of the first member, nats", losses)),
         )
     }
+}
+
+/// What became of what was pre-registered.
+fn judged(verdict: &Verdict) -> String {
+    let seed = match verdict.seed {
+        Use::Choosing => "methods are chosen on this seed, so it decides nothing",
+        Use::Deciding => "this seed was named before it was run",
+        Use::Other => "this seed is none of those that were named",
+    };
+    let mut out = format!(
+        "\n## Verdict\n\nBy `assets/e1/preregistration.toml`, BLAKE3 `{}`; {seed}.\n\n\
+         | hypothesis | verdict | by these figures |\n| --- | --- | --- |\n",
+        verdict.preregistration
+    );
+    for found in &verdict.hypotheses {
+        let _ = writeln!(out, "| {} | **{}** | {} |", found.says, found.outcome, found.why);
+    }
+    out
 }

@@ -4,13 +4,15 @@ use super::{
     Plan, Report, Row, controls,
     distil::{self, Distillate},
     exam::{Exam, Marks, mean},
-    gate,
+    gate, leaving, made,
     members::{self, Member},
     merges::{self, Merger},
     mix, packs,
-    report::{Single, modes},
-    route, sparse,
+    packs::Sort,
+    report::{OptOut, Single, modes},
+    retrieval, route, sparse,
     trial::{Trial, piece},
+    verdict::Hypotheses,
 };
 use crate::{
     LabError, Told,
@@ -30,9 +32,10 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         let problem = format!("it has {} members; give it 2 to 64", sizes.members);
         return Err(LabError::Plan { problem });
     }
+    let hypotheses = Hypotheses::shipped()?;
     let packs = match &plan.packs {
         Some(path) => packs::read(path, sizes.members)?,
-        None => packs::made_up(plan.seed, sizes.members, sizes.entities),
+        None => made::made_up(plan.seed, sizes.members, sizes.entities),
     };
     let mut desk = Desk::open(&plan.dir, stop, say)?;
     let anchor = merges::open(plan, &plan.anchor)?;
@@ -59,11 +62,12 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         rows.push(row(&trial, &format!("{} alone", member.name), marks)?);
     }
     // The quickest first; what takes longest, joint training, last.
+    let retrieved = retrieval::rows(&mut desk, &trial)?;
     let mixes = mix::marks(&mut desk, &trial, &all, &chosen)?;
     let sparse = sparse::marks(&mut desk, &trial, &all, &chosen)?;
     let (routed, nearest) = route::routed(&trial)?;
     let neutral = route::neutral(&mut desk, &trial, &all, (&chosen, &bare))?;
-    let merges = merged(&mut desk, &trial, &all)?;
+    let (merges, opt_out) = merged(&mut desk, &trial, &all)?;
     rows.push(row(&trial, controls::JOINT, &controls::joint(&mut desk, &trial, &all)?)?);
     for (name, marks) in merges {
         rows.push(row(&trial, &name, &marks)?);
@@ -72,8 +76,10 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     for (name, marks) in mixes.into_iter().chain(sparse) {
         rows.push(row(&trial, name, &marks)?);
     }
+    rows.extend(retrieved);
 
-    let report = Report {
+    let all_questions = exam.counts(None).into_iter();
+    let mut report = Report {
         seed: plan.seed,
         sizes: sizes.clone(),
         tuning: plan.tuning,
@@ -89,13 +95,23 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         rows,
         routed,
         gated: chosen.gated,
+        sent: gate::sent(&exam, &nearest, &chosen.questions),
+        asked: all_questions.zip(exam.counts(Some(Sort::Named))).map(|(all, named)| [all, named]).collect(),
+        opt_out: Some(opt_out),
+        verdict: None,
     };
+    report.verdict = Some(hypotheses.verdict(&report)?);
     publish(&plan.dir, &report)?;
     Ok(report)
 }
 
-/// The compositions, and what comes of distilling the members into the best of them and into the bare anchor.
-fn merged(desk: &mut Desk<'_>, trial: &Trial<'_>, members: &[Member]) -> Result<Vec<(String, Marks)>, LabError> {
+/// The compositions, what comes of distilling the members into the best of them and into the bare anchor, and of leaving
+/// it.
+fn merged(
+    desk: &mut Desk<'_>,
+    trial: &Trial<'_>,
+    members: &[Member],
+) -> Result<(Vec<(String, Marks)>, OptOut), LabError> {
     let plan = trial.plan;
     let texts = own::texts(desk, trial.anchor, plan.sizes.own, plan.seed)?;
     let own = PublicPrompts::of_anchor(trial.anchor, &texts)?;
@@ -112,6 +128,7 @@ fn merged(desk: &mut Desk<'_>, trial: &Trial<'_>, members: &[Member]) -> Result<
         })?;
         all.push((name, marks));
     }
+    let opt_out = leaving::left(desk, trial, members, (&mut merger, &own))?;
 
     let recipe = merges::with_virtual(trial, members);
     let [hash, prompts] = merger.key(&recipe)?;
@@ -133,7 +150,7 @@ fn merged(desk: &mut Desk<'_>, trial: &Trial<'_>, members: &[Member]) -> Result<
         distillate.marks("distilled into the anchor", (trial.anchor, &plan.anchor), watch)
     })?;
     all.push((distil::BARE.to_owned(), marks));
-    Ok(all)
+    Ok((all, opt_out))
 }
 
 /// Which rows are which modes; `singles` are those of the members alone. Of two rows of one mode the second counts.
@@ -149,6 +166,8 @@ fn named(plan: &Plan, singles: &[Row]) -> Vec<(&'static str, String)> {
         ("route", route::GATED.to_owned()),
         ("mix", mix::RIGHT.to_owned()),
         ("moe", sparse::GATED.to_owned()),
+        ("retrieval", retrieval::QUOTED.to_owned()),
+        ("retrieval_reader", retrieval::READ.to_owned()),
         ("oracle", route::ORACLE.to_owned()),
         ("oracle", mix::ORACLE.to_owned()),
     ]
@@ -166,20 +185,27 @@ pub(super) fn picked(
     neutral: Option<f64>,
 ) -> Result<Row, LabError> {
     let (exam, seed) = (trial.exam, trial.plan.seed);
-    let by_pack = exam.by_pack(chosen);
+    let (by_pack, named) = (exam.by_pack(chosen, None), Some(Sort::Named));
     Ok(Row {
         name: name.to_owned(),
         choice: mean(&by_pack),
-        choice_interval: exam.interval(chosen, seed)?,
-        exact: mean(&exam.by_pack(recalled)),
-        exact_interval: exam.interval(recalled, seed)?,
+        choice_interval: exam.interval(chosen, None, seed)?,
+        exact: mean(&exam.by_pack(recalled, named)),
+        exact_interval: exam.interval(recalled, named, seed)?,
         neutral,
         by_pack,
+        by_sort: exam.by_sort(chosen),
+        chosen: bits(chosen),
+        recalled: bits(&exam.of(recalled, named)),
     })
 }
 
+fn bits(right: &[bool]) -> String {
+    right.iter().map(|right| if *right { '1' } else { '0' }).collect()
+}
+
 fn single(at: usize, member: &Member, marks: &Marks, exam: &Exam) -> Single {
-    let (chosen, recalled) = (exam.by_pack(&marks.chosen), exam.by_pack(&marks.recalled));
+    let (chosen, recalled) = (exam.by_pack(&marks.chosen, None), exam.by_pack(&marks.recalled, Some(Sort::Named)));
     let others: Vec<f64> = chosen.iter().enumerate().filter(|(pack, _)| *pack != at).map(|(_, share)| *share).collect();
     Single {
         name: member.name.clone(),

@@ -1,13 +1,10 @@
 //! What the parts of one run have at hand, and how each of them is kept.
 
-use super::{
-    Plan,
-    exam::{Exam, Marks},
-    packs::Pack,
-};
+use super::{Plan, exam::Exam, packs::Pack};
 use crate::{LabError, Told, desk::Desk};
 use hinet_model::Anchor;
 use hinet_train::judge::Watch;
+use serde::{Serialize, de::DeserializeOwned};
 use std::{fs, path::Path, sync::atomic::AtomicBool};
 
 /// What every part has at hand.
@@ -30,15 +27,20 @@ impl<'a> Trial<'a> {
     }
 
     /// Marks that were given before to what is made from the same things, or that `job` gives now.
-    pub fn marked(
+    pub fn marked<T: Serialize + DeserializeOwned>(
         &self,
         desk: &mut Desk<'_>,
         name: &str,
         from: &[&str],
-        job: impl FnOnce(&mut Watch<'_>) -> Result<Marks, LabError>,
-    ) -> Result<Marks, LabError> {
+        job: impl FnOnce(&mut Watch<'_>) -> Result<T, LabError>,
+    ) -> Result<T, LabError> {
         let all: Vec<&str> = self.key.iter().map(String::as_str).chain(from.iter().copied()).collect();
         desk.measured(name, &all, job)
+    }
+
+    /// A hash of the packs, as the names of what is made from them and from nothing else have it.
+    pub fn packs_hash(&self) -> &str {
+        &self.key[0][..16]
     }
 
     /// Does a part of a part: what it makes on the way is kept in the same folder, so that it goes on after an

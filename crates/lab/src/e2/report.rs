@@ -227,9 +227,14 @@ impl Report {
         chart::page(
             &format!("E2, seed {}", self.seed),
             &[
-                Bars { title: "own facts, unseen phrasings", most: 1.0, bars: own },
-                Bars { title: "exposure of canaries, bits over fresh", most: 10.0, bars: exposed.to_vec() },
-                Bars { title: "plants right, by noise on Δ_public", most: 1.0, bars: useful },
+                Bars { title: "own facts, unseen phrasings", most: 1.0, bars: own, ..Bars::default() },
+                Bars {
+                    title: "exposure of canaries, bits over fresh",
+                    most: 10.0,
+                    bars: exposed.to_vec(),
+                    ..Bars::default()
+                },
+                Bars { title: "plants right, by noise on Δ_public", most: 1.0, bars: useful, ..Bars::default() },
             ],
             Some(("loss of Δ_private, nats", &self.losses)),
         )

@@ -103,9 +103,24 @@ impl Report {
         chart::page(
             &format!("Root {}, seed {}", self.name, self.seed),
             &[
-                Bars { title: "answered, of what has an answer", most: 1.0, bars: bars(|row| row.answered) },
-                Bars { title: "refused, of what has none", most: 1.0, bars: bars(|row| row.refused) },
-                Bars { title: "unsupported, of what was said", most: 1.0, bars: bars(|row| row.unsupported) },
+                Bars {
+                    title: "answered, of what has an answer",
+                    most: 1.0,
+                    bars: bars(|row| row.answered),
+                    ..Bars::default()
+                },
+                Bars {
+                    title: "refused, of what has none",
+                    most: 1.0,
+                    bars: bars(|row| row.refused),
+                    ..Bars::default()
+                },
+                Bars {
+                    title: "unsupported, of what was said",
+                    most: 1.0,
+                    bars: bars(|row| row.unsupported),
+                    ..Bars::default()
+                },
             ],
             Some(("loss, nats", &self.losses)),
         )

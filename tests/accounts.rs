@@ -1,15 +1,22 @@
-//! Mailboxes by IMAP, from a real mail server, through the built `icore`: counts, what changes and goes, a kill in the
-//! middle, what is refused.
+//! Accounts through the built `icore`: mailboxes from a real mail server, and mail, files and calendars from a stand-in for
+//! Google behind a real login. Counts, what changes and goes, a kill in the middle, what is refused.
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
 
 #[path = "servers/dovecot.rs"]
 mod dovecot;
+#[path = "servers/google.rs"]
+mod google;
 mod support;
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use dovecot::Dovecot;
-use serde_json::Value;
+use google::{Browser, CLIENT, Google};
+use serde_json::{Value, json};
 use support::{Person, text};
 
 /// One that IMAP's own command for passwords cannot carry.
@@ -226,4 +233,77 @@ fn a_reading_that_was_killed_goes_on_and_doubles_nothing() {
     assert_eq!((new + same, updated, skipped), (MESSAGES as u64, 0, 0), "{last}");
     assert_eq!(verified(&person, &place), [("INBOX".to_owned(), MESSAGES as u64, MESSAGES as u64, 0)]);
     assert_eq!(counts(&person.json(["sources", "sync"])), (0, MESSAGES as u64, 0, 0));
+}
+
+/// Opens an account whose owner logs in with a browser.
+fn log_in(person: &Person, google: &Google, kind: &str, more: &[&str]) -> Value {
+    let mut child = person
+        .command()
+        .args(["sources", "add", kind, "--client", CLIENT, "--issuer", &google.issuer, "--api", &google.api, "--json"])
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let url = loop {
+        let mut line = String::new();
+        assert_ne!(said.read_line(&mut line).unwrap(), 0, "it ended without a page to log in at");
+        if let Some(at) = line.find("http://") {
+            break line[at..].trim().to_owned();
+        }
+    };
+    let page = Browser::default().open(&url);
+    assert!(page.status == 200 && page.text.contains("close this"), "{page:?}");
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{rest}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn google_accounts_are_opened_in_the_browser_and_followed() {
+    let Some(google) = Google::start() else { return };
+    let letter = |n: usize| {
+        let raw = URL_SAFE_NO_PAD.encode(message(n));
+        json!({"do": "add_message", "id": format!("m{n}"), "raw": raw, "labels": ["INBOX"], "at": 1_709_546_400_000_i64})
+    };
+    (1..=4).for_each(|n| google.tell(&letter(n).to_string()));
+    let content = STANDARD.encode("# Boiler\n\nThe boiler was serviced by Rui on 3 May 2025.\n");
+    google.tell(&json!({"do": "put_file", "id": "f1", "name": "boiler.md", "mimeType": "text/markdown", "content": content, "owned": true}).to_string());
+    google.tell(&json!({"do": "put_calendar", "id": "ana@example.org", "summary": "Ana", "selected": true, "primary": true, "timeZone": "Europe/Lisbon"}).to_string());
+    let event = json!({"id": "e1", "status": "confirmed", "summary": "Choir in the old hall", "start": {"dateTime": "2026-03-04T19:00:00Z"}, "end": {"dateTime": "2026-03-04T21:00:00Z"}});
+    google.tell(&json!({"do": "put_event", "calendar": "ana@example.org", "event": event}).to_string());
+
+    let person = Person::settled();
+    assert_eq!(counts(&log_in(&person, &google, "gmail", &[])), (4, 0, 0, 0));
+    assert_eq!(counts(&log_in(&person, &google, "drive", &[])), (1, 0, 0, 0));
+    assert_eq!(counts(&log_in(&person, &google, "calendar", &[])), (1, 0, 0, 0));
+    for (query, place) in [
+        ("ferry number 3", "gmail://ana@example.org/m3"),
+        ("who serviced the boiler", "drive://ana@example.org/f1"),
+        ("type:event choir", "calendar://ana@example.org/"),
+    ] {
+        let found = person.json(["memory", "search", query]).to_string();
+        assert!(found.contains(place), "{query}: {found}");
+    }
+    // Logging in once more is no second account.
+    assert_eq!(counts(&log_in(&person, &google, "gmail", &[])).0, 0);
+    assert_eq!(person.json(["sources", "list"])["sources"].as_array().unwrap().len(), 3);
+
+    google.tell(&letter(5).to_string());
+    google.tell(r#"{"do": "delete_message", "id": "m1"}"#);
+    let changed = person.json(["sources", "sync"]);
+    assert_eq!(changed["new"], 1, "{changed}");
+    assert_eq!(hits(&person, "\"ferry number 1\""), 0);
+    assert_eq!(verified(&person, "gmail://ana@example.org"), [("All mail".to_owned(), 4, 4, 0)]);
+
+    // The owner takes the login back at Google; what was read stays, and a new login goes on.
+    google.revoke();
+    google.tell(&letter(6).to_string());
+    let over = refused(&person, &["sources".into(), "sync".into(), "gmail://ana@example.org".into()]);
+    assert!(over.contains("has ended") && over.contains("log in"), "{over}");
+    assert_eq!(hits(&person, "\"ferry number 5\""), 1);
+    assert_eq!(log_in(&person, &google, "gmail", &[])["new"], 1);
 }

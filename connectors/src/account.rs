@@ -47,7 +47,7 @@ pub enum Key {
     /// A password, or an application's password.
     Password(Secret),
     /// Tokens of an OAuth login; renewed where they have run out.
-    Tokens(Login),
+    Tokens(Box<Login>),
 }
 
 /// What a reading works with.
@@ -114,9 +114,9 @@ pub fn try_account(
 ) -> Result<(), AccountError> {
     plan.user = match plan.kind {
         AccountKind::Imap => return imap::greet(plan, key, goes_on),
-        AccountKind::Gmail => google::gmail::owner(plan, key.login()?)?,
-        AccountKind::Drive => google::drive::owner(plan, key.login()?)?,
-        AccountKind::Calendar => google::calendar::owner(plan, key.login()?)?,
+        AccountKind::Gmail => google::gmail::owner(plan, key.login()?, goes_on)?,
+        AccountKind::Drive => google::drive::owner(plan, key.login()?, goes_on)?,
+        AccountKind::Calendar => google::calendar::owner(plan, key.login()?, goes_on)?,
     };
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Google's mail, files and calendars, read from a stand-in behind a real login.
 
+#![allow(clippy::disallowed_types, reason = "one test is a server that talks nonsense")]
+
 mod servers;
 mod support;
 
@@ -7,39 +9,18 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use hinet_connectors::{AccountError, count_account};
-use hinet_protocol::AccountKind;
-use serde_json::{Value, json};
-use servers::{ACCOUNT, Account, Memory};
+use hinet_connectors::{AccountError, Key, Login, Place, ReadLimits, Tokens, count_account, read_account};
+use hinet_protocol::{AccountKind, Secret};
+use serde_json::json;
+use servers::{ACCOUNT, Account, Memory, extractor, leave, plan};
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    thread,
+};
 
 const DAY: i64 = 86_400_000;
 const THEN: i64 = 1_700_000_000_000;
-
-impl Account {
-    fn letter(&self, id: &str, labels: &[&str], at: i64) {
-        let raw =
-            format!("From: Bo <bo@x.org>\r\nTo: ana@example.org\r\nSubject: Letter {id}\r\n\r\nWords of {id}.\r\n");
-        let raw = URL_SAFE_NO_PAD.encode(raw);
-        self.tell(json!({"do": "add_message", "id": id, "raw": raw, "labels": labels, "at": at}));
-    }
-
-    fn file(&self, name: &str, text: &str, more: Value) {
-        let mut act = json!({"do": "put_file", "id": name, "name": name, "mimeType": "text/plain", "content": STANDARD.encode(text)});
-        for (name, value) in more.as_object().expect("an object") {
-            act[name] = value.clone();
-        }
-        self.tell(act);
-    }
-
-    fn event(&self, calendar: &str, event: Value) {
-        self.tell(json!({"do": "put_event", "calendar": calendar, "event": event}));
-    }
-
-    fn update_names(&mut self, memory: &mut Memory, names: &[&str]) {
-        self.read(memory).expect("a reading");
-        assert_eq!(memory.names(), names);
-    }
-}
 
 #[test]
 fn mail_is_read_once_and_followed() {
@@ -354,4 +335,62 @@ fn calendars_are_read_once_and_followed() {
     account.plan.folders.clear();
     account.plan.since = Some(THEN + 1000 * DAY);
     account.update_names(&mut Memory::default(), &["choir"]);
+}
+
+/// A server that answers everything with the same words.
+fn parrot(words: String) -> String {
+    let door = TcpListener::bind("127.0.0.1:0").expect("a door");
+    let address = format!("http://{}/api", door.local_addr().expect("an address"));
+    thread::spawn(move || {
+        for mut visitor in door.incoming().flatten() {
+            let lines = BufReader::new(visitor.try_clone().expect("a copy")).lines();
+            let _ = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).count();
+            let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", words.len());
+            let _ = visitor.write_all(format!("{head}{words}").as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn nonsense_ends_a_reading_or_costs_an_item() {
+    let odd = json!([7, null, "x", [], {"id": []}, {"id": "a/b", "file": 7, "start": 7, "raw": 7, "name": "", "labelIds": "x"}]);
+    let lists = json!({
+        "messages": odd, "labels": odd, "history": odd, "files": odd, "changes": odd, "items": odd,
+        "historyId": 5, "startPageToken": "5", "newStartPageToken": "5", "nextSyncToken": "5",
+    });
+    let listed = lists.to_string();
+    let shown = listed.replace("\"id\":\"a/b\"", "\"id\":\"a/b\",\"primary\":true");
+    let deep = format!("{}1{}", "{\"items\":[".repeat(500), "]}".repeat(500));
+    let nonsense = [
+        "",
+        "[]",
+        "{}",
+        "null",
+        "{\"messages\":7,\"files\":7,\"items\":7,\"historyId\":1}",
+        "<html>",
+        &listed,
+        &shown,
+        &deep,
+    ];
+    let endless = "{\"nextPageToken\":\"x\",\"historyId\":1,\"startPageToken\":1}";
+    for words in nonsense.into_iter().chain([endless]) {
+        let api = parrot(words.to_owned());
+        for kind in [AccountKind::Gmail, AccountKind::Drive, AccountKind::Calendar] {
+            let mut plan = plan(kind, &api, &api);
+            plan.user = ACCOUNT.to_owned();
+            let (reading, _consent, _home) = leave(Place::of(&plan).as_str());
+            let tokens = Tokens { access: Secret::new("t".into()), refresh: None, expires: None };
+            let mut key = Key::Tokens(Login::resume(&plan, None, tokens).expect("a login"));
+            let mut memory = Memory::default();
+            for _ in 0..2 {
+                let limits = ReadLimits::default();
+                if let Err(error) = read_account(&reading, &plan, &mut key, &limits, &extractor(), &mut memory) {
+                    assert!(matches!(error, AccountError::Answer { .. }), "{kind:?} {words}: {error}");
+                }
+            }
+            let _ = count_account(&reading, &plan, &mut key, &mut || true);
+            assert!(memory.items.len() < 2, "{kind:?} {words}: {:?}", memory.names());
+        }
+    }
 }

@@ -52,9 +52,21 @@ fn servers_that_do_not_behave_end_with_a_sentence() {
     let fine = |line: &str| Some(format!("{} OK done\r\n", tag(line)));
     let cases: [(&str, u16, &str); 6] = [
         ("hangs up", server("", |_| None), "Unreachable"),
-        ("says no", server("* OK hello\r\n", |line| Some(format!("{} NO [AUTHENTICATIONFAILED] go away\r\n", tag(line)))), "Password"),
-        ("speaks something else", server("HTTP/1.1 400 Bad Request\r\n\r\n\u{0}\u{1}\r\n", |_| Some("\u{0}\r\n".into())), ""),
-        ("promises four gigabytes", server("* OK hello\r\n", |_| Some("* 1 FETCH (BODY[] {4294967295}\r\nabc".into())), ""),
+        (
+            "says no",
+            server("* OK hello\r\n", |line| Some(format!("{} NO [AUTHENTICATIONFAILED] go away\r\n", tag(line)))),
+            "Password",
+        ),
+        (
+            "speaks something else",
+            server("HTTP/1.1 400 Bad Request\r\n\r\n\u{0}\u{1}\r\n", |_| Some("\u{0}\r\n".into())),
+            "",
+        ),
+        (
+            "promises four gigabytes",
+            server("* OK hello\r\n", |_| Some("* 1 FETCH (BODY[] {4294967295}\r\nabc".into())),
+            "",
+        ),
         ("has no folders", server("* OK hello\r\n", fine), "fine"),
         (
             "hangs up in the middle of a list",

@@ -47,7 +47,11 @@ impl Dovecot {
         assert!(key.unwrap().success(), "openssl makes a certificate");
         let root = rustix::process::geteuid().is_root();
         // It refuses to touch mail as root.
-        let (uid, gid) = if root { (65534, 65534) } else { (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw()) };
+        let (uid, gid) = if root {
+            (65534, 65534)
+        } else {
+            (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw())
+        };
         let user = if root { "dovecot".to_owned() } else { std::env::var("USER").unwrap() };
         let login = if root { "dovenull".to_owned() } else { user.clone() };
         let mail = dir.path().join("mail");
@@ -142,7 +146,6 @@ impl Dovecot {
             own(&path, &folder);
         }
     }
-
 }
 
 /// Gives a file to who owns the folder.
@@ -157,7 +160,8 @@ fn own(path: &Path, folder: &Path) {
 impl Drop for Dovecot {
     fn drop(&mut self) {
         // Its children end with it when it is asked to, not when it is killed.
-        let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::TERM);
+        let _ =
+            rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::TERM);
         let begun = Instant::now();
         while self.child.try_wait().is_ok_and(|ended| ended.is_none()) && begun.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(Duration::from_millis(20));

@@ -68,6 +68,12 @@ impl Google {
         Some(Self { input: child.stdin.take(), child, issuer, api })
     }
 
+    /// Has something happen behind the interfaces; `api.mjs` says what can.
+    pub fn tell(&self, what: &str) {
+        let page = Browser::default().go("POST", format!("{}/control/tell", self.issuer), what.to_owned());
+        assert_eq!(page.status, 200, "{what}: {}", page.text);
+    }
+
     /// Takes back all tokens, as an owner can.
     pub fn revoke(&self) {
         let page = Browser::default().send(&format!("{}/control/revoke", self.issuer), &[]);

@@ -133,7 +133,7 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         }
         Op::Sources => Event::Sources { sources: sources().into_iter().take(chance.below(4)).collect() },
         Op::SourceVerify { source } => {
-            Event::SourceVerified { verification: Verification { source, folders: vec![] } }
+            Event::SourceVerified { verification: Verification { source: *source, folders: vec![] } }
         }
         Op::SourceAdd { .. } | Op::AccountAdd { .. } | Op::SourceSync { .. } | Op::Ingest { .. } => {
             Event::Indexed { report: IngestReport::default() }

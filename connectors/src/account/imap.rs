@@ -50,7 +50,9 @@ impl Folder {
     fn of(name: &Name) -> Option<Self> {
         let has = |wanted: &NameAttribute<'_>| name.attributes().contains(wanted);
         let extension = |wanted: &str| {
-            name.attributes().iter().any(|one| matches!(one, NameAttribute::Extension(e) if e.eq_ignore_ascii_case(wanted)))
+            name.attributes()
+                .iter()
+                .any(|one| matches!(one, NameAttribute::Extension(e) if e.eq_ignore_ascii_case(wanted)))
         };
         if has(&NameAttribute::NoSelect) || extension("\\NonExistent") {
             return None;
@@ -308,7 +310,8 @@ async fn folders(
         let mut found = false;
         for (folder, chosen) in all.iter().zip(&mut chosen) {
             let called = low(&folder.called());
-            let is_it = called == wanted_low || called.strip_prefix(&wanted_low).is_some_and(|rest| rest.starts_with('/'));
+            let is_it =
+                called == wanted_low || called.strip_prefix(&wanted_low).is_some_and(|rest| rest.starts_with('/'));
             *chosen |= is_it;
             found |= is_it;
         }

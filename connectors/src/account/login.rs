@@ -60,7 +60,7 @@ impl fmt::Debug for Login {
 
 impl Login {
     /// Lets the owner log in. `visit` is given the page for their browser (and, for a login on another device, what to
-    /// type there); after that it waits, for as long as `goes_on` says yes, ten minutes at most. 
+    /// type there); after that it waits, for as long as `goes_on` says yes, ten minutes at most.
     ///
     /// # Errors
     /// Where the issuer cannot be reached or cannot be understood, the login is not granted, or it was stopped.

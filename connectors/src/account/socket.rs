@@ -68,8 +68,10 @@ impl Server {
     #[allow(clippy::disallowed_types, reason = "the door to mail servers, opened under a reading of the account only")]
     pub(super) async fn connect(&self, transport: Transport) -> Result<tokio::net::TcpStream, AccountError> {
         let found = timeout(CONNECT, tokio::net::lookup_host((self.host.as_str(), self.port))).await;
-        let found: Vec<SocketAddr> =
-            found.map_err(|_| self.unreachable("its name was not found in time"))?.map_err(|e| self.unreachable(e))?.collect();
+        let found: Vec<SocketAddr> = found
+            .map_err(|_| self.unreachable("its name was not found in time"))?
+            .map_err(|e| self.unreachable(e))?
+            .collect();
         if transport == Transport::Plain && !found.iter().all(|at| at.ip().is_loopback()) {
             return Err(AccountError::NotLocal { server: self.to_string() });
         }
@@ -100,10 +102,9 @@ impl Server {
                 server,
                 why: "its certificate is of no public authority; give it with --certificate if you trust it".into(),
             },
-            Some(rustls::Error::InvalidMessage(_)) => AccountError::Certificate {
-                server,
-                why: "it does not speak TLS at once; try --tls starttls".into(),
-            },
+            Some(rustls::Error::InvalidMessage(_)) => {
+                AccountError::Certificate { server, why: "it does not speak TLS at once; try --tls starttls".into() }
+            }
             Some(error) => AccountError::Certificate { server, why: error.to_string() },
             None => self.unreachable(error),
         }
@@ -130,7 +131,9 @@ fn config(certificate: Option<&str>) -> Result<ClientConfig, AccountError> {
             own.push(one.map_err(|error| broken(error.to_string()))?);
         }
         if own.is_empty() {
-            return Err(broken("there is no certificate in it (a PEM file begins with -----BEGIN CERTIFICATE-----)".into()));
+            return Err(broken(
+                "there is no certificate in it (a PEM file begins with -----BEGIN CERTIFICATE-----)".into(),
+            ));
         }
         // What no authority can be made of may still be the very certificate that the server shows.
         roots.add_parsable_certificates(own.iter().cloned());

@@ -7,9 +7,13 @@ mod google;
 
 pub use google::ACCOUNT;
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use google::{Browser, CLIENT, Google};
 use hinet_connectors::{
-    AccountError, Document, Extractor, Key, Login, ReadLimits, Reading, Skipped, Steward, Taker, count_account,
+    AccountError, Document, Extractor, Key, Login, Place, ReadLimits, Reading, Skipped, Steward, Taker, count_account,
     read_account, try_account,
 };
 use hinet_consent::Consent;
@@ -44,29 +48,14 @@ impl Account {
     /// An account whose owner has just logged in; none where the stand-in is not installed.
     pub fn new(kind: AccountKind) -> Option<Self> {
         let google = Google::start()?;
-        let issuer = Some(google.issuer.clone());
-        let mut plan = AccountPlan {
-            kind,
-            user: String::new(),
-            server: Some(google.api.clone()),
-            transport: Transport::Tls,
-            certificate: None,
-            folders: Vec::new(),
-            since: None,
-            oauth: Some(OAuthPlan { issuer, client: CLIENT.to_owned(), scopes: vec![], device: false }),
-        };
+        let mut plan = plan(kind, &google.issuer, &google.api);
         let mut visit = |page: LoginPage| drop(thread::spawn(move || Browser::default().open(&page.url)));
         let mut login = Login::begin(&plan, None, &mut visit, &mut || true).expect("a login");
         let bearer = login.bearer().expect("a token").expose().to_owned();
-        let mut key = Key::Tokens(login);
+        let mut key = Key::Tokens(Box::new(login));
         try_account(&mut plan, &mut key, &mut || true).expect("an owner");
         assert_eq!(plan.user, ACCOUNT);
-        let scheme = match kind {
-            AccountKind::Drive => "drive",
-            AccountKind::Calendar => "calendar",
-            _ => "gmail",
-        };
-        let (reading, consent, home) = leave(&format!("{scheme}://{ACCOUNT}"));
+        let (reading, consent, home) = leave(Place::of(&plan).as_str());
         Some(Self { google, bearer, key, plan, reading, _consent: consent, _home: home })
     }
 
@@ -146,6 +135,30 @@ impl Account {
                 return;
             }
         }
+    }
+
+    pub fn letter(&self, id: &str, labels: &[&str], at: i64) {
+        let raw =
+            format!("From: Bo <bo@x.org>\r\nTo: ana@example.org\r\nSubject: Letter {id}\r\n\r\nWords of {id}.\r\n");
+        let raw = URL_SAFE_NO_PAD.encode(raw);
+        self.tell(json!({"do": "add_message", "id": id, "raw": raw, "labels": labels, "at": at}));
+    }
+
+    pub fn file(&self, name: &str, text: &str, more: Value) {
+        let mut act = json!({"do": "put_file", "id": name, "name": name, "mimeType": "text/plain", "content": STANDARD.encode(text)});
+        for (name, value) in more.as_object().expect("an object") {
+            act[name] = value.clone();
+        }
+        self.tell(act);
+    }
+
+    pub fn event(&self, calendar: &str, event: Value) {
+        self.tell(json!({"do": "put_event", "calendar": calendar, "event": event}));
+    }
+
+    pub fn update_names(&mut self, memory: &mut Memory, names: &[&str]) {
+        self.read(memory).expect("a reading");
+        assert_eq!(memory.names(), names);
     }
 }
 
@@ -235,8 +248,23 @@ impl Steward for Memory {
     }
 }
 
+/// An account whose owner is not known yet.
+pub fn plan(kind: AccountKind, issuer: &str, api: &str) -> AccountPlan {
+    let issuer = Some(issuer.to_owned());
+    AccountPlan {
+        kind,
+        user: String::new(),
+        server: Some(api.to_owned()),
+        transport: Transport::Tls,
+        certificate: None,
+        folders: Vec::new(),
+        since: None,
+        oauth: Some(OAuthPlan { issuer, client: CLIENT.to_owned(), scopes: vec![], device: false }),
+    }
+}
+
 /// Leave to read a place on a server, as a grant gives it.
-fn leave(place: &str) -> (Reading, Consent, TempDir) {
+pub fn leave(place: &str) -> (Reading, Consent, TempDir) {
     const NOW: i64 = 1_700_000_000_000;
     let home = TempDir::new().expect("a home");
     let words = Words::generate();
@@ -256,6 +284,6 @@ fn leave(place: &str) -> (Reading, Consent, TempDir) {
     (reading, consent, home)
 }
 
-fn extractor() -> Extractor {
+pub fn extractor() -> Extractor {
     Extractor { program: env!("CARGO_BIN_EXE_hinet-extract").into(), args: Vec::new() }
 }

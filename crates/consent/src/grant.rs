@@ -125,7 +125,9 @@ pub enum DraftFault {
     #[error("a grant to read must name the source it opens")]
     NoSource,
     /// A folder is not an absolute path without `..`.
-    #[error("the folders of a scope must be absolute paths without \"..\", or places on a server such as imap://ana@mail.example.org")]
+    #[error(
+        "the folders of a scope must be absolute paths without \"..\", or places on a server such as imap://ana@mail.example.org"
+    )]
     Folder,
     /// The time span is empty.
     #[error("the time span of the scope is empty")]

@@ -191,13 +191,16 @@ fn of_account(error: &AccountError) -> Failure {
         }
         E::NotLocal { .. } => (ErrorKind::Usage, "Leave --tls out, or use --tls starttls."),
         E::Address { .. } => (ErrorKind::Usage, "Look at it again."),
-        E::Password { .. } => {
-            (ErrorKind::Failed, "Many providers want a password made for one application; add the account with that one.")
-        }
+        E::Password { .. } => (
+            ErrorKind::Failed,
+            "Many providers want a password made for one application; add the account with that one.",
+        ),
         E::Denied { .. } => (ErrorKind::Failed, "Try the login again, and allow what is asked for."),
         E::LoggedOut => (ErrorKind::Failed, "Add the account again to log in; what was read from it is kept."),
         E::NeedsLogin => (ErrorKind::Usage, "Give your OAuth client with --client."),
-        E::Forbidden { .. } => (ErrorKind::Failed, "Look at what the login allows; add the account again to change it."),
+        E::Forbidden { .. } => {
+            (ErrorKind::Failed, "Look at what the login allows; add the account again to change it.")
+        }
         E::Busy { .. } => (ErrorKind::Failed, "Try it later; what was read is kept, and it goes on from there."),
         E::NoFolder { .. } => (ErrorKind::Usage, "Name one of these."),
         E::Stopped => (ErrorKind::Cancelled, "Run it again to go on: nothing is read twice."),

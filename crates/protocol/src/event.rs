@@ -2,8 +2,9 @@
 
 use crate::{
     Answer, Asking, AssemblyLine, Attached, AuditReport, Bedtime, Composition, DeltaLine, DoctorReport, Draft, Failure,
-    ForgetReport, Found, Grant, Hash, Hit, IngestReport, ItemLine, ItemView, LedgerLine, LoginPage, Message, ModelLine, Name,
-    Night, NodeStatus, Receipt, SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats, Tally, Verification,
+    ForgetReport, Found, Grant, Hash, Hit, IngestReport, ItemLine, ItemView, LedgerLine, LoginPage, Message, ModelLine,
+    Name, Night, NodeStatus, Receipt, SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats, Tally,
+    Verification,
 };
 use serde::{Deserialize, Serialize};
 

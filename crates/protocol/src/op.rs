@@ -1,8 +1,8 @@
 //! What a client may ask of the node.
 
 use crate::{
-    AccountPlan, Asker, Attachment, Bedtime, Capability, Competence, Draft, Feedback, GrantDraft, GrantId, Hash, ItemId, MessageId,
-    Millis, Secret, SessionChange, SessionId, SleepPlan, SourceId, Turn, Verdict,
+    AccountPlan, Asker, Attachment, Bedtime, Capability, Competence, Draft, Feedback, GrantDraft, GrantId, Hash,
+    ItemId, MessageId, Millis, Secret, SessionChange, SessionId, SleepPlan, SourceId, Turn, Verdict,
 };
 use serde::{Deserialize, Serialize};
 

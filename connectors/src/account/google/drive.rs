@@ -4,6 +4,8 @@
 //! Markdown, sheets with all their tables, presentations as text. Files are fetched only where there is a reader for
 //! them, and each is one item: a calendar or an address book among them is read as one text.
 
+mod way;
+
 use super::{
     Change, Followed, LISTING, Pages, Query, STAND, Web, asked, follow, hand_out, leave_out, millis, named, part, said,
 };
@@ -51,9 +53,13 @@ pub(crate) fn count(
 }
 
 /// Whose files they are.
-pub(crate) fn owner(plan: &AccountPlan, login: &mut Login) -> Result<String, AccountError> {
+pub(crate) fn owner(
+    plan: &AccountPlan,
+    login: &mut Login,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> Result<String, AccountError> {
     let query = vec![("fields", "user".to_owned())];
-    Web::new(plan, OWN, login).field("/drive/v3/about", &query, "/user/emailAddress", &mut || true)
+    Web::new(plan, OWN, login).field("/drive/v3/about", &query, "/user/emailAddress", goes_on)
 }
 
 /// Which files there are.

@@ -42,7 +42,7 @@ fn name(stream: &mut Stream, taken: &mut BTreeSet<String>) -> String {
 }
 
 /// The right word among others of its sort, at a place that is drawn.
-fn among(stream: &mut Stream, mut others: Vec<&str>, right: &str) -> (Vec<String>, usize) {
+fn among<'a>(stream: &mut Stream, mut others: Vec<&'a str>, right: &'a str) -> (Vec<String>, usize) {
     stream.shuffle(&mut others);
     others.truncate(OPTIONS - 1);
     let answer = stream.below(OPTIONS);

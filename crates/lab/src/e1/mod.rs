@@ -89,8 +89,8 @@ impl Sizes {
     #[must_use]
     pub fn whole() -> Self {
         Self {
-            members: 6,
-            entities: 8,
+            members: 8,
+            entities: 6,
             batch: 16,
             rounds: 6,
             rank: 32,

@@ -54,7 +54,10 @@ pub(crate) async fn add(
     let (words, stop) = (sink.clone(), cancel.clone());
     let runtime = tokio::runtime::Handle::current();
     let opened = node.apart("the account", move |node| {
-        let mut visit = |page: LoginPage| drop(runtime.block_on(words.send(Event::LoginPage { page })));
+        let mut visit = |page: LoginPage| {
+            // Whoever is gone does not log in, and the waiting ends with the request.
+            let _ = runtime.block_on(words.send(Event::LoginPage { page }));
+        };
         let mut goes_on = || !stop.is_cancelled();
         let (plan, keys) = enter(plan, secret, &mut visit, &mut goes_on)?;
         words.progress(Progress { what: "reading the account".into(), done: 0, total: None, unit: Unit::Files });
@@ -70,13 +73,17 @@ fn check(plan: &AccountPlan, secret: Option<&Secret>) -> Result<(), NodeError> {
     let usage = |message: &str, hint: &str| Err(NodeError::said(ErrorKind::Usage, message, hint));
     let imap = plan.kind == AccountKind::Imap;
     match &plan.oauth {
-        _ if imap && (plan.user.trim().is_empty() || plan.server.is_none()) => {
-            usage("A mailbox needs a server and a user.", "`icore sources add imap mail.example.org --user you@example.org`.")
+        _ if imap && (plan.user.trim().is_empty() || plan.server.is_none()) => usage(
+            "A mailbox needs a server and a user.",
+            "`icore sources add imap mail.example.org --user you@example.org`.",
+        ),
+        Some(oauth) if oauth.client.trim().is_empty() => usage(
+            "The login needs the id of your own OAuth client.",
+            "The README says how to make one; give it with --client.",
+        ),
+        None if !imap => {
+            usage("This account is opened by a login in the browser.", "Give your OAuth client with --client.")
         }
-        Some(oauth) if oauth.client.trim().is_empty() => {
-            usage("The login needs the id of your own OAuth client.", "The README says how to make one; give it with --client.")
-        }
-        None if !imap => usage("This account is opened by a login in the browser.", "Give your OAuth client with --client."),
         None if secret.is_none_or(|secret| secret.expose().is_empty()) => {
             usage("The mailbox needs a password.", "Type it when asked, or give a file with --password-file.")
         }
@@ -97,7 +104,7 @@ fn enter(
     let mut keys = Keys::default();
     let mut key = if plan.oauth.is_some() {
         keys.client = secret;
-        Key::Tokens(Login::begin(&plan, keys.client.clone(), visit, goes_on)?)
+        Key::Tokens(Box::new(Login::begin(&plan, keys.client.clone(), visit, goes_on)?))
     } else {
         keys.password = secret;
         Key::Password(keys.password.clone().unwrap_or_else(|| Secret::new(String::new())))
@@ -199,7 +206,7 @@ pub(crate) fn account(node: &Node, source: SourceId) -> Result<Account, NodeErro
                     keeper.notices.add(format!("A renewed login could not be kept: {error}"));
                 }
             });
-            Key::Tokens(login)
+            Key::Tokens(Box::new(login))
         }
         (None, None) => return Err(lost()),
     };

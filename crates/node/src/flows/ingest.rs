@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
-use crate::flows::reading::Herald;
 use crate::flows::accounts::{self, Account};
+use crate::flows::reading::Herald;
 use crate::flows::{background, pause, sources, status};
 use crate::protocol::{
     ErrorKind, Event, IngestReport, ItemId, Progress, Skipped, SourceId, SourceKind, SourceState, Unit,

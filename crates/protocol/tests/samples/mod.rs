@@ -420,7 +420,9 @@ fn reports() -> Vec<Event> {
         Event::Names { names: vec![name] },
         Event::Reading { source: source(), progress: Some(progress) },
         Event::Reading { source: source(), progress: None },
-        Event::LoginPage { page: LoginPage { url: "https://login.example.org/device".into(), code: Some("ABCD-EFGH".into()) } },
+        Event::LoginPage {
+            page: LoginPage { url: "https://login.example.org/device".into(), code: Some("ABCD-EFGH".into()) },
+        },
         Event::SourceVerified {
             verification: Verification {
                 source: source(),

@@ -87,6 +87,9 @@ impl Taker for Keeper<'_> {
 
     fn take(&mut self, found: Result<Document, Skipped>) -> ControlFlow<()> {
         self.begin();
+        if let Ok(document) = &found {
+            self.importer.read.push(document.key.clone());
+        }
         let went = self.importer.take(found);
         if self.importer.is_empty() || self.turn.as_ref().is_some_and(|(_, since)| since.elapsed() > TURN) {
             self.rest();

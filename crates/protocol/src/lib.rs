@@ -14,6 +14,7 @@ mod ids;
 mod op;
 mod report;
 mod sleep;
+mod thread;
 mod work;
 
 pub use answer::{Answer, Citation, Cut, Hit, ScoreParts, Span, TokenCounts};
@@ -36,7 +37,8 @@ pub use report::{
 pub use sleep::{
     Bedtime, Change, Changed, Learned, Night, Outcome, OwnScores, Scores, SleepPlan, Sleeping, Stage, Tuning,
 };
+pub use thread::{ThreadLine, ThreadView};
 pub use work::{BackendReceipt, WorkKind, WorkOrder};
 
 /// Version of the `Op`/`Event` messages; both ends of an attach must agree on it exactly.
-pub const PROTOCOL_VERSION: u32 = 6;
+pub const PROTOCOL_VERSION: u32 = 7;

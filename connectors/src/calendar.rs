@@ -38,7 +38,7 @@ pub(crate) fn read(text: &str, parts: &mut Parts<'_>) -> Result<(), Unreadable> 
         }
         let key = parts.new_key(&id);
         let (text, modified) = (entry.words(name), entry.at());
-        parts.put(Part { key, title, kind: "event", text, modified });
+        parts.put(Part { key, title, kind: "event", text, modified, ..Part::default() });
         !parts.stopped()
     });
     match (any, calendar) {

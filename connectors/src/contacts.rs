@@ -25,7 +25,7 @@ pub(crate) fn read(text: &str, parts: &mut Parts<'_>) -> Result<(), Unreadable> 
         let title = card.title().unwrap_or_else(|| "A contact without a name".to_owned());
         let uid = card.first("UID").map(Line::text).filter(|uid| !uid.trim().is_empty());
         let key = parts.new_key(uid.as_deref().unwrap_or(&title).trim());
-        parts.put(Part { key, text: card.words(&title), title, kind: "contact", modified: None });
+        parts.put(Part { key, text: card.words(&title), title, kind: "contact", modified: None, ..Part::default() });
         !parts.stopped()
     });
     if any { Ok(()) } else { Err(Unreadable::NoExport) }

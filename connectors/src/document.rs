@@ -31,6 +31,10 @@ pub struct Document {
     /// Web pages, PDFs, books, mail, chats, calendars and cards are mostly written by others and are never more than facts; the
     /// rest is the owner's own.
     pub trust: Trust,
+    /// The thread a message belongs to, by a hash of the id of the message that began it; none for whatever is no message.
+    pub thread: Option<String>,
+    /// What a mailbox files a message under, each once, in order. It is what the mailbox says, and not what the owner says.
+    pub labels: Vec<String>,
     /// What is not exactly as in the file, one sentence each: replaced bytes, pages that could not be read.
     pub notes: Vec<String>,
 }

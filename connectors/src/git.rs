@@ -95,7 +95,14 @@ pub(crate) fn read(head: &Path, reading: &Reading, parts: &mut Parts<'_>) -> Res
         if !parts.has(&key) {
             reading.check().map_err(|source| Unreadable::Refused { source })?;
             let text = commit.text(&id.to_string(), &changes::of(&store, &commit));
-            parts.put(Part { key, title: commit.title(), kind: "commit", text, modified: commit.written });
+            parts.put(Part {
+                key,
+                title: commit.title(),
+                kind: "commit",
+                text,
+                modified: commit.written,
+                ..Part::default()
+            });
         }
         if parts.stopped() {
             break;

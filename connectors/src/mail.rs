@@ -4,6 +4,7 @@
 //! attached is decided here. A message that cannot be parsed is kept as the text it is.
 
 mod attached;
+mod filing;
 mod header;
 pub(crate) mod maildir;
 pub(crate) mod mbox;
@@ -16,7 +17,7 @@ use attached::attachments;
 use hinet_protocol::Millis;
 use mail_parser::{Encoding, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use mbox::{Mbox, Raw};
-use std::{io::Read, panic, sync::LazyLock};
+use std::{io::Read, panic, path::Path, sync::LazyLock};
 
 /// Which fields are read as what; all others are text.
 static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
@@ -36,12 +37,17 @@ pub(crate) struct Letter {
     pub(crate) text: String,
     /// When it was sent, as it says itself.
     pub(crate) sent: Option<Millis>,
+    /// The thread it belongs to.
+    pub(crate) thread: Option<String>,
+    /// What its header says that it is filed under.
+    pub(crate) labels: Vec<String>,
     /// What of it could not be read: its name, and a sentence.
     pub(crate) unread: Vec<(String, String)>,
 }
 
 /// All messages of an mbox. Each is known by its own id and by its content, never by where it lies.
-pub(crate) fn mbox(input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unreadable> {
+pub(crate) fn mbox(path: &Path, input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unreadable> {
+    let folder = filing::of_mbox(path);
     let mut mbox = Mbox::new(input, parts.limits.max_message_bytes);
     let mut any = false;
     while let Some(raw) = mbox.next()? {
@@ -54,7 +60,7 @@ pub(crate) fn mbox(input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unread
         if parts.has(&key) {
             continue;
         }
-        message(parts, key, bytes, cut, header::envelope_time(&envelope));
+        message(parts, key, (bytes, cut), header::envelope_time(&envelope), folder.as_deref());
         if parts.stopped() {
             break;
         }
@@ -63,7 +69,7 @@ pub(crate) fn mbox(input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unread
 }
 
 /// A file that is one message, whose key is the file's.
-pub(crate) fn single(input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unreadable> {
+pub(crate) fn single(path: &Path, input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unreadable> {
     let mut bytes = Vec::new();
     let mut input = input.take(u64::MAX);
     input.by_ref().take(parts.limits.max_message_bytes).read_to_end(&mut bytes)?;
@@ -80,12 +86,18 @@ pub(crate) fn single(input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unre
         bytes.drain(..=end);
     }
     let key = parts.own_key();
-    message(parts, key, bytes, cut, None);
+    message(parts, key, (bytes, cut), None, filing::of_maildir(path).as_deref());
     Ok(())
 }
 
-/// Hands a message out under this key, and says what of it could not be read.
-pub(crate) fn message(parts: &mut Parts<'_>, key: String, bytes: Vec<u8>, cut: u64, received: Option<Millis>) {
+/// Hands out one message under this key: its bytes with how many more there were, when it was received, and the folder it lies in.
+pub(crate) fn message(
+    parts: &mut Parts<'_>,
+    key: String,
+    (bytes, cut): (Vec<u8>, u64),
+    received: Option<Millis>,
+    folder: Option<&str>,
+) {
     let letter = letter(&bytes, parts, 0);
     for (what, why) in letter.unread {
         parts.skip(&format!("{key}/{what}"), why);
@@ -97,7 +109,8 @@ pub(crate) fn message(parts: &mut Parts<'_>, key: String, bytes: Vec<u8>, cut: u
     }
     let title = letter.title.or_else(|| first_line(&letter.text)).unwrap_or_else(|| "(no subject)".to_owned());
     let modified = letter.sent.or(received);
-    parts.put(Part { key, title, kind: "mail", text: letter.text, modified });
+    let labels = filing::tidy(letter.labels.into_iter().chain(folder.map(str::to_owned)));
+    parts.put(Part { key, title, kind: "mail", text: letter.text, modified, thread: letter.thread, labels });
 }
 
 /// The first line of a message that has no header at all.
@@ -129,7 +142,13 @@ fn plain(bytes: Vec<u8>) -> String {
 }
 
 pub(crate) fn read(message: &Message<'_>, parts: &Parts<'_>, depth: usize) -> Letter {
-    let mut letter = Letter { title: header::subject(message), sent: header::sent(message), ..Letter::default() };
+    let mut letter = Letter {
+        title: header::subject(message),
+        sent: header::sent(message),
+        thread: filing::thread(message),
+        labels: filing::labels(message),
+        ..Letter::default()
+    };
     header::write(message, letter.title.as_deref(), &mut letter.text);
     let header = letter.text.len();
     let mut body = bodies(message, &message.text_body);

@@ -18,6 +18,7 @@ pub trait Taker {
 }
 
 /// An item on its way out.
+#[derive(Default)]
 pub(crate) struct Part {
     pub(crate) key: String,
     pub(crate) title: String,
@@ -25,6 +26,10 @@ pub(crate) struct Part {
     pub(crate) text: String,
     /// When it was written or takes place; the file's own time where that is not known.
     pub(crate) modified: Option<Millis>,
+    /// Of a message, the thread it belongs to.
+    pub(crate) thread: Option<String>,
+    /// Of a message, what its mailbox files it under, as [`Document::labels`] has it.
+    pub(crate) labels: Vec<String>,
 }
 
 /// The way out for the items of one file.
@@ -112,7 +117,7 @@ impl<'a> Parts<'a> {
 
     /// Hands out an item. A text over the limit is cut, and that is said: its beginning is worth more than nothing.
     pub(crate) fn put(&mut self, part: Part) {
-        let Part { key, title: named, kind, text, modified } = part;
+        let Part { key, title: named, kind, text, modified, thread, labels } = part;
         let mut text = normalised(&text);
         if text.trim().is_empty() {
             self.skip(&key, Unreadable::Empty.to_string());
@@ -130,7 +135,8 @@ impl<'a> Parts<'a> {
         }
         let title = title(&named).unwrap_or_else(|| "untitled".to_owned());
         let modified = modified.unwrap_or(self.modified);
-        let document = Document { key, title, kind, text, modified, trust: Trust::Untrusted, notes: Vec::new() };
+        let (trust, notes) = (Trust::Untrusted, Vec::new());
+        let document = Document { key, title, kind, text, modified, trust, thread, labels, notes };
         self.given += 1;
         self.stopped |= self.taker.take(Ok(document)).is_break();
     }

@@ -88,7 +88,8 @@ fn document(
     let title = parsed.title.as_deref().and_then(title).unwrap_or_else(|| file_title(path, kind));
     let trust = if kind.is_published() || kind.is_export() { Trust::Untrusted } else { Trust::Own };
     let name = if kind.is_export() { Kind::Data.name() } else { kind.name() };
-    Ok(Document { key, title, kind: name, text, modified, trust, notes: parsed.notes })
+    let (thread, labels) = (None, Vec::new());
+    Ok(Document { key, title, kind: name, text, modified, trust, thread, labels, notes: parsed.notes })
 }
 
 /// A file's real place, where consent covers it.

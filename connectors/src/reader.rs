@@ -167,8 +167,8 @@ fn export(
 /// Reads an export that needs nothing beside it, from a file or from a file in an archive.
 pub(crate) fn stream(kind: Kind, path: &Path, mut input: impl Read, parts: &mut Parts<'_>) -> Result<(), Unreadable> {
     match kind {
-        Kind::Mail => mail::single(input, parts),
-        Kind::Mbox => mail::mbox(input, parts),
+        Kind::Mail => mail::single(path, input, parts),
+        Kind::Mbox => mail::mbox(path, input, parts),
         Kind::Calendar => calendar::read(&text(&mut input, parts.limits)?, parts),
         Kind::Contacts => contacts::read(&text(&mut input, parts.limits)?, parts),
         Kind::Chat(Export::Lines) => chat::lines(path, &text(&mut input, parts.limits)?, parts),

@@ -205,3 +205,33 @@ fn boxes_without_a_telling_name_are_recognised() {
     let path = opened.write("letter.txt", "From my window I see the sea.\n");
     assert_eq!(gather(&path).documents[0].kind, "text");
 }
+
+#[test]
+fn messages_of_a_thread_name_it_alike_and_labels_are_kept_apart() {
+    let message = |header: &str| {
+        format!("From a@x.org Sat Jan  3 01:05:34 1996\nFrom: Ana <a@x.org>\nSubject: S\n{header}\n\nHello\n\n")
+    };
+    let opened = Opened::new();
+    let all = [
+        "Message-ID: <One@X.org>",
+        "Message-ID: <2@x.org>\nIn-Reply-To: <One@x.org>",
+        // Folded over lines, with several ids.
+        "Message-ID: <3@x.org>\nReferences: <One@x.org>\n\t<2@x.org>\n <broken\nIn-Reply-To: <2@x.org>",
+        "Message-ID: <4@x.org>\nX-Gmail-Labels: =?UTF-8?Q?Entw=C3=BCrfe,Inbox,inbox,?=\n \"Tax, 2025\"",
+        "X-Nothing: here",
+    ]
+    .map(message);
+    let path = opened.write("Trips.mbox", all.concat());
+    let got = gather(&path);
+    let threads: Vec<Option<&str>> = got.documents.iter().map(|document| document.thread.as_deref()).collect();
+    assert_eq!(threads.len(), 5, "{:?}", got.skipped);
+    let first = threads[0].expect("a message with an id is in a thread");
+    assert!(first.len() == 32 && first.bytes().all(|b| b.is_ascii_hexdigit()), "{first}");
+    assert_eq!(threads[1..3], [Some(first); 2]);
+    assert!(threads[3].is_some_and(|other| other != first));
+    assert_eq!(threads[4], None);
+    assert_eq!(got.documents[0].labels, ["Trips"]);
+    assert_eq!(got.documents[3].labels, ["Entwürfe", "Inbox", "Tax, 2025", "Trips"]);
+    let note = opened.read_bytes("note.md", "Message-ID: <One@x.org>\n").expect("a note");
+    assert_eq!((note.thread, note.labels), (None, Vec::new()));
+}

@@ -16,3 +16,4 @@ pub mod sparkline;
 pub mod term;
 pub mod text;
 pub mod theme;
+pub mod thread;

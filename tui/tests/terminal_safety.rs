@@ -71,6 +71,12 @@ fn chat_and_memory() {
             pinned: true,
             labels: vec![EVIL.into()],
             cited: 1,
+            filed: vec![EVIL.into()],
+            thread: Some(ThreadView {
+                messages: 2,
+                before: Some(ThreadLine { item: item(12), title: EVIL.into(), modified: NOW }),
+                after: None,
+            }),
         };
         reply(&mut state, tag, Event::Item { item: Box::new(view) });
         harmless(&state);

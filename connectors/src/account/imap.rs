@@ -365,6 +365,7 @@ async fn read_folder(
     // Messages up to this one have been looked at, also those that gave no item.
     let mark = format!("seen {below} {validity}");
     let seen: u32 = steward.bookmark(&mark).and_then(|uid| uid.parse().ok()).unwrap_or(0);
+    let called = folder.called();
     let mut wanted = Vec::new();
     for (at, uid) in uids.into_iter().enumerate() {
         if at % 1024 == 0 && !steward.goes_on() {
@@ -375,7 +376,7 @@ async fn read_folder(
         }
     }
     for batch in wanted.chunks(BATCH) {
-        let given = fetch(desk, server, mailbox, batch, &key_of, steward).await?;
+        let given = fetch(desk, server, mailbox, (&called, batch), &key_of, steward).await?;
         let missing: Vec<u32> = batch.iter().copied().filter(|uid| !given.contains(uid)).collect();
         if !missing.is_empty() {
             // A server that cannot give a message says so in a way that looks like the end of the list.
@@ -398,7 +399,7 @@ async fn fetch(
     desk: &Desk<'_>,
     server: &Server,
     mailbox: &mut Mailbox,
-    batch: &[u32],
+    (folder, batch): (&str, &[u32]),
     key_of: &impl Fn(u32) -> String,
     steward: &mut dyn Steward,
 ) -> Result<BTreeSet<u32>, AccountError> {
@@ -414,7 +415,7 @@ async fn fetch(
         if !batch.contains(&uid) || !given.insert(uid) {
             continue;
         }
-        if take(desk, key_of(uid), &message, bytes, steward) {
+        if take(desk, key_of(uid), folder, (&message, bytes), steward) {
             return Err(AccountError::Stopped);
         }
     }
@@ -422,13 +423,19 @@ async fn fetch(
 }
 
 /// Hands a message out; true where nobody takes any more.
-fn take(desk: &Desk<'_>, key: String, message: &Fetch, bytes: &[u8], steward: &mut dyn Steward) -> bool {
+fn take(
+    desk: &Desk<'_>,
+    key: String,
+    folder: &str,
+    (message, bytes): (&Fetch, &[u8]),
+    steward: &mut dyn Steward,
+) -> bool {
     let received = message.internal_date().map(|at| at.timestamp_millis());
     let cut = u64::from(message.size.unwrap_or(0)).saturating_sub(bytes.len() as u64);
     // Servers are off by some bytes in what they say of a size; only what was cut at the cap is cut.
     let cut = if bytes.len() as u64 >= desk.limits.max_message_bytes { cut } else { 0 };
     let mut parts = Parts::new(key.clone(), received.unwrap_or(0), desk.limits, desk.extractor, steward);
-    mail::message(&mut parts, key, bytes.to_vec(), cut, received);
+    mail::message(&mut parts, key, (bytes.to_vec(), cut), received, Some(folder));
     parts.stopped()
 }
 

@@ -79,7 +79,7 @@ fn hand_out(export: Export, conversation: &Value, parts: &mut Parts<'_>) -> bool
         false => number(conversation, "update_time").and_then(Stamp::seconds),
     };
     let modified = last.or(updated.map(|at| at.millis));
-    parts.put(Part { key, title, kind: "chat", text: words, modified });
+    parts.put(Part { key, title, kind: "chat", text: words, modified, ..Part::default() });
     true
 }
 

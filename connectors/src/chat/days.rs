@@ -80,7 +80,14 @@ impl Days {
         }
         let _ = writeln!(text, "Date: {date}\n");
         text.push_str(&day.text);
-        parts.put(Part { key, title: format!("{chat}, {date}"), kind: "chat", text, modified: day.last });
+        parts.put(Part {
+            key,
+            title: format!("{chat}, {date}"),
+            kind: "chat",
+            text,
+            modified: day.last,
+            ..Part::default()
+        });
     }
 }
 

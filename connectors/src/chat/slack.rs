@@ -135,7 +135,14 @@ pub(crate) fn day(
     }
     let mut text = format!("Chat: #{channel} (Slack)\nFrom: {}\nDate: {date}\n\n", speakers(&said_by));
     text.push_str(&body);
-    parts.put(Part { key, title: format!("#{channel}, {date}"), kind: "chat", text, modified: last });
+    parts.put(Part {
+        key,
+        title: format!("#{channel}, {date}"),
+        kind: "chat",
+        text,
+        modified: last,
+        ..Part::default()
+    });
     Ok(())
 }
 

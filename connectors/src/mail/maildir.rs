@@ -43,6 +43,12 @@ pub fn key_of(file: &Path) -> String {
     unique().unwrap_or_else(|| file.to_string_lossy().into_owned())
 }
 
+/// The name of the folder that a message in a Maildir lies in.
+pub(crate) fn folder_of(file: &Path) -> Option<String> {
+    place(file).filter(|place| *place == Place::Message)?;
+    Some(file.parent()?.parent()?.file_name()?.to_str()?.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Place, key_of, place};

@@ -34,6 +34,7 @@ fn import(vault: &Vault, consent: &Consent, count: usize) -> (Vec<ItemId>, u64) 
                     ingested: NOW,
                     hash: Hash::default(),
                     text: "text".to_owned(),
+                    filing: None,
                 };
                 tx.put_item(&row, &[])?;
                 notes.push(Note::about(*id, key));

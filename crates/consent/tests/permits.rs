@@ -144,6 +144,7 @@ fn remembered(vault: &Vault, source: SourceId, key: &str) -> ItemId {
         ingested: NOW,
         hash: Hash::default(),
         text: "leave home 13:50".to_owned(),
+        filing: None,
     };
     vault.write(|tx| tx.put_item(&row, &[])).unwrap();
     id

@@ -51,6 +51,7 @@ fn item(source: SourceId, name: &str, text: String) -> ItemRow {
         ingested: NOW,
         hash: Hash([0; 32]),
         text,
+        filing: None,
     }
 }
 

@@ -18,6 +18,7 @@ pub mod read;
 mod search;
 mod second;
 mod stages;
+mod thread;
 mod timeline;
 mod upkeep;
 mod vectors;
@@ -33,6 +34,7 @@ pub use hnsw::GRAPH_FROM;
 pub use people::{is_meant, people};
 pub use search::{PIN_LIFT, Query};
 pub use stages::Stages;
+pub use thread::around;
 pub use vectors::{Near, Probe, Vectors, decode, encode};
 
 use directory::SealedDirectory;

@@ -17,10 +17,21 @@ pub struct Stages {
     pub together: bool,
     /// A second search with the words of the first hits.
     pub second: bool,
+    /// A message of a thread comes with the ones after it and before it.
+    pub thread: bool,
 }
 
 impl Default for Stages {
     fn default() -> Self {
-        Self { words: true, meaning: true, speaker: true, before: true, time: true, together: true, second: true }
+        Self {
+            words: true,
+            meaning: true,
+            speaker: true,
+            before: true,
+            time: true,
+            together: true,
+            second: true,
+            thread: true,
+        }
     }
 }

@@ -15,6 +15,7 @@ mod ids;
 mod op;
 mod report;
 mod sleep;
+mod thread;
 mod work;
 
 pub use account::{
@@ -40,6 +41,7 @@ pub use report::{
 pub use sleep::{
     Bedtime, Change, Changed, Learned, Night, Outcome, OwnScores, Scores, SleepPlan, Sleeping, Stage, Tuning,
 };
+pub use thread::{ThreadLine, ThreadView};
 pub use work::{BackendReceipt, WorkKind, WorkOrder};
 
 /// Version of the `Op`/`Event` messages; both ends of an attach must agree on it exactly.

@@ -2,7 +2,7 @@
 
 use crate::{
     Citation, Composition, Cut, Feedback, GrantId, Hash, Hit, ItemId, MessageId, Millis, SessionId, SourceId,
-    TokenCounts,
+    ThreadView, TokenCounts,
 };
 use serde::{Deserialize, Serialize};
 
@@ -121,6 +121,12 @@ pub struct ItemView {
     /// Stored answers that cite it.
     #[serde(default)]
     pub cited: u64,
+    /// What its mailbox files it under, sorted; the mailbox says so, not the owner.
+    #[serde(default)]
+    pub filed: Vec<String>,
+    /// The thread it stands in, where there is more of it.
+    #[serde(default)]
+    pub thread: Option<ThreadView>,
 }
 
 /// An item as a list shows it.

@@ -90,6 +90,29 @@ fn what_was_said_before_conversations_branched_becomes_one_chain() {
 }
 
 #[test]
+fn of_what_was_read_before_threads_nobody_knows_where_it_stands() {
+    let (_dir, home) = home();
+    create::build_version(&home, "Ada", &words(), 8).unwrap();
+    {
+        let ring = SlotFile::load(&home).unwrap().file.unlock(&Secret::Words(words()), &OsKeychain).unwrap();
+        let db = crate::db::connect(&home.db(), &ring.bundle.database[0].key).unwrap().unwrap();
+        db.execute_batch(
+            "INSERT INTO sources (n, id, kind, path, state, added) VALUES
+                (1, x'01010101010101010101010101010101', 'folder', '/m', 'active', 1);
+             INSERT INTO items (n, id, source, key, title, kind, trust, modified, ingested, hash, bytes, text) VALUES
+                (1, x'11111111111111111111111111111111', x'01010101010101010101010101010101', '/m/1', 'one', 'mail',
+                 'untrusted', 1, 2, x'0707070707070707070707070707070707070707070707070707070707070707', 3, 'one');",
+        )
+        .unwrap();
+    }
+    let vault = open(&home).unwrap();
+    let item = hinet_protocol::ItemId(uuid::Uuid::from_bytes([0x11; 16]));
+    let row = vault.read(|r| -> Outcome<_> { r.item(item) }).unwrap().unwrap();
+    assert_eq!((row.title.as_str(), row.filing), ("one", None));
+    assert!(!vault.read(|r| -> Outcome<_> { r.is_filed(item) }).unwrap());
+}
+
+#[test]
 fn a_newer_schema_is_refused_untouched() {
     let (_dir, home) = home();
     let vault = make(&home);

@@ -345,6 +345,12 @@ fn show(out: &Output, item: &ItemView) -> Result<(), End> {
     let (modified, ingested) = (moment::show(item.modified), moment::show(item.ingested));
     let facts = format!("{}, {trust}; changed {modified}, remembered {ingested}", item.kind);
     out.line(out.dim(&facts))?;
+    if !item.filed.is_empty() {
+        out.line(out.dim(&format!("filed under {}", clean::one_line(&item.filed.join(", ")))))?;
+    }
+    if let Some(thread) = &item.thread {
+        out.line(out.dim(&clean::one_line(&hinet_tui::thread::said(thread))))?;
+    }
     out.line(out.dim(&format!("item {} of source {}", item.item, item.source_id)))?;
     out.line("")?;
     out.line(item.text.trim_end())

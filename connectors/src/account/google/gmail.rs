@@ -11,7 +11,10 @@ use crate::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hinet_protocol::{AccountPlan, FolderCount, Millis};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::Path,
+};
 
 const OWN: &str = "https://gmail.googleapis.com";
 /// What lies in these is read only where they are chosen.
@@ -250,7 +253,7 @@ impl Mail<'_> {
         };
         let labelled = self.labelled(message, bytes, steward)?;
         hand_out(self.desk, (key, at(message)), steward, |parts| {
-            if let Err(why) = mail::single(labelled.as_slice(), parts) {
+            if let Err(why) = mail::single(Path::new(key), labelled.as_slice(), parts) {
                 parts.skip(key, why.to_string());
             }
         })

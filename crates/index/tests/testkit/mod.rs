@@ -80,6 +80,7 @@ impl Kit {
             ingested: NOW,
             hash: Hash([0; 32]),
             text: text.to_owned(),
+            filing: None,
         }
     }
 

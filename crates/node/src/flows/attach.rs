@@ -187,6 +187,7 @@ fn keep(node: &Node, name: &str, text: String) -> Result<Attached, NodeError> {
             ingested: now(),
             hash,
             text,
+            filing: None,
         };
         tx.put_item(&row, &chunks)?;
         tx.set_people(row.id, &hinet_index::people(&row.text))?;

@@ -2,11 +2,12 @@
 
 use hinet_index::{Asked, Filter, NotADate, Query};
 use hinet_vault::Reader;
+use hinet_vault::records::{Filing, ItemHead};
 use jiff::tz::TimeZone;
 
 use crate::failure::NodeError;
 use crate::flows::people;
-use crate::protocol::{ErrorKind, Event, Hit, ItemId, ItemView, Millis, Within};
+use crate::protocol::{ErrorKind, Event, Hit, ItemId, ItemView, Millis, ThreadLine, ThreadView, Within};
 use crate::state::{Node, now};
 
 /// Most hits a search gives.
@@ -115,6 +116,8 @@ pub(crate) fn show(node: &Node, item: ItemId) -> Result<Event, NodeError> {
 
 fn view(reader: &Reader<'_>, item: ItemId) -> Result<ItemView, NodeError> {
     let (Some(row), Some(number)) = (reader.item(item)?, reader.item_number(item)?) else { return Err(gone(item)) };
+    let filing = row.filing.unwrap_or_default();
+    let thread = thread(reader, item, &filing)?;
     Ok(ItemView {
         item: row.id,
         source_id: row.source,
@@ -129,7 +132,18 @@ fn view(reader: &Reader<'_>, item: ItemId) -> Result<ItemView, NodeError> {
         pinned: reader.is_pinned(number)?,
         labels: reader.labels_of(number)?,
         cited: reader.answers_citing(item)?,
+        filed: filing.labels,
+        thread,
     })
+}
+
+/// The thread of an item with what stands beside it; nothing where nothing else of it is in the memory.
+fn thread(reader: &Reader<'_>, item: ItemId, filing: &Filing) -> Result<Option<ThreadView>, NodeError> {
+    let Some(name) = &filing.thread else { return Ok(None) };
+    let messages = reader.thread_len(name)?;
+    let (before, after) = reader.thread_around(item)?;
+    let line = |head: ItemHead| ThreadLine { item: head.id, title: head.title, modified: head.modified };
+    Ok((messages > 1).then(|| ThreadView { messages, before: before.map(line), after: after.map(line) }))
 }
 
 fn gone(item: ItemId) -> NodeError {

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::NodeError;
 use crate::flows::{ingest, sources};
-use crate::protocol::{ErrorKind, Failure, SourceKind};
+use crate::protocol::{ErrorKind, Failure, Hit, SourceKind};
 use crate::settings::{Settings, Unlock};
 use crate::setup::{self, InitOptions};
 use crate::state::{Node, now};
@@ -219,6 +219,7 @@ fn ways() -> Vec<(&'static str, Stages)> {
         time: false,
         together: false,
         second: false,
+        thread: false,
     };
     let both = Stages { meaning: true, ..words };
     let speaker = Stages { speaker: true, ..both };
@@ -240,6 +241,7 @@ fn ways() -> Vec<(&'static str, Stages)> {
         ("everything but the time", Stages { time: false, ..all }),
         ("everything but the passages beside it", Stages { together: false, ..all }),
         ("everything but the second search", Stages { second: false, ..all }),
+        ("everything but the messages around", Stages { thread: false, ..all }),
     ]
 }
 
@@ -255,7 +257,10 @@ fn row(
     for question in asked.iter().filter(|question| question.is_answerable()) {
         let (text, vector) = (question.text.clone(), question.vector.clone());
         let query = Query { text, vector, k: HITS, now: now(), stages, ..Query::default() };
-        let found = places.turns(&node.index().search(&node.vault, &query)?);
+        let hits = node.index().search(&node.vault, &query)?;
+        let around = hinet_index::around(&node.vault, &hits, stages)?;
+        let read = hits.into_iter().zip(around).flat_map(|(hit, around)| std::iter::once(hit).chain(around));
+        let found = places.turns(&read.collect::<Vec<Hit>>());
         all.add(&question.evidence, &found);
         let name = category(question.category).unwrap_or_default();
         categories.entry(name).or_insert_with(Recall::default).add(&question.evidence, &found);

@@ -484,6 +484,12 @@ fn reports() -> Vec<Event> {
                 pinned: true,
                 labels: vec!["travel".into()],
                 cited: 2,
+                filed: vec!["Inbox".into()],
+                thread: Some(ThreadView {
+                    messages: 2,
+                    before: None,
+                    after: Some(ThreadLine { item: item(), title: "Re: Porto".into(), modified: NOW }),
+                }),
             }),
         },
         Event::Forgotten { report: ForgetReport { items: 1, chunks: 2, answers: 3, messages: 4, done: true } },

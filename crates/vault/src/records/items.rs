@@ -39,7 +39,8 @@ impl Reader<'_> {
         let mut rows = one.query([item.raw()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let ItemHead { id, source, key, title, kind, trust, modified, ingested, hash } = item_head(row, 0)?;
-        Ok(Some(ItemRow { id, source, key, title, kind, trust, modified, ingested, hash, text: row.get(9)? }))
+        let (text, filing) = (row.get(9)?, self.filing(id)?);
+        Ok(Some(ItemRow { id, source, key, title, kind, trust, modified, ingested, hash, text, filing }))
     }
 
     /// An item without its text.
@@ -128,7 +129,7 @@ impl Reader<'_> {
 
 impl Tx<'_> {
     /// Stores an item with its chunks, instead of the version before, whose chunks and vectors go; gives the new
-    /// chunks' ids. Both goings and comings are queued for the search index.
+    /// chunks' ids. Where it stands is said anew with it. Both goings and comings are queued for the search index.
     ///
     /// # Errors
     /// When a span does not lie in the text, the source is unknown, or the database cannot be written.
@@ -163,6 +164,7 @@ impl Tx<'_> {
             ),
             |row| row.get(0),
         )?;
+        self.file_under(n, item.filing.as_ref())?;
         let mut add = self.db.prepare_cached(
             "INSERT INTO chunks (item, ordinal, span_start, span_end, heading) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;

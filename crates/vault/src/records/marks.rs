@@ -24,7 +24,7 @@ impl Reader<'_> {
         Ok(self.db.prepare_cached("SELECT 1 FROM pins WHERE item = ?1")?.exists([number])?)
     }
 
-    /// The labels of an item, by its number, sorted without regard to case.
+    /// The owner's labels of an item, by its number, sorted without regard to case.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -33,21 +33,25 @@ impl Reader<'_> {
         Ok(all.query_map([number], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
-    /// The numbers of the items that carry a label, in whatever letter case.
+    /// The numbers of the items that carry a label, the owner's or their source's, in whatever letter case.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn labelled(&self, label: &str) -> Result<Vec<i64>, VaultError> {
-        let mut some = self.db.prepare_cached("SELECT item FROM labels WHERE folded = ?1")?;
+        let mut some = self.db.prepare_cached(
+            "SELECT item FROM labels WHERE folded = ?1 UNION SELECT item FROM source_labels WHERE folded = ?1",
+        )?;
         Ok(some.query_map([label.to_lowercase()], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
-    /// All labels in use, each with how many items carry it.
+    /// All labels in use, the owner's and those of sources, each with how many items carry it.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn labels(&self) -> Result<Vec<(String, u64)>, VaultError> {
-        let sql = "SELECT min(label), count(*) FROM labels GROUP BY folded ORDER BY folded";
+        let sql = "SELECT min(label), count(DISTINCT item) FROM (
+                       SELECT folded, label, item FROM labels UNION ALL SELECT folded, label, item FROM source_labels)
+                   GROUP BY folded ORDER BY folded";
         let mut all = self.db.prepare_cached(sql)?;
         Ok(all.query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?.collect::<Result<_, _>>()?)
     }

@@ -1,5 +1,6 @@
 //! The rows of sources, items and chunks.
 
+use super::Filing;
 use hinet_protocol::{GrantId, Hash, ItemId, Millis, SourceId, SourceKind, SourceState, Span, Trust};
 
 /// A source.
@@ -44,6 +45,8 @@ pub struct ItemRow {
     pub hash: Hash,
     /// The text.
     pub text: String,
+    /// Where it stands in its source; nothing where nobody looked.
+    pub filing: Option<Filing>,
 }
 
 impl ItemRow {

@@ -80,6 +80,7 @@ pub fn item(source: SourceId, key: &str, text: &str) -> ItemRow {
         ingested: 20,
         hash: Hash([7; 32]),
         text: text.into(),
+        filing: None,
     }
 }
 

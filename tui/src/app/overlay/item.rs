@@ -233,6 +233,13 @@ impl Item {
         let pinned = if view.pinned { "◆ pinned · " } else { "" };
         let labels =
             if view.labels.is_empty() { "no labels".to_owned() } else { format!("labels {}", view.labels.join(", ")) };
+        let mut stands = format!("{pinned}{cited} · {labels}");
+        if !view.filed.is_empty() {
+            stands.push_str(&format!(" · filed under {}", view.filed.join(", ")));
+        }
+        if let Some(thread) = &view.thread {
+            stands.push_str(&format!(" · {}", crate::thread::said(thread)));
+        }
         let changed = if self.changed() { " · changed since it was cited" } else { "" };
         let mut lines = vec![
             Line::styled(text::fit_end(&words::tilde(&view.source, home), inner), theme.strong),
@@ -240,7 +247,7 @@ impl Item {
                 text::fit(&format!("{meta}{changed}"), inner),
                 if self.changed() { theme.warn } else { theme.dim },
             ),
-            Line::styled(text::fit(&format!("{pinned}{cited} · {labels}"), inner), theme.dim),
+            Line::styled(text::fit(&stands, inner), theme.dim),
         ];
         let (_, height) = text_size((area.width, area.height));
         let top = self.scroll.top(&self.text, height);

@@ -57,7 +57,7 @@ pub(super) fn item(
     parts: &mut Parts<'_>,
 ) -> Result<(), Unreadable> {
     if kind == Kind::Mail {
-        return mail::single(bytes.as_slice(), parts);
+        return mail::single(path, bytes.as_slice(), parts);
     }
     let size = bytes.len() as u64;
     if !kind.has_pictures() && size > parts.limits.max_file_bytes {
@@ -83,7 +83,7 @@ pub(super) fn item(
     }
     let bare = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let title = title.map(str::to_owned).or(parsed.title).unwrap_or(bare);
-    parts.put(Part { key, title, kind: kind.name(), text: parsed.text, modified: None });
+    parts.put(Part { key, title, kind: kind.name(), text: parsed.text, modified: None, ..Part::default() });
     Ok(())
 }
 

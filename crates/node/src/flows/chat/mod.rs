@@ -66,10 +66,8 @@ pub(crate) async fn turns_for(
     let mut passages = Vec::new();
     if remember {
         let recalled = recall::recall(node, question, &[], &Turn::default()).await?;
-        passages = recalled.passages().take(about.passages).cloned().collect();
-        if passages.is_empty() {
-            return Ok(None);
-        }
+        let Some(first) = recalled.readings(about.passages, 1).pop() else { return Ok(None) };
+        passages = first.into_iter().cloned().collect::<Vec<Hit>>();
     }
     let passages: Vec<&Hit> = passages.iter().collect();
     let window = about.context.min(crate::mind::CONTEXT_MAX);

@@ -1,7 +1,7 @@
 //! What a turn recalls: hits of the memory, weighed as evidence for the question.
 
-use hinet_index::CHAT;
 use hinet_index::read::{Evidence, Intent, Question, sentences, weigh};
+use hinet_index::{CHAT, Stages};
 
 use super::{Node, memory};
 use crate::failure::NodeError;
@@ -29,6 +29,8 @@ pub(super) struct Recalled {
     pub(super) hits: Vec<Hit>,
     /// One for each hit.
     pub(super) evidence: Vec<Evidence>,
+    /// For each hit the messages around it in its thread, the one that answers it first.
+    pub(super) around: Vec<Vec<Hit>>,
     /// How near each sentence of the best hit is to the question in meaning.
     pub(super) near: Vec<f32>,
     /// Whether the question leaned on an earlier turn.
@@ -41,13 +43,25 @@ impl Recalled {
     /// A turn that the memory is not asked for.
     fn nothing(question: Question, history: &[Message]) -> Self {
         let follows = question.intent == Intent::Converse && !history.is_empty();
-        Self { question, hits: Vec::new(), evidence: Vec::new(), near: Vec::new(), follows, handed: false }
+        let (hits, evidence, around, near) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { question, hits, evidence, around, near, follows, handed: false }
     }
 
     /// Hits that may be answered from, best first.
     pub(super) fn passages(&self) -> impl Iterator<Item = &Hit> {
-        let weighed = self.hits.iter().zip(&self.evidence);
-        weighed.filter(|(_, evidence)| self.handed || evidence.is_enough()).map(|(hit, _)| hit)
+        self.found().map(|(hit, _)| hit)
+    }
+
+    /// The same, each with the messages around it.
+    fn found(&self) -> impl Iterator<Item = (&Hit, &[Hit])> {
+        let weighed = self.hits.iter().zip(&self.evidence).zip(&self.around);
+        let enough = weighed.filter(|((_, evidence), _)| self.handed || evidence.is_enough());
+        enough.map(|((hit, _), around)| (hit, around.as_slice()))
+    }
+
+    /// What is read at a time, the best first: `most` readings of `width` passages.
+    pub(super) fn readings(&self, width: usize, most: usize) -> Vec<Vec<&Hit>> {
+        readings(self.found(), width, most)
     }
 
     /// How strong the best evidence is.
@@ -59,6 +73,35 @@ impl Recalled {
     pub(super) fn shown(&self) -> Vec<Hit> {
         if self.passages().next().is_some() { self.hits.clone() } else { Vec::new() }
     }
+}
+
+/// Passages in the order they are read, `width` at a time. The messages around the first of a reading are read with it,
+/// in place of the passages that would come next; only the first has them, so that one thread does not crowd out all
+/// else. With an anchor that reads one passage at a time a message has at least one beside it: the two are as one.
+fn readings<'a>(found: impl Iterator<Item = (&'a Hit, &'a [Hit])>, width: usize, most: usize) -> Vec<Vec<&'a Hit>> {
+    let width = width.max(1);
+    let mut readings: Vec<Vec<&'a Hit>> = Vec::new();
+    for (hit, around) in found {
+        if readings.iter().flatten().any(|read| holds(read, hit)) {
+            continue;
+        }
+        if let Some(reading) = readings.last_mut().filter(|reading| reading.len() < width) {
+            reading.push(hit);
+            continue;
+        }
+        if readings.len() == most {
+            break;
+        }
+        let fresh = around.iter().filter(|beside| !readings.iter().flatten().any(|read| holds(read, beside)));
+        let reading = std::iter::once(hit).chain(fresh.take(width.max(2) - 1)).collect();
+        readings.push(reading);
+    }
+    readings
+}
+
+/// Whether a passage is a part of another.
+fn holds(whole: &Hit, part: &Hit) -> bool {
+    whole.item == part.item && whole.span.start <= part.span.start && part.span.end <= whole.span.end
 }
 
 /// Passages that are few enough to be read out where nothing in them stands out: a command's output, a short note.
@@ -130,8 +173,13 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
     weighed.truncate(SHOWN);
     let weighed = node.apart("the passages around", move |node| with_parents(node, weighed)).await?;
     let near = weighed.first().map(|(.., near)| near.clone()).unwrap_or_default();
-    let (hits, evidence) = weighed.into_iter().map(|(hit, evidence, _)| (hit, evidence)).unzip();
-    Ok(Recalled { question, hits, evidence, near, follows, handed })
+    let (hits, evidence): (Vec<Hit>, _) = weighed.into_iter().map(|(hit, evidence, _)| (hit, evidence)).unzip();
+    let beside = node.apart("the messages around", move |node| {
+        let around = hinet_index::around(&node.vault, &hits, Stages::default())?;
+        Ok((hits, around))
+    });
+    let (hits, around) = beside.await?;
+    Ok(Recalled { question, hits, evidence, around, near, follows, handed })
 }
 
 /// A hit, what it is worth, and how near each of its sentences is.
@@ -142,10 +190,7 @@ type Weighed = (Hit, Evidence, Vec<f32>);
 fn with_parents(node: &Node, weighed: Vec<Weighed>) -> Result<Vec<Weighed>, NodeError> {
     let mut all: Vec<Weighed> = Vec::with_capacity(weighed.len());
     for (hit, evidence, near) in weighed {
-        let shown = |other: &Hit| {
-            other.item == hit.item && other.span.start <= hit.span.start && hit.span.end <= other.span.end
-        };
-        if all.iter().any(|(other, ..)| shown(other)) {
+        if all.iter().any(|(other, ..)| holds(other, &hit)) {
             continue;
         }
         let (hit, near) = if hit.kind == CHAT { with_parent(node, hit, near)? } else { (hit, near) };
@@ -196,4 +241,57 @@ pub(crate) async fn nearness(node: &Node, question: String, hits: &[Hit]) -> Vec
         Ok(near)
     });
     measured.await.unwrap_or(silent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readings;
+    use crate::protocol::{Hit, ItemId, ScoreParts, Span};
+
+    fn hit(title: &str) -> Hit {
+        Hit {
+            item: ItemId::new(),
+            source: format!("/{title}"),
+            title: title.to_owned(),
+            text: title.to_owned(),
+            span: Span { start: 0, end: title.len() },
+            score: 1.0,
+            parts: ScoreParts::default(),
+            modified: 0,
+            kind: "mail".to_owned(),
+            pinned: false,
+        }
+    }
+
+    fn read(found: &[(Hit, Vec<Hit>)], width: usize) -> Vec<Vec<String>> {
+        let found = found.iter().map(|(hit, around)| (hit, around.as_slice()));
+        let said = |reading: Vec<&Hit>| -> Vec<String> { reading.iter().map(|hit| hit.title.clone()).collect() };
+        readings(found, width, 2).into_iter().map(said).collect()
+    }
+
+    #[test]
+    fn without_threads_passages_are_read_as_they_come() {
+        let found: Vec<(Hit, Vec<Hit>)> = ["a", "b", "c", "d", "e"].map(|title| (hit(title), Vec::new())).into();
+        assert_eq!(read(&found, 1), [["a"], ["b"]]);
+        assert_eq!(read(&found, 2), [["a", "b"], ["c", "d"]]);
+        assert_eq!(read(&found, 3), [vec!["a", "b", "c"], vec!["d", "e"]]);
+        assert_eq!(read(&found, 0), [["a"], ["b"]]);
+        assert_eq!(read(&[], 3), Vec::<Vec<String>>::new());
+    }
+
+    #[test]
+    fn a_message_is_read_with_those_around_it() {
+        let (asks, answers, thanks, note) = (hit("asks"), hit("answers"), hit("thanks"), hit("note"));
+        let found = [
+            (asks.clone(), vec![answers.clone()]),
+            (note.clone(), Vec::new()),
+            (answers.clone(), vec![thanks.clone(), asks.clone()]),
+        ];
+        assert_eq!(read(&found, 1), [vec!["asks", "answers"], vec!["note"]]);
+        assert_eq!(read(&found, 2), [vec!["asks", "answers"], vec!["note"]]);
+        assert_eq!(read(&found, 3), [["asks", "answers", "note"]]);
+        let found = [(answers, vec![thanks, asks]), (note, Vec::new())];
+        assert_eq!(read(&found, 1), [vec!["answers", "thanks"], vec!["note"]]);
+        assert_eq!(read(&found, 3), [vec!["answers", "thanks", "asks"], vec!["note"]]);
+    }
 }

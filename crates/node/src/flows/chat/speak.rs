@@ -116,8 +116,8 @@ async fn alone(turn: &Turn<'_>, asked: &Asked, recalled: &Recalled) -> Result<Re
         // Another answer is being made, and this one is no longer wanted.
         () = cancel.cancelled() => return Err(crate::mind::not_begun()),
     };
-    let width = about.passages.max(1);
-    let passages: Vec<&Hit> = recalled.passages().take(TRIES * width).collect();
+    let readings = recalled.readings(about.passages, TRIES);
+    let passages: Vec<&Hit> = readings.iter().flatten().copied().collect();
     let Some(best) = passages.first() else {
         let empty = node.vault.read(|r| r.counts())?.items == 0;
         let text = if empty { NOTHING_READ } else { NOT_IN_MEMORY };
@@ -125,9 +125,7 @@ async fn alone(turn: &Turn<'_>, asked: &Asked, recalled: &Recalled) -> Result<Re
         return Ok(said(text.into(), "not_in_memory"));
     };
     let (mut last, mut refusals) = (None, 0);
-    let groups = passages.chunks(width);
-    let readings = groups.len();
-    for group in groups {
+    for group in &readings {
         let (spoken, cut) = say(turn, group).await?;
         let written = spoken.generated.text.trim();
         let named = cited(written).filter(|_| about.cites);
@@ -149,7 +147,7 @@ async fn alone(turn: &Turn<'_>, asked: &Asked, recalled: &Recalled) -> Result<Re
     }
     let tried = last.expect("at least one passage was read, or this would have been refused above");
     // A root that found no answer is believed where the evidence is doubtful too; where it is not, the owner sees the words.
-    if refusals == readings && recalled.strongest() < SURE {
+    if refusals == readings.len() && recalled.strongest() < SURE {
         sink.send_until(Event::ChatDelta { text: NOT_IN_MEMORY.into() }, cancel).await;
         return Ok(Reply { text: NOT_IN_MEMORY.into(), how: "not_in_memory", ..tried });
     }

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use hinet_connectors::{Document, FileRef, Reader, Taker, Whole, holds_items, key_of};
 use hinet_consent::{ConsentError, EntryKind, Note, Reading};
-use hinet_vault::records::{ItemRow, SourceRow};
+use hinet_vault::VaultError;
+use hinet_vault::records::{Filing, ItemRow, SourceRow};
 
 use super::{BATCH_ITEMS, forgotten_key, is_forgotten, remove};
 use crate::failure::NodeError;
@@ -21,7 +22,7 @@ const BATCH_BYTES: usize = 16 << 20;
 /// A file whose time stamp is younger than this when it was read may change again within the same tick.
 const SETTLED_MS: i64 = 2_000;
 /// Raised when files of many items are read in another way, so that they are read once more.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 
 /// Collects documents into transactions.
 pub(super) struct Importer<'a> {
@@ -33,6 +34,8 @@ pub(super) struct Importer<'a> {
     go_on: &'a mut dyn FnMut(u64) -> bool,
     /// Rows, each with whether it is new and whether it was handed over by name.
     pending: Vec<(ItemRow, bool, bool)>,
+    /// Items whose text is as it was, with where they stand now.
+    refiled: Vec<(ItemId, Filing)>,
     bytes: usize,
     pub(super) report: IngestReport,
     /// What the source remembers to have left out.
@@ -78,6 +81,7 @@ impl<'a> Importer<'a> {
             forced,
             go_on,
             pending: Vec::new(),
+            refiled: Vec::new(),
             bytes: 0,
             report: IngestReport::default(),
             skips: Vec::new(),
@@ -258,20 +262,26 @@ impl<'a> Importer<'a> {
         blake3::keyed_hash(&self.node.vault.derive_key("files of many items"), like.as_bytes()).to_hex().to_string()
     }
 
-    /// Whether the item of this key is known, and then counts as the same.
+    /// Whether the item of this key is known with where it stands, and then counts as the same.
     fn is_known(&mut self, key: &str) -> Result<bool, NodeError> {
         let short = short(key);
         let twice = self.open.seen.contains(&short);
-        if !twice && self.node.vault.read(|r| r.item_by_key(self.source.id, key))?.is_none() {
-            if !is_forgotten(self.node, key)? {
-                return Ok(false);
+        let known = |r: &hinet_vault::Reader<'_>| match r.item_by_key(self.source.id, key)? {
+            Some(known) => Ok::<_, VaultError>(Some(r.is_filed(known.id)?)),
+            None => Ok(None),
+        };
+        match if twice { Some(true) } else { self.node.vault.read(known)? } {
+            Some(true) => {}
+            Some(false) => return Ok(false),
+            None if is_forgotten(self.node, key)? => {
+                // What the owner had forgotten is not looked at again to find that out.
+                self.open.seen.insert(short);
+                self.open.withheld = true;
+                self.report.seen += 1;
+                self.withhold(key);
+                return Ok(true);
             }
-            // What the owner had forgotten is not looked at again to find that out.
-            self.open.seen.insert(short);
-            self.open.withheld = true;
-            self.report.seen += 1;
-            self.withhold(key);
-            return Ok(true);
+            None => return Ok(false),
         }
         self.open.seen.insert(short);
         self.open.known = true;
@@ -290,14 +300,17 @@ impl<'a> Importer<'a> {
         }
         let hash = Hash(*blake3::hash(document.text.as_bytes()).as_bytes());
         let twice = !self.open.seen.insert(short(&document.key));
+        let same = known.as_ref().filter(|known| known.hash == hash && known.title == document.title);
         match &known {
-            _ if twice => self.report.same += 1,
-            Some(known) if known.hash == hash && known.title == document.title => self.report.same += 1,
+            _ if twice || same.is_some() => self.report.same += 1,
             Some(_) => self.report.updated += 1,
             None => self.report.new += 1,
         }
-        if twice || known.as_ref().is_some_and(|known| known.hash == hash && known.title == document.title) {
+        if twice {
             return Ok(());
+        }
+        if let Some(same) = same {
+            return self.refile(same.id, Filing { thread: document.thread, labels: document.labels });
         }
         let id = known.as_ref().map_or_else(ItemId::new, |known| known.id);
         self.bytes += document.text.len();
@@ -308,12 +321,26 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
+    /// An item's text is as it was; where it stands may be new, or known for the first time. Its passages and their
+    /// vectors stay.
+    fn refile(&mut self, item: ItemId, filing: Filing) -> Result<(), NodeError> {
+        if self.node.vault.read(|r| r.filing(item))?.as_ref() != Some(&filing) {
+            self.refiled.push((item, filing));
+            if self.refiled.len() >= BATCH_ITEMS {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Stores what was collected.
     pub(super) fn flush(&mut self) -> Result<(), NodeError> {
-        if self.pending.is_empty() {
+        if self.pending.is_empty() && self.refiled.is_empty() {
             return Ok(());
         }
         let node = self.node;
+        // That an item stands nowhere is nothing new to anybody.
+        let placed = self.refiled.iter().filter(|(_, filing)| *filing != Filing::default()).count();
         let notes = self.pending.iter().map(|(row, new, _)| {
             let verb = if *new { "remembered" } else { "updated" };
             Note { item: Some(row.id), body: format!("{verb} {} ({})", row.key, row.hash) }
@@ -330,10 +357,19 @@ impl<'a> Importer<'a> {
                     tx.set_meta(&forgotten_key(node, &row.key), "")?;
                 }
             }
-            node.consent.record(tx, EntryKind::Ingest, notes, now())?;
+            if !notes.is_empty() {
+                node.consent.record(tx, EntryKind::Ingest, notes, now())?;
+            }
+            for (item, filing) in &self.refiled {
+                tx.set_filing(*item, filing)?;
+            }
+            if placed > 0 {
+                node.consent.record(tx, EntryKind::Ingest, vec![filed(placed)], now())?;
+            }
             Ok::<_, NodeError>(())
         })?;
         self.pending.clear();
+        self.refiled.clear();
         self.bytes = 0;
         node.names.soil();
         Ok(())
@@ -365,6 +401,12 @@ impl Taker for Importer<'_> {
     }
 }
 
+/// What the ledger says of messages whose text is as it was.
+fn filed(count: usize) -> Note {
+    let messages = if count == 1 { "1 message".to_owned() } else { format!("{count} messages") };
+    Note::say(format!("noted the thread and the labels of {messages} that were known"))
+}
+
 fn item_row(id: ItemId, source: SourceId, document: Document, hash: Hash) -> ItemRow {
     ItemRow {
         id,
@@ -377,5 +419,6 @@ fn item_row(id: ItemId, source: SourceId, document: Document, hash: Hash) -> Ite
         ingested: now(),
         hash,
         text: document.text,
+        filing: Some(Filing { thread: document.thread, labels: document.labels }),
     }
 }

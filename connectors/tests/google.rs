@@ -381,7 +381,7 @@ fn nonsense_ends_a_reading_or_costs_an_item() {
             plan.user = ACCOUNT.to_owned();
             let (reading, _consent, _home) = leave(Place::of(&plan).as_str());
             let tokens = Tokens { access: Secret::new("t".into()), refresh: None, expires: None };
-            let mut key = Key::Tokens(Login::resume(&plan, None, tokens).expect("a login"));
+            let mut key = Key::Tokens(Box::new(Login::resume(&plan, None, tokens).expect("a login")));
             let mut memory = Memory::default();
             for _ in 0..2 {
                 let limits = ReadLimits::default();

@@ -221,7 +221,7 @@ impl<'a> Importer<'a> {
 
     /// Whether something waits to be stored.
     pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && self.refiled.is_empty()
     }
 
     /// What went wrong while items were taken.

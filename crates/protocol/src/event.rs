@@ -3,7 +3,8 @@
 use crate::{
     Answer, Asking, AssemblyLine, Attached, AuditReport, Bedtime, Composition, DeltaLine, DoctorReport, Draft, Failure,
     ForgetReport, Found, Grant, Hash, Hit, IngestReport, ItemLine, ItemView, LedgerLine, Message, ModelLine, Name,
-    Night, NodeStatus, Receipt, SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats, Tally,
+    Night, NodeStatus, PersonLine, Receipt, SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats,
+    Tally,
 };
 use serde::{Deserialize, Serialize};
 
@@ -137,6 +138,13 @@ pub enum Event {
     Item {
         /// It.
         item: Box<ItemView>,
+    },
+    /// People. Final.
+    People {
+        /// Those of the most items first.
+        people: Vec<PersonLine>,
+        /// How many there are of them in all.
+        total: u64,
     },
     /// What went. Final.
     Forgotten {

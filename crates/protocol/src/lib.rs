@@ -12,6 +12,7 @@ mod failure;
 mod grant;
 mod ids;
 mod op;
+mod person;
 mod report;
 mod sleep;
 mod work;
@@ -29,6 +30,7 @@ pub use failure::{ErrorKind, Failure};
 pub use grant::{Asker, Capability, Filter, Grant, GrantDraft, Limits, Scope};
 pub use ids::{GrantId, Hash, IdError, ItemId, MessageId, Millis, SessionId, SourceId};
 pub use op::{ChatParams, DeltaForm, ForgetTarget, Op, OwnerProof, Request};
+pub use person::PersonLine;
 pub use report::{
     AuditReport, Check, DeltaLine, DoctorReport, ForgetReport, IngestReport, ItemLine, ItemView, LedgerLine, Message,
     MessageStats, ModelLine, NodeStatus, Role, SessionLine, Skipped, SourceKind, SourceLine, SourceState, Stats, Trust,
@@ -39,4 +41,4 @@ pub use sleep::{
 pub use work::{BackendReceipt, WorkKind, WorkOrder};
 
 /// Version of the `Op`/`Event` messages; both ends of an attach must agree on it exactly.
-pub const PROTOCOL_VERSION: u32 = 6;
+pub const PROTOCOL_VERSION: u32 = 7;

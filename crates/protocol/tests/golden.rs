@@ -121,11 +121,15 @@ fn every_op_and_event_has_a_sample() {
         Op::Receipts { .. } => 60,
         Op::DeltaSign { .. } => 61,
         Op::ComposeExperts { .. } => 62,
+        Op::People { .. } => 65,
+        Op::PersonMerge { .. } => 66,
+        Op::PersonSplit { .. } => 67,
+        Op::PersonUndo => 68,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..63).collect::<Vec<_>>());
+    assert_eq!(seen, (0..63).chain(65..69).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,
@@ -168,11 +172,12 @@ fn every_op_and_event_has_a_sample() {
         Event::Tried { .. } => 37,
         Event::Receipts { .. } => 38,
         Event::Signed { .. } => 39,
+        Event::People { .. } => 42,
     };
     let mut seen: Vec<usize> = samples::events().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..40).collect::<Vec<_>>());
+    assert_eq!(seen, (0..40).chain(42..43).collect::<Vec<_>>());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::VaultError;
 use rusqlite::Connection;
 
 /// Each step, in order; a database of version N has had the first N.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("schema/0001_base.sql"),
     include_str!("schema/0002_ledger_guard.sql"),
     include_str!("schema/0003_conversations.sql"),
@@ -13,6 +13,7 @@ const STEPS: [&str; 8] = [
     include_str!("schema/0006_nights.sql"),
     include_str!("schema/0007_wishes.sql"),
     include_str!("schema/0008_assemblies.sql"),
+    include_str!("schema/0010_people.sql"),
 ];
 
 /// The version this program writes.

@@ -277,6 +277,7 @@ fn remove(node: &Node, vanished: &[ItemId]) -> Result<(), NodeError> {
             Ok::<_, NodeError>(())
         })?;
         node.names.soil();
+        node.people.soil();
     }
     Ok(())
 }

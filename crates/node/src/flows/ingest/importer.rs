@@ -279,6 +279,7 @@ impl<'a> Importer<'a> {
         self.pending.clear();
         self.bytes = 0;
         node.names.soil();
+        node.people.soil();
         Ok(())
     }
 }

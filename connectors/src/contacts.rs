@@ -103,7 +103,9 @@ impl Card {
 
     fn words(&self, title: &str) -> String {
         let mut out = format!("Contact: {title}\n");
-        for line in &self.lines {
+        // Notes come last: whoever reads the lines again knows where what somebody wrote freely begins.
+        let (notes, lines): (Vec<&Line>, Vec<&Line>) = self.lines.iter().partition(|line| line.name == "NOTE");
+        for line in lines.into_iter().chain(notes) {
             let fields = || line.fields().into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
             let (label, value) = match line.name.as_str() {
                 "NICKNAME" => ("Nickname", line.text()),

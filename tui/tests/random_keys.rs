@@ -144,6 +144,9 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         Op::Search { .. } => Event::Hits { hits: hits().into_iter().take(chance.below(3)).collect() },
         Op::Timeline { .. } => Event::Items { items: (0..chance.below(6) as u32).map(dated).collect() },
         Op::Show { .. } | Op::Mark { .. } => Event::Item { item: Box::new(shown()) },
+        Op::People { .. } | Op::PersonMerge { .. } | Op::PersonSplit { .. } | Op::PersonUndo => {
+            Event::People { people: vec![], total: 0 }
+        }
         Op::Forget { dry_run, .. } => {
             Event::Forgotten { report: ForgetReport { items: 1, done: !dry_run, ..ForgetReport::default() } }
         }

@@ -1,7 +1,7 @@
 //! Which items and which passages a filter leaves. They are collected first, so that ranking never loses what a narrow
 //! filter leaves among very many.
 
-use crate::{Filter, people::is_meant};
+use crate::{Filter, Persons, Stored};
 use hinet_protocol::Within;
 use hinet_vault::{Reader, VaultError, records::Line};
 use std::collections::HashSet;
@@ -55,7 +55,16 @@ pub(crate) struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    pub(crate) fn read(filter: &'a Filter, reader: &Reader<'_>) -> Result<Self, VaultError> {
+    /// Looks up what a filter names; who is who is read where nobody says it.
+    pub(crate) fn read(filter: &'a Filter, reader: &Reader<'_>, persons: Option<&Persons>) -> Result<Self, VaultError> {
+        let made;
+        let persons = match persons {
+            None if filter.asks_for_people() => {
+                made = Stored::read(reader)?.persons();
+                Some(&made)
+            }
+            known => known,
+        };
         let mut only: Option<HashSet<i64>> = None;
         let mut narrow = |numbers: Vec<i64>| {
             let numbers: HashSet<i64> = numbers.into_iter().collect();
@@ -65,7 +74,8 @@ impl<'a> Choice<'a> {
             });
         };
         for asked in &filter.from {
-            narrow(reader.items_naming(true, &|person| is_meant(asked, person))?);
+            let meant = persons.map(|persons| persons.called(asked)).unwrap_or_default();
+            narrow(reader.items_spelled(true, &meant.spellings)?);
         }
         for label in &filter.labels {
             narrow(reader.labelled(label)?);
@@ -77,7 +87,12 @@ impl<'a> Choice<'a> {
         for part in &filter.within {
             let numbers = match part {
                 Within::Item(item) => Some(reader.item_number(*item)?.into_iter().collect()),
-                Within::Person(asked) => Some(reader.items_naming(false, &|person| is_meant(asked, person))?),
+                Within::Person(asked) => {
+                    let meant = persons.map(|persons| persons.exactly(asked)).unwrap_or_default();
+                    let mut numbers = reader.items_spelled(false, &meant.spellings)?;
+                    numbers.extend(meant.cards);
+                    Some(numbers)
+                }
                 Within::Label(label) => Some(reader.labelled(label)?),
                 Within::Source(_) | Within::Folder(_) => None,
             };

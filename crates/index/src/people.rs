@@ -1,8 +1,8 @@
 //! Who an item names in its own header: mail-like lines (`From:`, `To:`, `Cc:`, `Author:`) at its very beginning, or
 //! `author:`, `from:`, `to:` in its front matter.
 //!
-//! Nothing else is looked at: a name in the middle of a text is not found, two spellings of one person are two people,
-//! and a header may say what is not so. A line that is too long to be a name is none.
+//! Nothing else is looked at: a name in the middle of a text is not found, and a header may say what is not so. A line that
+//! is too long to be a name is none. Which spellings are one person is `persons.rs`'s business.
 
 use hinet_vault::records::PersonRow;
 

@@ -1,7 +1,7 @@
 //! Asking: words and meaning each give their best hundred, fused into one list of passages.
 
 use crate::{
-    Filter, Index, IndexError,
+    Filter, Index, IndexError, Persons,
     asked::folded,
     choose::{Choice, Chunks},
     fuse::{Candidate, Fused, Weights, diverse, fuse, in_order, recency, together},
@@ -50,6 +50,8 @@ pub struct Query {
     pub phrases: Vec<String>,
     /// Which items are looked at. Where it is all that is asked, their first passages are given, the newest first.
     pub filter: Filter,
+    /// Who is who, where the filter asks for people; it is read where nobody says it.
+    pub persons: Option<Arc<Persons>>,
     /// Which stages are taken; all, unless somebody measures.
     pub stages: Stages,
 }
@@ -95,7 +97,7 @@ impl Index {
         vault.read(|reader| {
             let mut hits = Vec::new();
             let mut items = Vec::new();
-            Choice::read(&query.filter, reader)?.each(reader, &mut |line| {
+            Choice::read(&query.filter, reader, query.persons.as_deref())?.each(reader, &mut |line| {
                 items.push(line.id);
                 items.len() < k
             })?;
@@ -125,7 +127,8 @@ impl Index {
         let chosen = if filter.is_empty() {
             None
         } else {
-            Some(Arc::new(vault.read(|reader| Choice::read(filter, reader)?.chunks(reader))?))
+            let persons = query.persons.as_deref();
+            Some(Arc::new(vault.read(|reader| Choice::read(filter, reader, persons)?.chunks(reader))?))
         };
         if query.phrases.is_empty() {
             return Ok(chosen);

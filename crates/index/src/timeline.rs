@@ -1,6 +1,6 @@
 //! Items by when they were last changed.
 
-use crate::{Asked, Index, IndexError, choose::Choice};
+use crate::{Asked, Index, IndexError, Persons, choose::Choice};
 use hinet_protocol::{ItemId, ItemLine, Millis};
 use hinet_vault::{Reader, Vault, VaultError, records::Line};
 use std::collections::HashSet;
@@ -13,7 +13,8 @@ const PINNED: usize = 200;
 
 impl Index {
     /// Items that `asked` leaves, newest first: on the first page (`before` is nothing) the pinned ones in front, then
-    /// at most `limit` others. All words must occur in an item, its title or its path, and all phrases.
+    /// at most `limit` others. All words must occur in an item, its title or its path, and all phrases. Who is who is read
+    /// where nobody says it.
     ///
     /// # Errors
     /// Where the vault or the index cannot be read.
@@ -21,6 +22,7 @@ impl Index {
         &self,
         vault: &Vault,
         asked: &Asked,
+        persons: Option<&Persons>,
         before: Option<Millis>,
         limit: usize,
     ) -> Result<Vec<ItemLine>, IndexError> {
@@ -32,7 +34,7 @@ impl Index {
             let mut lines = Vec::new();
             if before.is_none() && !pinned.is_empty() {
                 let only = crate::Filter { pinned: true, ..filter.clone() };
-                Choice::read(&only, reader)?.each(reader, &mut |line| {
+                Choice::read(&only, reader, persons)?.each(reader, &mut |line| {
                     if is_held(line.id) {
                         lines.push((line.row, owned(&line)));
                     }
@@ -43,7 +45,7 @@ impl Index {
                 filter.before = Some(filter.before.map_or(before, |known| known.min(before)));
             }
             let first = lines.len();
-            Choice::read(&filter, reader)?.each(reader, &mut |line| {
+            Choice::read(&filter, reader, persons)?.each(reader, &mut |line| {
                 let taken = lines.len() - first;
                 let last: Option<Millis> = lines.last().map(|(_, last)| last.modified);
                 if taken >= limit && (last != Some(line.modified) || taken >= limit + SAME_INSTANT) {

@@ -46,7 +46,7 @@ fn names(hits: &[Hit]) -> Vec<&str> {
 
 fn timeline(index: &Index, kit: &Kit, line: &str, before: Option<i64>, limit: usize) -> Vec<String> {
     let asked = Asked::read(line, &UTC).unwrap();
-    index.timeline(&kit.vault, &asked, before, limit).unwrap().into_iter().map(|line| line.title).collect()
+    index.timeline(&kit.vault, &asked, None, before, limit).unwrap().into_iter().map(|line| line.title).collect()
 }
 
 /// Three hundred texts about anything, and a few to find.
@@ -169,7 +169,7 @@ fn the_timeline_goes_back_page_by_page() {
     assert_eq!(timeline(&index, &kit, "\"mooring beacon is\" \"no such\"", None, 9), Vec::<String>::new());
     assert_eq!(timeline(&index, &kit, "list beacon", None, 9), ["home/list.md"], "the path counts");
     assert_eq!(timeline(&index, &kit, "label:a", Some(NOW - DAY), 9), Vec::<String>::new(), "pinned ones come once");
-    let line = index.timeline(&kit.vault, &Asked::default(), None, 1).unwrap().remove(0);
+    let line = index.timeline(&kit.vault, &Asked::default(), None, None, 1).unwrap().remove(0);
     assert!(line.pinned);
     assert_eq!(line.labels, ["A", "b"]);
 }

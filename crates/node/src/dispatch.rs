@@ -305,6 +305,16 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
             node.apart("the item", move |node| flows::memory::mark(node, item, pinned, labels)).await
         }
         Op::Show { item } => node.apart("the item", move |node| flows::memory::show(node, item)).await,
+        Op::People { name, limit } => {
+            node.apart("the people", move |node| flows::people::people(node, &name, limit)).await
+        }
+        Op::PersonMerge { one, other } => {
+            node.apart("the people", move |node| flows::people::merge(node, &one, &other)).await
+        }
+        Op::PersonSplit { spelling } => {
+            node.apart("the people", move |node| flows::people::split(node, &spelling)).await
+        }
+        Op::PersonUndo => node.apart("the people", flows::people::undo).await,
         Op::Forget { target, dry_run } => flows::forget::forget(node, target, dry_run).await,
         Op::Stats => node.apart("the counts", flows::memory::stats).await,
         Op::Grants => node.apart("the grants", flows::consent::grants).await,

@@ -76,6 +76,8 @@ pub(crate) struct Inner {
     pub(crate) gates: crate::flows::assembly::Gates,
     /// What may be typed after `@`.
     pub(crate) names: crate::flows::names::Shelf,
+    /// Who is who.
+    pub(crate) people: crate::flows::people::Circle,
     /// Whether remembering is paused.
     pub(crate) paused: AtomicBool,
     /// Whether this node is `icore node` rather than a part of a terminal.
@@ -164,6 +166,7 @@ impl Node {
             bed: crate::flows::sleep::Bed::default(),
             gates: crate::flows::assembly::Gates::default(),
             names: crate::flows::names::Shelf::default(),
+            people: crate::flows::people::Circle::default(),
             paused: AtomicBool::new(paused),
             detached,
             _lock: lock,

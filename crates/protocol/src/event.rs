@@ -3,8 +3,8 @@
 use crate::{
     Answer, Asking, AssemblyLine, Attached, AuditReport, Bedtime, Composition, DeltaLine, DoctorReport, Draft, Failure,
     ForgetReport, Found, Grant, Hash, Hit, IngestReport, ItemLine, ItemView, LedgerLine, LoginPage, Message, ModelLine,
-    Name, Night, NodeStatus, Receipt, SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine, Stats, Tally,
-    Verification,
+    Name, Night, NodeStatus, PersonLine, Receipt, SessionId, SessionLine, Skipped, Sleeping, SourceId, SourceLine,
+    Stats, Tally, Verification,
 };
 use serde::{Deserialize, Serialize};
 
@@ -148,6 +148,13 @@ pub enum Event {
     Item {
         /// It.
         item: Box<ItemView>,
+    },
+    /// People. Final.
+    People {
+        /// Those of the most items first.
+        people: Vec<PersonLine>,
+        /// How many there are of them in all.
+        total: u64,
     },
     /// What went. Final.
     Forgotten {

@@ -13,6 +13,7 @@ mod failure;
 mod grant;
 mod ids;
 mod op;
+mod person;
 mod report;
 mod sleep;
 mod thread;
@@ -34,6 +35,7 @@ pub use failure::{ErrorKind, Failure};
 pub use grant::{Asker, Capability, Filter, Grant, GrantDraft, Limits, Scope};
 pub use ids::{GrantId, Hash, IdError, ItemId, MessageId, Millis, SessionId, SourceId};
 pub use op::{ChatParams, DeltaForm, ForgetTarget, Op, OwnerProof, Request};
+pub use person::PersonLine;
 pub use report::{
     AuditReport, Check, DeltaLine, DoctorReport, ForgetReport, IngestReport, ItemLine, ItemView, LedgerLine, Message,
     MessageStats, ModelLine, NodeStatus, Role, SessionLine, Skipped, SourceKind, SourceLine, SourceState, Stats, Trust,

@@ -251,6 +251,30 @@ pub enum Op {
         /// All its labels; absent leaves them.
         labels: Option<Vec<String>>,
     },
+    /// Who is who, those of the most items first.
+    People {
+        /// Words of a name or an address; empty is everybody.
+        name: String,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Two are one person. Both are said by a spelling or an address, or by words that mean nobody else. Answered by
+    /// [`crate::Event::People`] with the one.
+    PersonMerge {
+        /// One.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// A spelling stands apart from the person it was one of, or an address with its spellings. Answered by
+    /// [`crate::Event::People`] with both.
+    PersonSplit {
+        /// The spelling, the address or the telephone number.
+        spelling: String,
+    },
+    /// Take the last [`Op::PersonMerge`] or [`Op::PersonSplit`] back. Answered by [`crate::Event::People`] with those it was
+    /// about.
+    PersonUndo,
     /// Forget, or with `dry_run` say what would go.
     Forget {
         /// What.

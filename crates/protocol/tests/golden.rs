@@ -123,11 +123,15 @@ fn every_op_and_event_has_a_sample() {
         Op::ComposeExperts { .. } => 62,
         Op::AccountAdd { .. } => 63,
         Op::SourceVerify { .. } => 64,
+        Op::People { .. } => 65,
+        Op::PersonMerge { .. } => 66,
+        Op::PersonSplit { .. } => 67,
+        Op::PersonUndo => 68,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..65).collect::<Vec<_>>());
+    assert_eq!(seen, (0..69).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,
@@ -172,11 +176,12 @@ fn every_op_and_event_has_a_sample() {
         Event::Signed { .. } => 39,
         Event::LoginPage { .. } => 40,
         Event::SourceVerified { .. } => 41,
+        Event::People { .. } => 42,
     };
     let mut seen: Vec<usize> = samples::events().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..42).collect::<Vec<_>>());
+    assert_eq!(seen, (0..43).collect::<Vec<_>>());
 }
 
 #[test]

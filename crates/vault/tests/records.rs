@@ -5,7 +5,7 @@ mod testkit;
 
 use hinet_protocol::{After, GrantId, Hash, ItemId, Role, SessionId, SourceState, Span};
 use hinet_vault::VaultError;
-use hinet_vault::records::{ChunkDraft, ItemRow, LeafDraft};
+use hinet_vault::records::{ChunkDraft, ItemRow, LeafDraft, PersonRow, PersonWord};
 use testkit::{Outcome, create, item, message, source, whole};
 
 #[test]
@@ -336,4 +336,38 @@ fn a_member_has_one_seat_and_goes_with_its_delta_while_its_receipts_stay() {
     let found: Vec<_> =
         receipts.iter().map(|row| (row.n, row.assembly.0[0], row.body.as_str(), row.signature[0])).collect();
     assert_eq!(found, [(2, 6, "else", 7), (1, 4, "who", 5)]);
+}
+
+#[test]
+fn spellings_and_the_owners_words_about_them_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let source = source();
+    let (one, other) = (item(source.id, "/notes/a", "a"), item(source.id, "/notes/b", "b"));
+    let named = |person: &str, wrote| PersonRow { person: person.into(), wrote };
+    let word =
+        |step, one: &str, other: Option<&str>| PersonWord { step, one: one.into(), other: other.map(Into::into) };
+    vault
+        .write(|tx| -> Outcome {
+            tx.put_source(&source)?;
+            tx.put_item(&one, &[])?;
+            tx.put_item(&other, &[])?;
+            tx.set_people(one.id, &[named("Ana <ana@x.pt>", true), named("Bo", false)])?;
+            tx.set_people(other.id, &[named("ana <ANA@x.pt>", false)])?;
+            tx.set_person_words(&[word(2, "bo", None), word(1, "ana@x.pt", Some("bo"))])
+        })
+        .unwrap();
+    vault
+        .read(|r| -> Outcome {
+            let mut all = Vec::new();
+            r.each_named(&mut |folded, person, _| all.push(format!("{folded}: {person}")))?;
+            assert_eq!(all, ["ana <ana@x.pt>: Ana <ana@x.pt>", "ana <ana@x.pt>: ana <ANA@x.pt>", "bo: Bo"]);
+            let count = |wrote, spellings: &[&str]| r.items_spelled(wrote, spellings).map(|items| items.len());
+            assert_eq!((count(false, &["ana <ana@x.pt>", "bo"])?, count(true, &["ana <ana@x.pt>", "bo"])?), (2, 1));
+            assert_eq!(r.person_words()?, [word(1, "ana@x.pt", Some("bo")), word(2, "bo", None)]);
+            Ok(())
+        })
+        .unwrap();
+    vault.write(|tx| -> Outcome { tx.set_person_words(&[]) }).unwrap();
+    assert_eq!(vault.read(|r| -> Outcome<_> { r.person_words() }).unwrap(), []);
 }

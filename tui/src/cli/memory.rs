@@ -11,6 +11,7 @@ use super::context::Context;
 use super::end::End;
 use super::line::{self, Line};
 use super::output::{Output, count, grouped, size};
+use super::people::People;
 use super::{moment, prompt};
 
 /// Characters of a hit's text that a list shows.
@@ -22,6 +23,7 @@ Examples:
   icore memory search 'from:ana after:2026-03 \"the late train\"'
   icore memory timeline label:work
   icore memory show 0199f3a2-…
+  icore memory people ana
   icore memory forget --item 0199f3a2-…
   icore memory forget --from 2026-03-01 --to 2026-04-01 --dry-run";
 
@@ -78,6 +80,8 @@ enum What {
         #[arg(value_name = "LABEL")]
         labels: Vec<String>,
     },
+    /// Who is who, with all spellings and addresses; merge, split and undo put it right
+    People(People),
     /// Take nothing new in until it is resumed: no source is read or watched; what is remembered is still found
     Pause,
     /// Read and watch again
@@ -148,6 +152,7 @@ impl Memory {
             }
             What::Pin { item, off } => mark(line, Op::Mark { item, pinned: Some(!off), labels: None }).await,
             What::Label { item, labels } => mark(line, Op::Mark { item, pinned: None, labels: Some(labels) }).await,
+            What::People(people) => people.run(line).await,
             What::Pause => pause(line, true).await,
             What::Resume => pause(line, false).await,
             What::Forget(forget) => forget.run(line).await,

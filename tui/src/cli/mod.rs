@@ -35,6 +35,7 @@ mod models;
 mod moment;
 mod node;
 mod output;
+mod people;
 mod prompt;
 mod recovery;
 mod schedule;

@@ -14,6 +14,7 @@ mod disclosure;
 mod exports;
 mod memory;
 mod nights;
+mod people;
 mod threads;
 
 const PASSPHRASE: &str = "a lantern over the estuary";

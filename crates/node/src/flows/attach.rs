@@ -198,6 +198,7 @@ fn keep(node: &Node, name: &str, text: String) -> Result<Attached, NodeError> {
     })?;
     node.index().apply(&node.vault)?;
     node.names.soil();
+    node.people.soil();
     Ok(Attached { name, within: Within::Item(item), items: 1 })
 }
 

@@ -11,7 +11,7 @@ use hinet_consent::{EntryKind, Note};
 use hinet_vault::records::{SourceRow, Tx};
 
 use crate::failure::NodeError;
-use crate::flows::{background, conversations, deltas, ingest, sleep, sources, status};
+use crate::flows::{background, conversations, deltas, ingest, people, sleep, sources, status};
 use crate::protocol::{Event, ForgetReport, ForgetTarget, ItemId, SessionId};
 use crate::state::{Node, now};
 
@@ -190,6 +190,7 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
             report.answers += tx.delete_answers_citing(*item)?;
             report.chunks += tx.delete_item(*item)?;
         }
+        people::prune(tx)?;
         keys.iter().try_for_each(|key| tx.drop_skip(key))?;
         report.answers += tx.delete_messages_containing(&quotes)?;
         node.consent.erase_mentions(tx, &mentions)?;
@@ -224,6 +225,7 @@ fn erase(node: &Node, affected: &Affected) -> Result<ForgetReport, NodeError> {
         Ok::<_, NodeError>(())
     })?;
     node.names.clear();
+    node.people.clear();
     node.desk.forget(node, &affected.items);
     if let Some(source) = &affected.source {
         background::unwatch(node, source.id, std::path::Path::new(&source.path));

@@ -325,6 +325,7 @@ fn remove(node: &Node, vanished: &[ItemId]) -> Result<(), NodeError> {
             Ok::<_, NodeError>(())
         })?;
         node.names.soil();
+        node.people.soil();
     }
     Ok(())
 }

@@ -43,10 +43,9 @@ pub(crate) async fn search(node: &Node, query: String, k: usize) -> Result<Event
 /// [`crate::protocol::Op::Timeline`].
 pub(crate) fn timeline(node: &Node, query: &str, before: Option<Millis>, limit: usize) -> Result<Event, NodeError> {
     let asked = read(query)?;
-    if asked.filter.asks_for_people() {
-        people::fill(node)?;
-    }
-    let items = node.index().timeline(&node.vault, &asked, before, limit.clamp(1, LINES_MAX))?;
+    let persons = people::asked_for(node, &asked.filter)?;
+    let limit = limit.clamp(1, LINES_MAX);
+    let items = node.index().timeline(&node.vault, &asked, persons.as_deref(), before, limit)?;
     Ok(Event::Items { items })
 }
 
@@ -85,12 +84,11 @@ pub(crate) async fn seek(node: &Node, sought: Sought) -> Result<Vec<Hit>, NodeEr
     let node = node.clone();
     tokio::task::spawn_blocking(move || {
         let Sought { text, phrases, filter, k } = sought;
-        if filter.asks_for_people() {
-            people::fill(&node)?;
-        }
+        let persons = people::asked_for(&node, &filter)?;
         // Operators alone are a list, and a list needs no meaning.
         let vector = if text.chars().any(char::is_alphanumeric) { meaning(&node, &text)? } else { None };
-        let query = Query { text, vector, k: k.clamp(1, HITS_MAX), now: now(), phrases, filter, ..Query::default() };
+        let k = k.clamp(1, HITS_MAX);
+        let query = Query { text, vector, k, now: now(), phrases, filter, persons, ..Query::default() };
         Ok(node.index().search(&node.vault, &query)?)
     })
     .await

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use hinet_index::Person;
 use nucleo_matcher::{Config, Matcher, Utf32Str, Utf32String, chars};
 
 use crate::failure::NodeError;
@@ -74,6 +75,8 @@ struct Entry {
     name: String,
     /// A path, or what there is to say of it.
     detail: String,
+    /// What it is called besides.
+    also: String,
     /// The letters and digits in it, one bit each.
     signs: u64,
 }
@@ -81,7 +84,17 @@ struct Entry {
 impl Entry {
     fn new(within: Within, name: String, detail: String) -> Self {
         let signs = signs(&name) | if is_file(&within) { signs(&detail) } else { 0 };
-        Self { within, name, detail, signs }
+        Self { within, name, detail, also: String::new(), signs }
+    }
+
+    /// A person, once, by the spelling that most items have; the others find them too.
+    fn person(person: &Person) -> Self {
+        let also: Vec<&str> = person.spellings.iter().skip(1).chain(&person.addresses).map(String::as_str).collect();
+        let mut entry =
+            Self::new(Within::Person(person.main.clone()), person.main.clone(), counted("person", person.items));
+        entry.also = also.join(" ");
+        entry.signs |= signs(&entry.also);
+        entry
     }
 }
 
@@ -89,7 +102,7 @@ impl Entry {
 type Look = fn(&mut Matcher, Utf32Str<'_>, Utf32Str<'_>) -> Option<u16>;
 
 impl Entry {
-    /// How well all words are found in the name, or else in the path.
+    /// How well all words are found in the name, or else in the path or the other names.
     fn score(&self, words: &[Utf32String], look: Look, matcher: &mut Matcher, letters: &mut Vec<char>) -> Option<u32> {
         let mut sum = |text: &str| {
             let text = Utf32Str::new(text, letters);
@@ -98,6 +111,7 @@ impl Entry {
         match sum(&self.name) {
             Some(score) => Some(score + NAMED),
             None if is_file(&self.within) => sum(&self.detail),
+            None if !self.also.is_empty() => sum(&self.also),
             None => None,
         }
     }
@@ -127,14 +141,13 @@ fn last(path: &str) -> String {
 
 impl Table {
     fn read(node: &Node) -> Result<Self, NodeError> {
+        let persons = node.people.get(node)?;
         node.vault.read(|reader| {
             let mut entries = Vec::new();
             for (label, items) in reader.labels()? {
                 entries.push(Entry::new(Within::Label(label.clone()), label, counted("label", items)));
             }
-            for (person, items) in reader.people()? {
-                entries.push(Entry::new(Within::Person(person.clone()), person, counted("person", items)));
-            }
+            entries.extend(persons.all().iter().map(Entry::person));
             let sources = reader.sources()?;
             for source in &sources {
                 entries.push(Entry::new(Within::Source(source.id), last(&source.path), source.path.clone()));

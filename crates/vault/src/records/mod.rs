@@ -33,7 +33,7 @@ pub use ledger::{EntryRow, LeafDraft, LeafRow};
 pub use lines::Line;
 pub use messages::MessageLine;
 pub use nights::NightRow;
-pub use people::PersonRow;
+pub use people::{PersonRow, PersonWord};
 pub use rows::{ChunkDraft, ChunkRow, ChunkView, ItemHead, ItemRow, QueueRow, SourceRow};
 
 use crate::VaultError;

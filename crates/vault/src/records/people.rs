@@ -1,4 +1,5 @@
-//! Who is named in the headers of items. Who that is was decided where the text was read.
+//! Who is named in the headers of items, and what the owner said about who is who. Which spellings are one person is decided
+//! above, from these rows.
 
 use super::columns::count;
 use super::{Reader, Tx};
@@ -12,6 +13,17 @@ pub struct PersonRow {
     pub person: String,
     /// Whether they wrote it, rather than received it.
     pub wrote: bool,
+}
+
+/// A word of the owner's about who is who.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PersonWord {
+    /// What was said in one go has one number; a higher one was said later.
+    pub step: i64,
+    /// A spelling or an address, in lower case.
+    pub one: String,
+    /// Who it is one person with; without it, `one` stands apart.
+    pub other: Option<String>,
 }
 
 impl Reader<'_> {
@@ -35,28 +47,52 @@ impl Reader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The numbers of the items that name a person for whom `meant` says yes to the name in lower case; with `wrote`
-    /// only what they wrote.
+    /// Hands each spelling to `f` with each item that names it: in lower case, as it stands there, the item's number. The
+    /// spellings come in their order.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn items_naming(&self, wrote: bool, meant: &dyn Fn(&str) -> bool) -> Result<Vec<i64>, VaultError> {
-        let mut names = self.db.prepare_cached("SELECT DISTINCT folded FROM people INDEXED BY people_folded")?;
-        let mut some = self.db.prepare_cached("SELECT item FROM people WHERE folded = ?1 AND wrote >= ?2")?;
-        let mut found = Vec::new();
-        let mut rows = names.query([])?;
+    pub fn each_named(&self, f: &mut dyn FnMut(&str, &str, i64)) -> Result<(), VaultError> {
+        let sql =
+            "SELECT folded, person, item FROM people INDEXED BY people_folded ORDER BY folded, person, wrote, item";
+        let mut all = self.db.prepare_cached(sql)?;
+        let mut rows = all.query([])?;
         while let Some(row) = rows.next()? {
             let folded = row.get_ref(0)?.as_str().map_err(|_| VaultError::row("a person"))?;
-            if meant(folded) {
-                let mut items = some.query((folded, wrote))?;
-                while let Some(item) = items.next()? {
-                    found.push(item.get(0)?);
-                }
+            let person = row.get_ref(1)?.as_str().map_err(|_| VaultError::row("a person"))?;
+            f(folded, person, row.get(2)?);
+        }
+        Ok(())
+    }
+
+    /// The numbers of the items that name a person by one of these spellings, which are in lower case; with `wrote` only
+    /// what they wrote.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn items_spelled(&self, wrote: bool, spellings: &[&str]) -> Result<Vec<i64>, VaultError> {
+        let mut some = self.db.prepare_cached("SELECT item FROM people WHERE folded = ?1 AND wrote >= ?2")?;
+        let mut found: Vec<i64> = Vec::new();
+        for spelling in spellings {
+            let mut rows = some.query((*spelling, wrote))?;
+            while let Some(row) = rows.next()? {
+                found.push(row.get(0)?);
             }
         }
         found.sort_unstable();
         found.dedup();
         Ok(found)
+    }
+
+    /// What the owner said about who is who, the oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn person_words(&self) -> Result<Vec<PersonWord>, VaultError> {
+        let mut all = self.db.prepare_cached("SELECT step, one, other FROM person_words ORDER BY step, one, other")?;
+        let rows =
+            all.query_map([], |row| Ok(PersonWord { step: row.get(0)?, one: row.get(1)?, other: row.get(2)? }))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// At most `limit` items after number `after`, each with its text, in the order of their numbers.
@@ -88,6 +124,19 @@ impl Tx<'_> {
         )?;
         for it in people {
             add.execute((number, it.person.to_lowercase(), &it.person, it.wrote))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps these words about who is who in place of those before.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn set_person_words(&self, words: &[PersonWord]) -> Result<(), VaultError> {
+        self.db.prepare_cached("DELETE FROM person_words")?.execute([])?;
+        let mut add = self.db.prepare_cached("INSERT INTO person_words (step, one, other) VALUES (?1, ?2, ?3)")?;
+        for word in words {
+            add.execute((word.step, &word.one, &word.other))?;
         }
         Ok(())
     }

@@ -372,6 +372,7 @@ impl<'a> Importer<'a> {
         self.refiled.clear();
         self.bytes = 0;
         node.names.soil();
+        node.people.soil();
         Ok(())
     }
 }

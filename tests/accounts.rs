@@ -79,7 +79,7 @@ fn a_mailbox_is_read_and_followed_and_nothing_is_changed_in_it() {
     server.put("maya", "Work/2024", &message(3));
     server.put("maya", "Entwürfe & Pläne", &message(4));
     server.put("maya", "Trash", &message(5));
-    server.put("maya", "INBOX", "Subject:\r\n\r\n");
+    server.put("maya", "INBOX", "\r\n\r\n");
 
     let person = Person::settled();
     let address = format!("127.0.0.1:{}", server.tls_port);
@@ -95,7 +95,7 @@ fn a_mailbox_is_read_and_followed_and_nothing_is_changed_in_it() {
         assert!(found.contains(part), "{query}: {found}");
     }
     let folders = verified(&person, &place);
-    let expected = [("Entwürfe & Pläne", 1, 1, 0), ("INBOX", 3, 2, 1), ("Work", 0, 0, 0), ("Work/2024", 1, 1, 0)];
+    let expected = [("Entwürfe & Pläne", 1, 1, 0), ("INBOX", 3, 2, 1), ("Work/2024", 1, 1, 0)];
     assert_eq!(folders, expected.map(|(name, there, here, skipped)| (name.to_owned(), there, here, skipped)));
     // Nobody has read anything, as far as the server and other programs know.
     assert_eq!(server.doveadm(&["search", "-u", "maya", "SEEN"]), "");
@@ -250,7 +250,8 @@ fn log_in(person: &Person, google: &Google, kind: &str, more: &[&str]) -> Value 
         let mut line = String::new();
         assert_ne!(said.read_line(&mut line).unwrap(), 0, "it ended without a page to log in at");
         if let Some(at) = line.find("http://") {
-            break line[at..].trim().to_owned();
+            let url = &line[at..];
+            break url[..url.find('"').unwrap_or(url.len())].trim().to_owned();
         }
     };
     let page = Browser::default().open(&url);

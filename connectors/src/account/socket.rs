@@ -98,10 +98,15 @@ impl Server {
     fn tls(&self, error: &std::io::Error) -> AccountError {
         let server = self.to_string();
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => AccountError::Certificate {
-                server,
-                why: "its certificate is of no public authority; give it with --certificate if you trust it".into(),
-            },
+            // The last is what the library says of a certificate that vouches for itself.
+            Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_))) => {
+                AccountError::Certificate {
+                    server,
+                    why:
+                        "its certificate is of no authority that is trusted; give it with --certificate if you trust it"
+                            .into(),
+                }
+            }
             Some(rustls::Error::InvalidMessage(_)) => {
                 AccountError::Certificate { server, why: "it does not speak TLS at once; try --tls starttls".into() }
             }

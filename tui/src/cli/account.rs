@@ -132,12 +132,11 @@ impl Account {
             .hear(op, |event| {
                 if let Event::LoginPage { page } = event {
                     let url = clean::one_line(&page.url);
-                    out.note(match &page.code {
-                        Some(code) => {
-                            format!("Open {url} on any device and type {} there.", clean::one_line(code))
-                        }
+                    let open = match &page.code {
+                        Some(code) => format!("Open {url} on any device and type {} there.", clean::one_line(code)),
                         None => format!("Open this page in a browser on this machine to log in:\n\n  {url}\n"),
-                    });
+                    };
+                    out.needed(&open, &serde_json::json!({ "login": page }));
                     out.note("Waiting for the login; Ctrl-C stops.");
                 }
                 Ok(())

@@ -137,6 +137,14 @@ impl Output {
         }
     }
 
+    /// Says something without which the person cannot go on, whatever is asked for: with `--json` the value, as one line.
+    pub fn needed(&self, text: &str, value: &impl Serialize) {
+        match serde_json::to_string(value) {
+            Ok(json) if self.json => self.aside(&json),
+            _ => self.aside(text),
+        }
+    }
+
     /// Says something the person should know even with `--quiet`; silent with `--json`, whose stderr is for failures.
     pub fn warn(&self, text: impl AsRef<str>) {
         if !self.json {

@@ -121,7 +121,7 @@ fn a_mailbox_is_read_and_followed_and_nothing_is_changed_in_it() {
 
     // What was forgotten stays out.
     let item = person.json(["memory", "search", "type:mail \"ferry number 6\""])["hits"][0]["item"].clone();
-    person.icore(["memory", "forget", item.as_str().unwrap(), "--yes"]);
+    person.icore(["memory", "forget", "--item", item.as_str().unwrap(), "--yes"]);
     let again = person.json(["sources", "sync", &place]);
     assert_eq!(counts(&again), (0, 1, 0, 1), "{again}");
     assert_eq!(hits(&person, "type:mail \"ferry number 6\""), 0);

@@ -4,6 +4,8 @@
 //! ever. So what is known needs no second look, a reading that was cut short goes on where it stopped, and nothing
 //! comes twice: a folder whose numbers are no longer valid is read anew, and its old keys go.
 
+mod ask;
+mod folders;
 mod names;
 
 use super::{
@@ -11,72 +13,21 @@ use super::{
     socket::{Server, Wire},
 };
 use crate::{Reading, mail, parts::Parts};
+use ask::{MESSAGE, Said, ask, heard, said, words};
 use async_imap::{
     Authenticator, Client, Session,
     error::Error as ImapError,
-    types::{Fetch, Name, NameAttribute},
+    imap_proto::{AttributeValue, MailboxDatum, Response, ResponseCode},
 };
-use futures_util::{StreamExt, TryStreamExt};
+use folders::{Folder, folders};
 use hinet_protocol::{AccountPlan, FolderCount, Millis, Transport};
 use std::{collections::BTreeSet, future::Future, time::Duration};
-use tokio::time::{Instant, sleep};
 
 /// Messages fetched with one command, and stored before the next.
 const BATCH: usize = 100;
-/// How long a server may take to answer; of a message, which may be large and the line thin, to send all of it.
-const ANSWER: Duration = Duration::from_secs(90);
-const MESSAGE: Duration = Duration::from_secs(1200);
-/// How often one looks whether to go on, while a server is silent.
-const PULSE: Duration = Duration::from_millis(100);
-/// Folders that nobody means by "my mail", where a server does not say what they are for.
-const ASIDE: &[&str] =
-    &["trash", "junk", "spam", "drafts", "junk e-mail", "deleted items", "deleted messages", "bulk mail"];
 
+/// A mailbox one has logged in to.
 type Mailbox = Session<Box<dyn Wire>>;
-
-/// A folder of the mailbox.
-struct Folder {
-    /// As the server writes it.
-    name: String,
-    /// Level by level, as people write it.
-    levels: Vec<String>,
-    /// Whether it is read where no folder is named.
-    usual: bool,
-    /// Whether it holds every message of the mailbox.
-    all: bool,
-}
-
-impl Folder {
-    fn of(name: &Name) -> Option<Self> {
-        let has = |wanted: &NameAttribute<'_>| name.attributes().contains(wanted);
-        let extension = |wanted: &str| {
-            name.attributes()
-                .iter()
-                .any(|one| matches!(one, NameAttribute::Extension(e) if e.eq_ignore_ascii_case(wanted)))
-        };
-        if has(&NameAttribute::NoSelect) || extension("\\NonExistent") {
-            return None;
-        }
-        let readable = names::readable(name.name());
-        let levels: Vec<String> = match name.delimiter().filter(|delimiter| !delimiter.is_empty()) {
-            Some(delimiter) => readable.split(delimiter).map(str::to_owned).collect(),
-            None => vec![readable],
-        };
-        let said = [NameAttribute::Junk, NameAttribute::Trash, NameAttribute::Drafts, NameAttribute::Flagged];
-        let last = levels.last().map(|level| level.to_lowercase()).unwrap_or_default();
-        let aside = said.iter().any(has) || ASIDE.contains(&last.as_str());
-        Some(Self { name: name.name().to_owned(), levels, usual: !aside, all: has(&NameAttribute::All) })
-    }
-
-    /// The name as people write it.
-    fn called(&self) -> String {
-        self.levels.join("/")
-    }
-
-    fn key(&self, place: &Place) -> String {
-        place.key(&self.levels.iter().map(String::as_str).collect::<Vec<_>>())
-    }
-}
 
 /// Reads the folders that the plan names, or all but those for what nobody means to keep.
 pub(super) fn read(desk: &Desk<'_>, key: &mut Key, steward: &mut dyn Steward) -> Result<(), AccountError> {
@@ -153,55 +104,6 @@ fn block_on<T>(work: impl Future<Output = Result<T, AccountError>>) -> Result<T,
     let runtime =
         runtime.map_err(|error| AccountError::Unreachable { server: "the network".into(), why: error.to_string() })?;
     runtime.block_on(work)
-}
-
-/// Waits for an answer, as long as one is wanted and the server is not silent for too long.
-async fn heard<T>(
-    server: &Server,
-    goes_on: &mut dyn FnMut() -> bool,
-    work: impl Future<Output = Result<T, ImapError>>,
-) -> Result<T, AccountError> {
-    heard_within(ANSWER, server, goes_on, work).await
-}
-
-async fn heard_within<T>(
-    limit: Duration,
-    server: &Server,
-    goes_on: &mut dyn FnMut() -> bool,
-    work: impl Future<Output = Result<T, ImapError>>,
-) -> Result<T, AccountError> {
-    tokio::pin!(work);
-    let end = Instant::now() + limit;
-    loop {
-        tokio::select! {
-            done = &mut work => return done.map_err(|error| said(server, error)),
-            () = sleep(PULSE) => {
-                if !goes_on() {
-                    return Err(AccountError::Stopped);
-                }
-                if Instant::now() > end {
-                    let why = format!("it did not answer within {} seconds", limit.as_secs());
-                    return Err(AccountError::Unreachable { server: server.to_string(), why });
-                }
-            }
-        }
-    }
-}
-
-fn said(server: &Server, error: ImapError) -> AccountError {
-    let server = server.to_string();
-    match error {
-        ImapError::Io(error) => AccountError::Unreachable { server, why: error.to_string() },
-        ImapError::ConnectionLost => AccountError::Unreachable { server, why: "the connection was lost".into() },
-        ImapError::No(why) | ImapError::Bad(why) => AccountError::Answer { server, why: words(&why) },
-        error => AccountError::Answer { server, why: error.to_string() },
-    }
-}
-
-/// What a refusal says, without the library's way to write it down.
-fn words(said: &str) -> String {
-    let quoted = said.split_once("Some(\"").and_then(|(_, rest)| rest.rsplit_once("\")")).map(|(words, _)| words);
-    crate::text::one_line(quoted.unwrap_or(said))
 }
 
 /// Connects and logs in.
@@ -286,43 +188,6 @@ async fn leave(mut mailbox: Mailbox) {
     let _ = tokio::time::timeout(Duration::from_secs(5), mailbox.logout()).await;
 }
 
-/// The folders to read.
-async fn folders(
-    server: &Server,
-    mailbox: &mut Mailbox,
-    plan: &AccountPlan,
-    goes_on: &mut dyn FnMut() -> bool,
-) -> Result<Vec<Folder>, AccountError> {
-    let listed = heard(server, goes_on, async {
-        let names: Vec<Name> = mailbox.list(Some(""), Some("*")).await?.try_collect().await?;
-        Ok(names)
-    });
-    let all: Vec<Folder> = listed.await?.iter().filter_map(Folder::of).collect();
-    if plan.folders.is_empty() {
-        // Where one folder has everything, the others only have it again.
-        let everything = all.iter().any(|folder| folder.all);
-        return Ok(all.into_iter().filter(|folder| if everything { folder.all } else { folder.usual }).collect());
-    }
-    let low = |text: &str| text.to_lowercase();
-    let mut chosen = vec![false; all.len()];
-    for wanted in &plan.folders {
-        let wanted_low = low(wanted.trim_matches('/'));
-        let mut found = false;
-        for (folder, chosen) in all.iter().zip(&mut chosen) {
-            let called = low(&folder.called());
-            let is_it =
-                called == wanted_low || called.strip_prefix(&wanted_low).is_some_and(|rest| rest.starts_with('/'));
-            *chosen |= is_it;
-            found |= is_it;
-        }
-        if !found {
-            let there = all.iter().map(Folder::called).collect();
-            return Err(AccountError::NoFolder { name: format!("folder \"{wanted}\""), there });
-        }
-    }
-    Ok(all.into_iter().zip(chosen).filter_map(|(folder, chosen)| chosen.then_some(folder)).collect())
-}
-
 /// A folder's UIDVALIDITY and the numbers of its messages that are not marked as deleted. It is open afterwards.
 async fn numbers(
     server: &Server,
@@ -331,19 +196,45 @@ async fn numbers(
     plan: &AccountPlan,
     goes_on: &mut dyn FnMut() -> bool,
 ) -> Result<(u32, BTreeSet<u32>), AccountError> {
-    let opened = heard(server, goes_on, mailbox.examine(&folder.name)).await?;
-    let validity = opened.uid_validity.ok_or_else(|| AccountError::Answer {
+    let mut validity = None;
+    ask(server, mailbox, &format!("EXAMINE {}", ask::quoted(&folder.name)), ask::ANSWER, &mut |said| match said {
+        Said::Answer(Response::Data { outcome, .. }) => {
+            if let Some(ResponseCode::UidValidity(number)) = outcome.code {
+                validity = Some(number);
+            }
+            Ok(())
+        }
+        said => said.goes_on(goes_on),
+    })
+    .await?;
+    let validity = validity.ok_or_else(|| AccountError::Answer {
         server: server.to_string(),
         why: format!("it gives the messages in {} no lasting numbers", folder.called()),
     })?;
-    if opened.exists == 0 {
-        return Ok((validity, BTreeSet::new()));
-    }
     let query = match plan.since.and_then(day) {
         Some(day) => format!("UNDELETED SINCE {day}"),
         None => "UNDELETED".to_owned(),
     };
-    Ok((validity, heard(server, goes_on, mailbox.uid_search(&query)).await?.into_iter().collect()))
+    Ok((validity, search(server, mailbox, &query, goes_on).await?))
+}
+
+/// The numbers of the messages that fit.
+async fn search(
+    server: &Server,
+    mailbox: &mut Mailbox,
+    query: &str,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> Result<BTreeSet<u32>, AccountError> {
+    let mut found = BTreeSet::new();
+    ask(server, mailbox, &format!("UID SEARCH {query}"), ask::ANSWER, &mut |said| match said {
+        Said::Answer(Response::MailboxData(MailboxDatum::Search(uids))) => {
+            found.extend(uids);
+            Ok(())
+        }
+        said => said.goes_on(goes_on),
+    })
+    .await?;
+    Ok(found)
 }
 
 /// A day as IMAP writes it, in UTC.
@@ -379,9 +270,9 @@ async fn read_folder(
         let given = fetch(desk, server, mailbox, (&called, batch), &key_of, steward).await?;
         let missing: Vec<u32> = batch.iter().copied().filter(|uid| !given.contains(uid)).collect();
         if !missing.is_empty() {
-            // A server that cannot give a message says so in a way that looks like the end of the list.
+            // A message may go while others are fetched; one that stays and is not given is no such message.
             let query = format!("UNDELETED UID {}", set(&missing));
-            let still = heard(server, &mut || steward.goes_on(), mailbox.uid_search(&query)).await?;
+            let still = search(server, mailbox, &query, &mut || steward.goes_on()).await?;
             if let Some(uid) = missing.iter().find(|uid| still.contains(uid)) {
                 let why = format!("it lists message {uid} in {} and does not give it", folder.called());
                 return Err(AccountError::Answer { server: server.to_string(), why });
@@ -403,37 +294,62 @@ async fn fetch(
     key_of: &impl Fn(u32) -> String,
     steward: &mut dyn Steward,
 ) -> Result<BTreeSet<u32>, AccountError> {
-    let query = format!("(UID RFC822.SIZE INTERNALDATE BODY.PEEK[]<0.{}>)", desk.limits.max_message_bytes);
-    let asked = mailbox.uid_fetch(set(batch), &query);
-    let mut messages = heard(server, &mut || steward.goes_on(), asked).await?;
+    let command = format!(
+        "UID FETCH {} (UID RFC822.SIZE INTERNALDATE BODY.PEEK[]<0.{}>)",
+        set(batch),
+        desk.limits.max_message_bytes
+    );
     let mut given = BTreeSet::new();
-    loop {
-        let next = async { messages.next().await.transpose() };
-        let Some(message) = heard_within(MESSAGE, server, &mut || steward.goes_on(), next).await? else { break };
+    ask(server, mailbox, &command, MESSAGE, &mut |said| {
+        let Said::Answer(Response::Fetch(_, attributes)) = said else { return said.goes_on(&mut || steward.goes_on()) };
         // News about other messages, or about this one, comes in between.
-        let (Some(uid), Some(bytes)) = (message.uid, message.body()) else { continue };
-        if !batch.contains(&uid) || !given.insert(uid) {
-            continue;
+        let Some(message) = Fetched::of(attributes) else { return Ok(()) };
+        if !batch.contains(&message.uid) || !given.insert(message.uid) {
+            return Ok(());
         }
-        if take(desk, key_of(uid), folder, (&message, bytes), steward) {
-            return Err(AccountError::Stopped);
-        }
-    }
+        let stopped = take(desk, key_of(message.uid), folder, &message, steward);
+        if stopped { Err(AccountError::Stopped) } else { Ok(()) }
+    })
+    .await?;
     Ok(given)
 }
 
+/// A message as it was fetched.
+struct Fetched<'a> {
+    uid: u32,
+    size: u64,
+    received: Option<Millis>,
+    bytes: &'a [u8],
+}
+
+impl<'a> Fetched<'a> {
+    fn of(attributes: &'a [AttributeValue<'_>]) -> Option<Self> {
+        let (mut uid, mut size, mut received, mut bytes) = (None, 0, None, None);
+        for attribute in attributes {
+            match attribute {
+                AttributeValue::Uid(number) => uid = Some(*number),
+                AttributeValue::Rfc822Size(length) => size = u64::from(*length),
+                AttributeValue::InternalDate(date) => received = moment(date),
+                AttributeValue::BodySection { section: None, data: Some(data), .. } => bytes = Some(data.as_ref()),
+                _ => {}
+            }
+        }
+        Some(Self { uid: uid?, size, received, bytes: bytes? })
+    }
+}
+
+/// A time as IMAP writes it: `04-Mar-2024 10:00:00 +0000`.
+fn moment(date: &str) -> Option<Millis> {
+    let date = date.trim_start();
+    Some(jiff::fmt::strtime::parse("%d-%b-%Y %H:%M:%S %z", date).ok()?.to_timestamp().ok()?.as_millisecond())
+}
+
 /// Hands a message out; true where nobody takes any more.
-fn take(
-    desk: &Desk<'_>,
-    key: String,
-    folder: &str,
-    (message, bytes): (&Fetch, &[u8]),
-    steward: &mut dyn Steward,
-) -> bool {
-    let received = message.internal_date().map(|at| at.timestamp_millis());
-    let cut = u64::from(message.size.unwrap_or(0)).saturating_sub(bytes.len() as u64);
+fn take(desk: &Desk<'_>, key: String, folder: &str, message: &Fetched<'_>, steward: &mut dyn Steward) -> bool {
+    let Fetched { size, received, bytes, .. } = *message;
     // Servers are off by some bytes in what they say of a size; only what was cut at the cap is cut.
-    let cut = if bytes.len() as u64 >= desk.limits.max_message_bytes { cut } else { 0 };
+    let full = bytes.len() as u64 >= desk.limits.max_message_bytes;
+    let cut = if full { size.saturating_sub(bytes.len() as u64) } else { 0 };
     let mut parts = Parts::new(key.clone(), received.unwrap_or(0), desk.limits, desk.extractor, steward);
     mail::message(&mut parts, key, (bytes.to_vec(), cut), received, Some(folder));
     parts.stopped()
@@ -454,14 +370,15 @@ fn set(numbers: &[u32]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{day, set, words};
+    use super::{day, moment, set};
 
     #[test]
-    fn numbers_days_and_refusals() {
+    fn numbers_and_times() {
         assert_eq!(set(&[1, 2, 3, 7, 9, 10]), "1:3,7,9:10");
         assert_eq!(set(&[u32::MAX]), "4294967295");
         assert_eq!(day(1_709_596_800_000).as_deref(), Some("5-Mar-2024"));
-        assert_eq!(words("code: None, info: Some(\"Wrong \\\"name\\\"\")"), "Wrong \\\"name\\\"");
-        assert_eq!(words("something else"), "something else");
+        assert_eq!(moment("05-Mar-2024 01:00:00 +0100"), Some(1_709_596_800_000));
+        assert_eq!(moment(" 5-Mar-2024 00:00:00 +0000"), Some(1_709_596_800_000));
+        assert_eq!(moment("yesterday"), None);
     }
 }

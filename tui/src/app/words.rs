@@ -1,7 +1,9 @@
 //! Times, grants and states in plain words.
 
 use crate::text;
-use hinet_protocol::{Asker, Capability, Failure, Grant, Hash, Millis, Outcome, Scope, SourceLine, SourceState};
+use hinet_protocol::{
+    Asker, Capability, Failure, Grant, Hash, Millis, Outcome, Scope, SourceKind, SourceLine, SourceState,
+};
 use jiff::{Timestamp, tz::TimeZone};
 
 /// A moment, as short as it can be said today: `09:41`, `12 Mar`, `12 Mar 2024`.
@@ -190,11 +192,12 @@ fn scope(scope: &Scope, sources: &[SourceLine], home: &str) -> String {
 
 /// What a source is doing.
 #[must_use]
-pub fn source_state(state: SourceState) -> &'static str {
-    match state {
-        SourceState::Active => "watched",
-        SourceState::Paused => "paused",
-        SourceState::Missing => "not found here",
+pub fn source_state(kind: SourceKind, state: SourceState) -> &'static str {
+    match (state, kind) {
+        (SourceState::Active, SourceKind::Account) => "followed",
+        (SourceState::Active, SourceKind::Folder | SourceKind::Import) => "watched",
+        (SourceState::Paused, _) => "paused",
+        (SourceState::Missing, _) => "not found here",
     }
 }
 

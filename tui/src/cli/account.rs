@@ -143,7 +143,7 @@ impl Account {
             })
             .await?;
         match outcome.event {
-            Event::Indexed { report } => ingest::show(out, &report),
+            Event::Indexed { report } => ingest::show(out, &report, "item"),
             _ => Err(End::unexpected("opening an account")),
         }
     }

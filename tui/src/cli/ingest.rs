@@ -50,20 +50,20 @@ impl Ingest {
             let Event::Indexed { report } = line.one(Op::Ingest { paths }).await? else {
                 return Err(End::unexpected("an import"));
             };
-            show(&context.out, &report)
+            show(&context.out, &report, "file")
         })
     }
 }
 
-/// Prints what an import or a sync came to.
-pub fn show(out: &Output, report: &IngestReport) -> Result<(), End> {
+/// Prints what an import or a sync came to; `noun` is what was looked at.
+pub fn show(out: &Output, report: &IngestReport, noun: &str) -> Result<(), End> {
     if out.json() {
         return out.document(report);
     }
     let skipped = report.skipped.len();
     out.line(format!(
         "{} looked at: {} new, {} updated, {} unchanged, {skipped} skipped.",
-        count(report.seen, "file"),
+        count(report.seen, noun),
         report.new,
         report.updated,
         report.same

@@ -94,15 +94,22 @@ impl Sources {
             What::Add { account: Some(account), .. } => account.add(line).await,
             What::Add { dir, account: None } => {
                 let path = context::path_text(&dir.unwrap_or_default())?;
-                read(line, Op::SourceAdd { path }).await
+                read(line, Op::SourceAdd { path }, "file").await
             }
             What::Verify { source } => account::verify(line, &find(line, &source).await?).await,
             What::Sync { source } => {
+                let mut noun = "file";
                 let source = match source {
-                    Some(name) => Some(find(line, &name).await?.id),
+                    Some(name) => {
+                        let source = find(line, &name).await?;
+                        if source.kind == SourceKind::Account {
+                            noun = "item";
+                        }
+                        Some(source.id)
+                    }
                     None => None,
                 };
-                read(line, Op::SourceSync { source }).await
+                read(line, Op::SourceSync { source }, noun).await
             }
             What::Pause { source } => pause(line, &source, true).await,
             What::Resume { source } => pause(line, &source, false).await,
@@ -138,9 +145,9 @@ async fn find(line: &Line<'_>, name: &str) -> Result<SourceLine, End> {
     })
 }
 
-async fn read(line: &Line<'_>, op: Op) -> Result<(), End> {
+async fn read(line: &Line<'_>, op: Op, noun: &str) -> Result<(), End> {
     match line.one(op).await? {
-        Event::Indexed { report } => ingest::show(&line.context.out, &report),
+        Event::Indexed { report } => ingest::show(&line.context.out, &report, noun),
         _ => Err(End::unexpected("reading a source")),
     }
 }

@@ -56,7 +56,7 @@ impl Source {
         );
         let said = format!(
             "{} · {} · {} left out · {} waiting for their meaning · {read}",
-            words::source_state(line.state),
+            words::source_state(line.kind, line.state),
             words::some(line.items, "item"),
             text::count(line.skipped),
             words::some(line.waiting, "passage"),

@@ -258,7 +258,7 @@ fn doing(state: &State, source: &SourceLine) -> &'static str {
     } else if state.sources.by_itself.iter().any(|(id, _)| *id == source.id) {
         "being read"
     } else {
-        words::source_state(source.state)
+        words::source_state(source.kind, source.state)
     }
 }
 

@@ -275,7 +275,6 @@ impl<'a> Importer<'a> {
             Some(false) => return Ok(false),
             None if is_forgotten(self.node, key)? => {
                 // What the owner had forgotten is not looked at again to find that out.
-                self.open.seen.insert(short);
                 self.open.withheld = true;
                 self.report.seen += 1;
                 self.withhold(key);

@@ -130,7 +130,7 @@ fn a_mailbox_is_read_and_followed_and_nothing_is_changed_in_it() {
     person.icore(["sources", "pause", &place]);
     assert!(refused(&person, &["sources".into(), "sync".into(), place.clone()]).contains("is paused"));
     person.icore(["sources", "resume", &place]);
-    person.icore(["kill", "--yes"]);
+    person.icore(["kill"]);
     assert!(refused(&person, &["sources".into(), "sync".into(), place.clone()]).contains("kill switch"));
     person.icore(["kill", "--lift"]);
 

@@ -114,6 +114,12 @@ fn a_mailbox_is_read_and_followed_and_nothing_is_changed_in_it() {
     assert!(found.contains("number 6") && found.contains("number 3"), "{found}");
     assert!(!["number 1", "number 2", "number 4"].iter().any(|gone| found.contains(gone)), "{found}");
 
+    // Whoever marked it thinks again, and it is back.
+    server.doveadm(&["flags", "remove", "-u", "maya", "\\Deleted", "mailbox", "INBOX", "subject", "Letter 2"]);
+    assert_eq!(counts(&person.json(["sources", "sync", &place])), (1, 2, 0, 0));
+    server.doveadm(&["expunge", "-u", "maya", "mailbox", "INBOX", "subject", "Letter 2"]);
+    person.json(["sources", "sync", &place]);
+
     // The server numbers the folder anew: the same messages, and none twice.
     server.doveadm(&["mailbox", "update", "-u", "maya", "--uid-validity", "77", "Work/2024"]);
     person.json(["sources", "sync", &place]);
@@ -299,6 +305,13 @@ fn google_accounts_are_opened_in_the_browser_and_followed() {
     assert_eq!(changed["new"], 1, "{changed}");
     assert_eq!(hits(&person, "\"ferry number 1\""), 0);
     assert_eq!(verified(&person, "gmail://ana@example.org"), [("All mail".to_owned(), 4, 4, 0)]);
+
+    // A file is written anew while nobody knows any more what has changed.
+    let content = STANDARD.encode("# Boiler\n\nThe boiler was serviced by Teresa on 9 June 2026.\n");
+    google.tell(&json!({"do": "put_file", "id": "f1", "name": "boiler.md", "mimeType": "text/markdown", "content": content, "owned": true, "modified": 1_900_000_000_000_i64}).to_string());
+    google.tell(r#"{"do": "expire_history"}"#);
+    assert_eq!(counts(&person.json(["sources", "sync", "drive://ana@example.org"])), (0, 0, 1, 0));
+    assert_eq!(hits(&person, "\"serviced by Teresa\""), 1);
 
     // The owner takes the login back at Google; what was read stays, and a new login goes on.
     google.revoke();

@@ -12,6 +12,7 @@ use super::{AccountError, Desk, Login, Steward};
 use crate::parts::Parts;
 use hinet_protocol::{AccountPlan, Millis, Skipped};
 use serde_json::Value;
+use std::collections::HashSet;
 use url::form_urlencoded;
 
 /// Bytes that one page of a listing may have.
@@ -97,6 +98,8 @@ struct Pages {
     /// The field with what is listed.
     name: &'static str,
     token: Option<String>,
+    /// Pages that were asked for, so that a server cannot send around without end.
+    seen: HashSet<String>,
     over: bool,
 }
 
@@ -108,7 +111,7 @@ struct Page {
 
 impl Pages {
     fn new(path: impl Into<String>, query: Query, name: &'static str) -> Self {
-        Self { path: path.into(), query, name, token: None, over: false }
+        Self { path: path.into(), query, name, token: None, seen: HashSet::new(), over: false }
     }
 
     fn next(&mut self, web: &mut Web<'_>, goes_on: &mut dyn FnMut() -> bool) -> Result<Option<Page>, AccountError> {
@@ -118,14 +121,18 @@ impl Pages {
         let mut query = self.query.clone();
         query.extend(self.token.clone().map(|token| ("pageToken", token)));
         let mut rest = web.json(&self.path, &query, PAGE_MAX, goes_on)?;
+        // Not even with a status that says all is well is an error an empty list.
+        if rest.get("error").is_some() {
+            return Err(web.odd("it is an error in place of a list"));
+        }
         let items = match rest.get_mut(self.name).map(Value::take) {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(items)) => items,
             Some(_) => return Err(web.odd(&format!("its {} are no list", self.name))),
         };
         let next = said(&rest["nextPageToken"]);
-        if next.is_some() && next == self.token {
-            return Err(web.odd("the page after this one is the same again"));
+        if next.as_ref().is_some_and(|next| !self.seen.insert(next.clone()) || Some(next) == self.token.as_ref()) {
+            return Err(web.odd("the page after this one came before"));
         }
         self.over = next.is_none();
         self.token = next;

@@ -31,7 +31,7 @@ const CONNECT: Duration = Duration::from_secs(20);
 const THINK: Duration = Duration::from_secs(60);
 
 /// How long an answer may take to arrive.
-const ARRIVE: Duration = Duration::from_secs(120);
+const ARRIVE: Duration = Duration::from_secs(1200);
 
 /// How often one who waits is asked whether to go on.
 const ASK: Duration = Duration::from_millis(100);

@@ -253,21 +253,22 @@ async fn read_folder(
     let (validity, uids) = numbers(server, mailbox, folder, desk.plan, &mut || steward.goes_on()).await?;
     let below = folder.key(desk.place);
     let key_of = |uid: u32| format!("{below}/{validity}.{uid}");
-    // Messages up to this one have been looked at, also those that gave no item.
-    let mark = format!("seen {below} {validity}");
-    let seen: u32 = steward.bookmark(&mark).and_then(|uid| uid.parse().ok()).unwrap_or(0);
+    // Messages that were looked at and gave no item. Of the others the memory itself knows whether they were.
+    let mark = format!("bare {below} {validity}");
+    let mut bare = steward.bookmark(&mark).map(|text| unset(&text)).unwrap_or_default();
+    bare.retain(|uid| uids.contains(uid));
     let called = folder.called();
     let mut wanted = Vec::new();
-    for (at, uid) in uids.into_iter().enumerate() {
+    for (at, uid) in uids.iter().copied().enumerate() {
         if at % 1024 == 0 && !steward.goes_on() {
             return Err(AccountError::Stopped);
         }
-        if !steward.has(&key_of(uid)) && uid > seen {
+        if !steward.has(&key_of(uid)) && !bare.contains(&uid) {
             wanted.push(uid);
         }
     }
     for batch in wanted.chunks(BATCH) {
-        let given = fetch(desk, server, mailbox, (&called, batch), &key_of, steward).await?;
+        let (given, without) = fetch(desk, server, mailbox, (&called, batch), &key_of, steward).await?;
         let missing: Vec<u32> = batch.iter().copied().filter(|uid| !given.contains(uid)).collect();
         if !missing.is_empty() {
             // A message may go while others are fetched; one that stays and is not given is no such message.
@@ -278,14 +279,17 @@ async fn read_folder(
                 return Err(AccountError::Answer { server: server.to_string(), why });
             }
         }
-        let last = batch.last().copied().unwrap_or(seen);
-        steward.keep_bookmark(&mark, Some(&last.to_string()));
+        if !without.is_empty() {
+            bare.extend(without);
+            let bare: Vec<u32> = bare.iter().copied().collect();
+            steward.keep_bookmark(&mark, Some(&set(&bare)));
+        }
         desk.reading.check()?;
     }
     Ok(())
 }
 
-/// Fetches messages and hands them out; gives the numbers of those that came.
+/// Fetches messages and hands them out; gives the numbers of those that came, and of those among them that gave no item.
 async fn fetch(
     desk: &Desk<'_>,
     server: &Server,
@@ -293,13 +297,13 @@ async fn fetch(
     (folder, batch): (&str, &[u32]),
     key_of: &impl Fn(u32) -> String,
     steward: &mut dyn Steward,
-) -> Result<BTreeSet<u32>, AccountError> {
+) -> Result<(BTreeSet<u32>, Vec<u32>), AccountError> {
     let command = format!(
         "UID FETCH {} (UID RFC822.SIZE INTERNALDATE BODY.PEEK[]<0.{}>)",
         set(batch),
         desk.limits.max_message_bytes
     );
-    let mut given = BTreeSet::new();
+    let (mut given, mut without) = (BTreeSet::new(), Vec::new());
     ask(server, mailbox, &command, MESSAGE, &mut |said| {
         let Said::Answer(Response::Fetch(_, attributes)) = said else { return said.goes_on(&mut || steward.goes_on()) };
         // News about other messages, or about this one, comes in between.
@@ -307,11 +311,17 @@ async fn fetch(
         if !batch.contains(&message.uid) || !given.insert(message.uid) {
             return Ok(());
         }
-        let stopped = take(desk, key_of(message.uid), folder, &message, steward);
-        if stopped { Err(AccountError::Stopped) } else { Ok(()) }
+        match take(desk, key_of(message.uid), folder, &message, steward) {
+            Taken::Item => Ok(()),
+            Taken::Nothing => {
+                without.push(message.uid);
+                Ok(())
+            }
+            Taken::Stopped => Err(AccountError::Stopped),
+        }
     })
     .await?;
-    Ok(given)
+    Ok((given, without))
 }
 
 /// A message as it was fetched.
@@ -344,15 +354,27 @@ fn moment(date: &str) -> Option<Millis> {
     Some(jiff::fmt::strtime::parse("%d-%b-%Y %H:%M:%S %z", date).ok()?.to_timestamp().ok()?.as_millisecond())
 }
 
-/// Hands a message out; true where nobody takes any more.
-fn take(desk: &Desk<'_>, key: String, folder: &str, message: &Fetched<'_>, steward: &mut dyn Steward) -> bool {
+/// What became of a message.
+enum Taken {
+    Item,
+    Nothing,
+    /// Nobody takes any more.
+    Stopped,
+}
+
+/// Hands a message out.
+fn take(desk: &Desk<'_>, key: String, folder: &str, message: &Fetched<'_>, steward: &mut dyn Steward) -> Taken {
     let Fetched { size, received, bytes, .. } = *message;
     // Servers are off by some bytes in what they say of a size; only what was cut at the cap is cut.
     let full = bytes.len() as u64 >= desk.limits.max_message_bytes;
     let cut = if full { size.saturating_sub(bytes.len() as u64) } else { 0 };
     let mut parts = Parts::new(key.clone(), received.unwrap_or(0), desk.limits, desk.extractor, steward);
     mail::message(&mut parts, key, (bytes.to_vec(), cut), received, Some(folder));
-    parts.stopped()
+    match (parts.stopped(), parts.given()) {
+        (true, _) => Taken::Stopped,
+        (false, 0) => Taken::Nothing,
+        (false, _) => Taken::Item,
+    }
 }
 
 /// Numbers in order as IMAP writes them: `1:3,7`.
@@ -368,14 +390,28 @@ fn set(numbers: &[u32]) -> String {
     ranges.iter().map(write).collect::<Vec<_>>().join(",")
 }
 
+/// What [`set`] wrote.
+fn unset(text: &str) -> BTreeSet<u32> {
+    let mut numbers = BTreeSet::new();
+    for range in text.split(',') {
+        let (from, to) = range.split_once(':').unwrap_or((range, range));
+        if let (Ok(from), Ok(to)) = (from.parse::<u32>(), to.parse::<u32>()) {
+            numbers.extend(from..=to);
+        }
+    }
+    numbers
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{day, moment, set};
+    use super::{day, moment, set, unset};
 
     #[test]
     fn numbers_and_times() {
         assert_eq!(set(&[1, 2, 3, 7, 9, 10]), "1:3,7,9:10");
         assert_eq!(set(&[u32::MAX]), "4294967295");
+        assert_eq!(unset("1:3,7").into_iter().collect::<Vec<_>>(), [1, 2, 3, 7]);
+        assert!(unset("").is_empty() && unset("a:b,-").is_empty());
         assert_eq!(day(1_709_596_800_000).as_deref(), Some("5-Mar-2024"));
         assert_eq!(moment("05-Mar-2024 01:00:00 +0100"), Some(1_709_596_800_000));
         assert_eq!(moment(" 5-Mar-2024 00:00:00 +0000"), Some(1_709_596_800_000));

@@ -46,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) limits: ReadLimits,
     /// One import, sync or forget at a time: they rewrite the same rows.
     pub(crate) memory_work: tokio::sync::Mutex<()>,
+    /// For each account by its place: one reading at a time.
+    pub(crate) account_turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Held shared by each answer from its question to its storing, and alone by forget: a text that goes must not come
     /// back in an answer that was being made from it.
     pub(crate) answering: tokio::sync::RwLock<()>,
@@ -148,6 +150,7 @@ impl Node {
             watch: Mutex::new(None),
             limits: ReadLimits::default(),
             memory_work: tokio::sync::Mutex::new(()),
+            account_turns: Mutex::default(),
             answering: tokio::sync::RwLock::new(()),
             embedding: tokio::sync::Mutex::new(()),
             news,

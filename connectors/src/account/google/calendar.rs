@@ -36,6 +36,20 @@ pub(crate) fn read(desk: &Desk<'_>, login: &mut Login, steward: &mut dyn Steward
         steward.keep_bookmark(READ, Some(&known.join("\n")));
     }
     let chosen = chosen(desk.plan, &there, &known)?;
+    if !desk.plan.folders.is_empty() {
+        // Those that were named before and are not now.
+        let (stay, out): (Vec<&str>, Vec<&str>) =
+            known.iter().copied().partition(|id| chosen.iter().any(|calendar| calendar.id == *id));
+        for id in &out {
+            steward.open(&desk.place.key(&[id]));
+            steward.close();
+            steward.keep_bookmark(id, None);
+        }
+        known = stay;
+        if !out.is_empty() {
+            steward.keep_bookmark(READ, Some(&known.join("\n")));
+        }
+    }
     let (mut covered, any) = (false, !chosen.is_empty());
     for calendar in chosen {
         desk.reading.check()?;
@@ -122,6 +136,10 @@ fn there(web: &mut Web<'_>, goes_on: &mut dyn FnMut() -> bool) -> Result<Vec<Cal
             let zone = said(&entry["timeZone"]).unwrap_or_default();
             there.push(Calendar { name: name.unwrap_or_else(|| id.clone()), id, zone, shown });
         }
+    }
+    if there.is_empty() {
+        // Every account has one.
+        return Err(web.odd("it lists no calendar at all"));
     }
     Ok(there)
 }

@@ -122,6 +122,9 @@ impl<'a> Files<'a> {
         let mut there: Vec<(String, String)> = Vec::new();
         let mut below: HashMap<String, Vec<String>> = HashMap::new();
         while let Some(page) = pages.next(&mut self.web, goes_on)? {
+            if page.rest["incompleteSearch"] == true {
+                return Err(self.web.odd("it did not look everywhere"));
+            }
             for folder in &page.items {
                 let Some(id) = said(&folder["id"]) else { continue };
                 for parent in parents(folder) {
@@ -177,9 +180,13 @@ impl Followed for Drive<'_> {
             let Some(id) = said(&file["id"]) else { continue };
             let changed = millis(&file["modifiedTime"]);
             self.newest = self.newest.max(changed);
-            let has = steward.has(&self.desk.place.key(&[&id]));
+            let key = self.desk.place.key(&[&id]);
             let newer = before.is_some_and(|before| changed.is_none_or(|changed| changed > before));
-            if !self.taken.contains(&id) && (!has || newer) {
+            if !self.taken.contains(&id) && newer {
+                // Asked about after it was handed out: what was left out this time stays as it was.
+                self.put(&id, &file, steward)?;
+                steward.has(&key);
+            } else if !steward.has(&key) && !self.taken.contains(&id) {
                 self.put(&id, &file, steward)?;
             }
         }
@@ -260,7 +267,9 @@ impl Drive<'_> {
                 steward.gone(&key);
                 return Ok(());
             }
-            Err(error @ (AccountError::Forbidden { .. } | AccountError::TooLarge { .. })) => {
+            Err(
+                error @ (AccountError::Forbidden { .. } | AccountError::TooLarge { .. } | AccountError::Answer { .. }),
+            ) => {
                 return leave_out(&key, left_out(&format!("It was not read: {error}.")), steward);
             }
             Err(error) => return Err(error),

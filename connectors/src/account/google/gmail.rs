@@ -234,7 +234,7 @@ impl Mail<'_> {
         match self.web.json(&path, &query, limit, &mut || steward.goes_on()) {
             Ok(message) => Ok(Some(message)),
             Err(AccountError::Absent { .. }) => Ok(None),
-            Err(error @ AccountError::TooLarge { .. }) => {
+            Err(error @ (AccountError::TooLarge { .. } | AccountError::Answer { .. })) => {
                 leave_out(key, format!("It was not read: {error}."), steward).map(|()| None)
             }
             Err(error) => Err(error),

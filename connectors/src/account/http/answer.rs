@@ -27,7 +27,8 @@ pub(super) fn verdict(server: &str, answer: Response<Vec<u8>>) -> Verdict {
         403 => Verdict::Refused(AccountError::Forbidden { server, why: reason.text }),
         404 | 410 => Verdict::Refused(AccountError::Absent { server }),
         429 => Verdict::Later(after, AccountError::Busy { server }),
-        500..=599 => Verdict::Later(after, AccountError::Answer { server, why: reason.text }),
+        // Nothing is said about what was asked for: it is asked for again another day.
+        500..=599 => Verdict::Later(after, AccountError::Busy { server }),
         _ => Verdict::Refused(AccountError::Answer { server, why: reason.text }),
     }
 }
@@ -52,9 +53,11 @@ impl Reason {
         let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let error = &body["error"];
         let reasons = error["errors"].as_array().map_or(&[][..], Vec::as_slice);
-        let too_fast = reasons
-            .iter()
-            .any(|one| matches!(one["reason"].as_str(), Some("rateLimitExceeded" | "userRateLimitExceeded")));
+        let too_fast = reasons.iter().any(|one| {
+            let named =
+                ["rateLimitExceeded", "userRateLimitExceeded", "dailyLimitExceeded", "sharingRateLimitExceeded"];
+            one["domain"] == "usageLimits" || named.iter().any(|reason| one["reason"] == *reason)
+        });
         let said = [&error["message"], &body["error_description"], error].into_iter().find_map(|text| text.as_str());
         let text = said.map(sentence).filter(|text| !text.is_empty());
         Self { text: text.unwrap_or_else(|| format!("it answered with status {}", status.as_u16())), too_fast }

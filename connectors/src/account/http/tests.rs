@@ -80,6 +80,12 @@ fn nobody_is_asked_without_end() {
     assert_eq!(asked.join().unwrap().len(), 6);
     let broken = answer("500 Internal Server Error", "", r#"{"error":{"message":"Backend\nError"}}"#);
     let (url, _asked) = server(&[broken.as_str(); 6]);
+    assert!(
+        matches!(get(&url), Err(AccountError::Busy { .. })),
+        "a server's own trouble says nothing about what is asked for"
+    );
+    let wrong = answer("400 Bad Request", "", r#"{"error":{"message":"Backend\nError"}}"#);
+    let (url, _asked) = server(&[wrong.as_str()]);
     let error = get(&url).unwrap_err();
     assert!(matches!(&error, AccountError::Answer { why, .. } if why == "Backend Error"), "{error}");
 }

@@ -4,15 +4,18 @@
 //! leaves the memory, so here a list counts only once the server has said that it is done.
 
 use super::{AccountError, ImapError, Mailbox, Server};
+use crate::account::http::sentence;
 use async_imap::imap_proto::{Response, Status};
-use std::{future::Future, time::Duration};
+use std::{future::Future, io, time::Duration};
 use tokio::time::{Instant, sleep};
 
 /// How long a server may take to answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(90);
 /// The same for a message, which may be large and the line thin.
 pub(super) const MESSAGE: Duration = Duration::from_secs(1200);
-/// How often one looks whether to go on, while a server is silent.
+/// How many answers one command may have.
+const ANSWERS_MAX: u64 = 1 << 20;
+/// How often one looks whether to go on, whether a server is silent or talks on.
 const PULSE: Duration = Duration::from_millis(100);
 
 /// What is heard while one waits.
@@ -39,6 +42,7 @@ pub(super) async fn ask(
     hear: &mut dyn FnMut(Said<'_>) -> Result<(), AccountError>,
 ) -> Result<(), AccountError> {
     let id = wait(server, limit, hear, mailbox.run_command(command)).await?;
+    let (mut looked, mut answers) = (Instant::now(), 0u64);
     loop {
         let next = wait(server, limit, hear, async { Ok(mailbox.read_response().await?) }).await?;
         let Some(next) = next else { return Err(said(server, ImapError::ConnectionLost)) };
@@ -47,11 +51,22 @@ pub(super) async fn ask(
                 if *status == Status::Ok {
                     return Ok(());
                 }
-                let why = crate::text::one_line(outcome.information.as_deref().unwrap_or("it refuses"));
+                let why = sentence(outcome.information.as_deref().unwrap_or("it refuses"));
                 return Err(AccountError::Answer { server: server.to_string(), why });
             }
             Response::Data { status: Status::Bye, .. } => return Err(said(server, ImapError::ConnectionLost)),
-            answer => hear(Said::Answer(answer))?,
+            answer => {
+                hear(Said::Answer(answer))?;
+                answers += 1;
+                if answers > ANSWERS_MAX {
+                    let why = "it says more than can be".to_owned();
+                    return Err(AccountError::Answer { server: server.to_string(), why });
+                }
+                if looked.elapsed() > PULSE {
+                    hear(Said::Nothing)?;
+                    looked = Instant::now();
+                }
+            }
         }
     }
 }
@@ -90,17 +105,22 @@ async fn wait<T>(
 pub(super) fn said(server: &Server, error: ImapError) -> AccountError {
     let server = server.to_string();
     match error {
+        // What the library cannot read it repeats, and that may be mail.
+        ImapError::Io(error) if error.kind() == io::ErrorKind::Other => {
+            AccountError::Answer { server, why: "it is not IMAP, or larger than is taken".into() }
+        }
+        ImapError::Parse(_) => AccountError::Answer { server, why: "it is not IMAP".into() },
         ImapError::Io(error) => AccountError::Unreachable { server, why: error.to_string() },
         ImapError::ConnectionLost => AccountError::Unreachable { server, why: "the connection was lost".into() },
         ImapError::No(why) | ImapError::Bad(why) => AccountError::Answer { server, why: words(&why) },
-        error => AccountError::Answer { server, why: error.to_string() },
+        error => AccountError::Answer { server, why: sentence(&error.to_string()) },
     }
 }
 
 /// What a refusal says, without the library's way to write it down.
 pub(super) fn words(said: &str) -> String {
     let quoted = said.split_once("Some(\"").and_then(|(_, rest)| rest.rsplit_once("\")")).map(|(words, _)| words);
-    crate::text::one_line(quoted.unwrap_or(said))
+    sentence(quoted.unwrap_or(said))
 }
 
 /// A folder's name as a server reads it.

@@ -2,12 +2,14 @@
 //! what the server says it holds. What opens them is sealed in the vault and leaves it only on its way to the server.
 
 use std::collections::HashSet;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use hinet_connectors::{AccountError, Key, Login, Place, Tokens, count_account, try_account};
 use hinet_consent::Reading;
 use hinet_vault::records::{AccountRow, SourceRow};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -53,18 +55,21 @@ pub(crate) async fn add(
     check(&plan, secret.as_ref())?;
     let (words, stop) = (sink.clone(), cancel.clone());
     let runtime = tokio::runtime::Handle::current();
-    let opened = node.apart("the account", move |node| {
+    let opened = node.apart("the account", move |_| {
         let mut visit = |page: LoginPage| {
             // Whoever is gone does not log in, and the waiting ends with the request.
             let _ = runtime.block_on(words.send(Event::LoginPage { page }));
         };
         let mut goes_on = || !stop.is_cancelled();
-        let (plan, keys) = enter(plan, secret, &mut visit, &mut goes_on)?;
+        let entered = enter(plan, secret, &mut visit, &mut goes_on)?;
         words.progress(Progress { what: "reading the account".into(), done: 0, total: None, unit: Unit::Files });
-        open(node, &plan, &keys)
+        Ok(entered)
     });
-    let id = opened.await?;
-    let report = read(node, id, Some(sink), cancel).await?;
+    let (plan, keys) = opened.await?;
+    let place = Place::of(&plan).to_string();
+    let _one = alone(node, &place, cancel).await?;
+    let id = node.apart("the account", move |node| open(node, &plan, &keys)).await?;
+    let report = read_alone(node, id, Some(sink), cancel).await?;
     ingest::close(node, report, sink, cancel).await
 }
 
@@ -213,8 +218,33 @@ pub(crate) fn account(node: &Node, source: SourceId) -> Result<Account, NodeErro
     Ok(Account { plan, key, reading })
 }
 
-/// Reads an account on a blocking thread.
+/// Leave to be the only one who reads this account: two readings at a time would take each other's new mail for gone, and
+/// use up each other's logins.
+async fn alone(node: &Node, place: &str, cancel: &CancellationToken) -> Result<OwnedMutexGuard<()>, NodeError> {
+    let turn = {
+        let mut turns = node.account_turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.entry(place.to_owned()).or_default().clone()
+    };
+    tokio::select! {
+        turn = turn.lock_owned() => Ok(turn),
+        () = cancel.cancelled() => Err(AccountError::Stopped.into()),
+    }
+}
+
+/// Reads an account, once nobody else does.
 pub(crate) async fn read(
+    node: &Node,
+    source: SourceId,
+    sink: Option<&Sink>,
+    cancel: &CancellationToken,
+) -> Result<IngestReport, NodeError> {
+    let row = node.apart("the account", move |node| sources::row(node, source)).await?;
+    let _one = alone(node, &row.path, cancel).await?;
+    read_alone(node, source, sink, cancel).await
+}
+
+/// Reads an account on a blocking thread.
+async fn read_alone(
     node: &Node,
     source: SourceId,
     sink: Option<&Sink>,
@@ -227,9 +257,10 @@ pub(crate) async fn read(
 
 /// [`crate::protocol::Op::SourceVerify`].
 pub(crate) async fn verify(node: &Node, source: SourceId, cancel: &CancellationToken) -> Result<Event, NodeError> {
+    let row = node.apart("the account", move |node| sources::row(node, source)).await?;
+    let _one = alone(node, &row.path, cancel).await?;
     let cancel = cancel.clone();
     node.apart("the account", move |node| {
-        let row = sources::row(node, source)?;
         if row.kind != SourceKind::Account {
             return Err(NodeError::said(
                 ErrorKind::Usage,

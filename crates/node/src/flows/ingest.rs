@@ -21,7 +21,7 @@ use crate::dispatch::Sink;
 use crate::failure::NodeError;
 use crate::flows::accounts::{self, Account};
 use crate::flows::reading::Herald;
-use crate::flows::{background, pause, sources, status};
+use crate::flows::{background, pause, people, sources, status};
 use crate::protocol::{
     ErrorKind, Event, IngestReport, ItemId, Progress, Skipped, SourceId, SourceKind, SourceState, Unit,
 };
@@ -221,8 +221,23 @@ pub(crate) fn read_account(
     let mut keeper = Keeper::new(node, Importer::new(node, &reading, row.clone(), false, &mut go_on));
     let read =
         hinet_connectors::read_account(&reading, &plan, &mut key, &node.limits, &node.settings.extractor, &mut keeper);
-    let (kept, report, skips, read_keys) = keeper.end();
+    let (kept, report, mut skips, read_keys) = keeper.end();
     node.index().apply(&node.vault)?;
+    {
+        // What was forgotten meanwhile is not named again, nor a part of it.
+        let _alone = node.memory_work.blocking_lock();
+        let mut named = Vec::with_capacity(skips.len());
+        for skip in skips.drain(..) {
+            let mut above = Path::new(&skip.what).ancestors().filter_map(Path::to_str);
+            if !above.try_fold(false, |gone, key| Ok::<_, NodeError>(gone || is_forgotten(node, key)?))? {
+                named.push(skip);
+            }
+        }
+        // Also of a reading that ended early: what it looked at is not looked at again.
+        if node.vault.read(|r| r.source(source))?.is_some() {
+            node.vault.write(|tx| part_read(tx, &row, &read_keys, &named))?;
+        }
+    }
     kept?;
     match read {
         // Stopped by the owner: what came until then is the report.
@@ -234,10 +249,7 @@ pub(crate) fn read_account(
         }
         read => read?,
     }
-    node.vault.write(|tx| {
-        part_read(tx, &row, &read_keys, &skips)?;
-        tx.set_source_synced(source, now())
-    })?;
+    node.vault.write(|tx| tx.set_source_synced(source, now()))?;
     node.embed_wake.notify_one();
     Ok(report)
 }
@@ -322,6 +334,7 @@ fn remove(node: &Node, vanished: &[ItemId]) -> Result<(), NodeError> {
             for item in batch {
                 tx.delete_item(*item)?;
             }
+            people::prune(tx)?;
             Ok::<_, NodeError>(())
         })?;
         node.names.soil();

@@ -85,7 +85,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database cannot be written.
     pub fn drop_skip(&self, what: &str) -> Result<(), VaultError> {
-        let mut gone = self.db.prepare_cached("DELETE FROM skips WHERE what = ?1 RETURNING source")?;
+        let mut gone = self.db.prepare_cached(
+            "DELETE FROM skips WHERE what = ?1 OR (what > ?1 || '/' AND what < ?1 || '0') RETURNING source",
+        )?;
         let sources: Vec<i64> = gone.query_map([what], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut less = self.db.prepare_cached("UPDATE sources SET skipped = max(skipped - 1, 0) WHERE n = ?1")?;
         for source in sources {

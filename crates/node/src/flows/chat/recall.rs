@@ -174,8 +174,10 @@ pub(super) async fn recall(node: &Node, text: &str, history: &[Message], turn: &
     let weighed = node.apart("the passages around", move |node| with_parents(node, weighed)).await?;
     let near = weighed.first().map(|(.., near)| near.clone()).unwrap_or_default();
     let (hits, evidence): (Vec<Hit>, _) = weighed.into_iter().map(|(hit, evidence, _)| (hit, evidence)).unzip();
+    // A thread may lead out of the part of the memory that the turn is within.
+    let stages = Stages { thread: within.is_empty(), ..Stages::default() };
     let beside = node.apart("the messages around", move |node| {
-        let around = hinet_index::around(&node.vault, &hits, Stages::default())?;
+        let around = hinet_index::around(&node.vault, &hits, stages)?;
         Ok((hits, around))
     });
     let (hits, around) = beside.await?;

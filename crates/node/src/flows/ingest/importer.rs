@@ -206,6 +206,8 @@ impl<'a> Importer<'a> {
     /// One item is gone.
     pub(super) fn gone(&mut self, key: &str) -> Result<(), NodeError> {
         self.flush()?;
+        // It may come back in the same reading.
+        self.open.seen.remove(&short(key));
         // Nor is there a reason any more why it was left out.
         self.read.push(key.to_owned());
         match self.node.vault.read(|r| r.item_by_key(self.source.id, key))? {

@@ -183,9 +183,10 @@ impl Followed for Drive<'_> {
             let key = self.desk.place.key(&[&id]);
             let newer = before.is_some_and(|before| changed.is_none_or(|changed| changed > before));
             if !self.taken.contains(&id) && newer {
-                // Asked about after it was handed out: what was left out this time stays as it was.
-                self.put(&id, &file, steward)?;
-                steward.has(&key);
+                // What is left out this time stays as it was.
+                if !self.put(&id, &file, steward)? {
+                    steward.has(&key);
+                }
             } else if !steward.has(&key) && !self.taken.contains(&id) {
                 self.put(&id, &file, steward)?;
             }
@@ -251,8 +252,8 @@ impl Drive<'_> {
         }
     }
 
-    /// Fetches a file and hands it out, or the reason why not.
-    fn put(&mut self, id: &str, file: &Value, steward: &mut dyn Steward) -> Result<(), AccountError> {
+    /// Fetches a file and hands it out, or the reason why not; false where it was left out.
+    fn put(&mut self, id: &str, file: &Value, steward: &mut dyn Steward) -> Result<bool, AccountError> {
         self.desk.reading.check()?;
         let key = self.desk.place.key(&[id]);
         let called = said(&file["name"]).unwrap_or_else(|| id.to_owned());
@@ -262,15 +263,15 @@ impl Drive<'_> {
         self.taken.insert(id.to_owned());
         let (kind, bytes, note) = match self.fetch(id, file, Path::new(&name), steward) {
             Ok(Ok(fetched)) => fetched,
-            Ok(Err(why)) => return leave_out(&key, left_out(&why.to_string()), steward),
+            Ok(Err(why)) => return leave_out(&key, left_out(&why.to_string()), steward).map(|()| false),
             Err(AccountError::Absent { .. }) => {
                 steward.gone(&key);
-                return Ok(());
+                return Ok(true);
             }
             Err(
                 error @ (AccountError::Forbidden { .. } | AccountError::TooLarge { .. } | AccountError::Answer { .. }),
             ) => {
-                return leave_out(&key, left_out(&format!("It was not read: {error}.")), steward);
+                return leave_out(&key, left_out(&format!("It was not read: {error}.")), steward).map(|()| false);
             }
             Err(error) => return Err(error),
         };
@@ -286,6 +287,7 @@ impl Drive<'_> {
             if let Err(why) = panic::catch_unwind(read).unwrap_or(Err(Unreadable::Parser)) {
                 parts.skip(&key, left_out(&why.to_string()));
             }
+            parts.given() > 0
         })
     }
 

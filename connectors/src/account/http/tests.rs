@@ -1,3 +1,5 @@
+//! Servers that answer in every way a server can.
+
 #![allow(clippy::disallowed_types, reason = "the tests are the servers that are asked, and start one that speaks TLS")]
 
 use super::*;

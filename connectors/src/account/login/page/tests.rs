@@ -1,3 +1,5 @@
+//! Visitors at the door of a login.
+
 use super::*;
 
 fn expected() -> Expected {

@@ -15,7 +15,7 @@ mod socket;
 pub use error::AccountError;
 pub use http::Http;
 pub use login::{Login, Tokens};
-pub use place::{Place, segment};
+pub use place::Place;
 
 use crate::{Extractor, ReadLimits, Reading, Taker};
 use hinet_protocol::{AccountKind, AccountPlan, FolderCount, Secret};

@@ -39,9 +39,7 @@ mod walk;
 mod watch;
 mod xml;
 
-pub use account::{
-    AccountError, Http, Key, Login, Place, Steward, Tokens, count_account, read_account, segment, try_account,
-};
+pub use account::{AccountError, Http, Key, Login, Place, Steward, Tokens, count_account, read_account, try_account};
 pub use cloud::awaits_download;
 pub use document::{Document, FileRef};
 pub use extract::{Extractor, extract_child};

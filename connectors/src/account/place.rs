@@ -74,8 +74,7 @@ impl fmt::Display for Place {
 
 /// A name as one part of a place: no slash, nothing that climbs, nothing that a terminal would act on. What is replaced
 /// is written as in an address (`%2F`), so that two names stay two.
-#[must_use]
-pub fn segment(name: &str) -> String {
+fn segment(name: &str) -> String {
     let climbs = matches!(name, "." | "..");
     let mut out = String::with_capacity(name.len());
     for c in name.chars() {

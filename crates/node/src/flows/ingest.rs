@@ -140,14 +140,8 @@ fn read_source(
     // A folder names no file in it: what was forgotten comes back only when it is itself handed over.
     let named = pass.forced && !pass.root.is_dir();
     let mut herald = sink.is_none().then(|| Herald::new(node, source));
-    let what = format!("reading {}", row.path);
     let mut go_on = |seen: u64| {
-        if let Some(sink) = sink.filter(|_| seen > 0) {
-            sink.progress(Progress { what: what.clone(), done: seen, total: None, unit: Unit::Files });
-        }
-        if let Some(herald) = &mut herald {
-            herald.tell(&row.path, seen);
-        }
+        tell(sink, herald.as_mut(), &row.path, seen);
         !cancel.is_cancelled() && reading.is_live() && !pause::is_on(node)
     };
     let mut importer = Importer::new(node, &reading, row.clone(), named, &mut go_on);
@@ -197,6 +191,16 @@ fn read_source(
     Ok(report)
 }
 
+/// Says how far a reading is: to whoever asked for it, or as news where nobody did.
+fn tell(sink: Option<&Sink>, herald: Option<&mut Herald<'_>>, path: &str, seen: u64) {
+    if let Some(sink) = sink.filter(|_| seen > 0) {
+        sink.progress(Progress { what: format!("reading {path}"), done: seen, total: None, unit: Unit::Files });
+    }
+    if let Some(herald) = herald {
+        herald.tell(path, seen);
+    }
+}
+
 /// Reads an account on a server, on a blocking thread.
 pub(crate) fn read_account(
     node: &Node,
@@ -208,14 +212,8 @@ pub(crate) fn read_account(
     let row = sources::row(node, source)?;
     let Account { plan, mut key, reading } = accounts::account(node, source)?;
     let mut herald = sink.is_none().then(|| Herald::new(node, source));
-    let what = format!("reading {}", row.path);
     let mut go_on = |seen: u64| {
-        if let Some(sink) = sink.filter(|_| seen > 0) {
-            sink.progress(Progress { what: what.clone(), done: seen, total: None, unit: Unit::Files });
-        }
-        if let Some(herald) = &mut herald {
-            herald.tell(&row.path, seen);
-        }
+        tell(sink, herald.as_mut(), &row.path, seen);
         !cancel.is_cancelled() && reading.is_live() && !pause::is_on(node)
     };
     let mut keeper = Keeper::new(node, Importer::new(node, &reading, row.clone(), false, &mut go_on));

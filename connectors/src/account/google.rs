@@ -8,9 +8,9 @@ pub(super) mod calendar;
 pub(super) mod drive;
 pub(super) mod gmail;
 
-use super::{AccountError, Desk, Login, Steward};
+use super::{AccountError, Desk, Login, Place, Steward};
 use crate::parts::Parts;
-use hinet_protocol::{AccountPlan, Millis, Skipped};
+use hinet_protocol::{AccountPlan, FolderCount, Millis, Skipped};
 use serde_json::Value;
 use std::collections::HashSet;
 use url::form_urlencoded;
@@ -219,6 +219,12 @@ fn hand_out<T>(
 fn leave_out(what: &str, why: String, steward: &mut dyn Steward) -> Result<(), AccountError> {
     let taken = steward.take(Err(Skipped { what: what.to_owned(), why }));
     if taken.is_break() { Err(AccountError::Stopped) } else { Ok(()) }
+}
+
+/// A count of what lies in one container: all there is, or what the plan names together.
+fn in_one(plan: &AccountPlan, place: &Place, all: &str, there: u64) -> FolderCount {
+    let name = if plan.folders.is_empty() { all.to_owned() } else { plan.folders.join(", ") };
+    FolderCount { name, key: place.as_str().to_owned(), there }
 }
 
 /// A text or a number, where it is one and not empty.

@@ -7,7 +7,8 @@
 mod way;
 
 use super::{
-    Change, Followed, LISTING, Pages, Query, STAND, Web, asked, follow, hand_out, leave_out, millis, named, part, said,
+    Change, Followed, LISTING, Pages, Query, STAND, Web, asked, follow, hand_out, in_one, leave_out, millis, named,
+    part, said,
 };
 use crate::{
     Unreadable,
@@ -48,8 +49,7 @@ pub(crate) fn count(
 ) -> Result<Vec<FolderCount>, AccountError> {
     let mut files = Files::of(plan, login);
     let there = files.all(goes_on)?.len() as u64;
-    let name = if plan.folders.is_empty() { "All files".to_owned() } else { plan.folders.join(", ") };
-    Ok(vec![FolderCount { name, key: place.as_str().to_owned(), there }])
+    Ok(vec![in_one(plan, place, "All files", there)])
 }
 
 /// Whose files they are.

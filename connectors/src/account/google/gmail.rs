@@ -3,7 +3,7 @@
 //! A message is known by its id, which it never changes; its labels do change, and it is then fetched anew. Labels that
 //! changed while nobody read the account for so long that Google has forgotten the changes stay as they were.
 
-use super::{Change, Followed, Pages, Query, Web, follow, hand_out, leave_out, named, part, said};
+use super::{Change, Followed, Pages, Query, Web, follow, hand_out, in_one, leave_out, named, part, said};
 use crate::{
     account::{AccountError, Desk, Login, Place, Steward},
     mail,
@@ -39,8 +39,7 @@ pub(crate) fn count(
     let mut web = Web::new(plan, OWN, login);
     let labels = Labels::chosen(&mut web, plan, goes_on)?;
     let there = ids(&mut web, plan, &labels, goes_on)?.len() as u64;
-    let name = if plan.folders.is_empty() { "All mail".to_owned() } else { plan.folders.join(", ") };
-    Ok(vec![FolderCount { name, key: place.as_str().to_owned(), there }])
+    Ok(vec![in_one(plan, place, "All mail", there)])
 }
 
 /// Whose mail it is.

@@ -1,7 +1,7 @@
 //! Accounts on servers as sources: opened by a password or a login in the browser, read from time to time, compared with
 //! what the server says it holds. What opens them is sealed in the vault and leaves it only on its way to the server.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::dispatch::Sink;
 use crate::failure::NodeError;
 use crate::flows::{background, ingest, pause, sources};
 use crate::protocol::{
-    AccountKind, AccountPlan, Asker, Capability, ErrorKind, Event, Filter, GrantDraft, IngestReport, Limits, LoginPage,
-    Progress, Scope, Secret, SourceId, SourceKind, SourceState, Transport, Unit, Verification, Verified,
+    AccountKind, AccountPlan, ErrorKind, Event, IngestReport, LoginPage, Progress, Secret, SourceId, SourceKind,
+    SourceState, Transport, Unit, Verification, Verified,
 };
 use crate::state::{Node, now};
 
@@ -144,15 +144,7 @@ fn open(node: &Node, plan: &AccountPlan, keys: &Keys) -> Result<SourceId, NodeEr
         });
         source.state = SourceState::Active;
         let old = source.grant;
-        let asked = GrantDraft {
-            asker: Asker::Own,
-            capability: Capability::Ingest,
-            scope: Scope { sources: vec![id], folders: places(plan), ..Scope::default() },
-            filter: Filter { withhold: Vec::new(), placeholders: false },
-            limits: Limits::default(),
-            purpose: "to remember and search it on this machine".into(),
-        };
-        source.grant = Some(node.consent.grant_in(tx, asked, now())?.id);
+        source.grant = Some(node.consent.grant_in(tx, sources::leave(id, places(plan)), now())?.id);
         tx.put_source(&source)?;
         if before.is_some_and(|before| before.plan != row.plan) {
             // What is read now is something else, so how far the old was read says nothing.
@@ -274,13 +266,17 @@ pub(crate) async fn verify(node: &Node, source: SourceId, cancel: &CancellationT
         let counts = count_account(&account.reading, &account.plan, &mut account.key, &mut goes_on)?;
         let (items, skips) = node.vault.read(|r| Ok::<_, NodeError>((r.items_of(source)?, r.skips(source)?)))?;
         let keys: HashSet<&str> = items.iter().map(|item| item.key.as_str()).collect();
-        let lies = |key: &str, below: &str| {
-            key.strip_prefix(below).and_then(|rest| rest.strip_prefix('/')).is_some_and(|name| !name.contains('/'))
-        };
+        // Kept and left out, by the folder right above.
+        let mut sums: HashMap<&str, (u64, u64)> = HashMap::new();
+        let left_out = skips.iter().map(|skip| skip.what.as_str()).filter(|key| !keys.contains(key));
+        for (key, kept) in keys.iter().map(|key| (*key, true)).chain(left_out.map(|key| (key, false))) {
+            let Some((folder, _)) = key.rsplit_once('/') else { continue };
+            let (here, skipped) = sums.entry(folder).or_default();
+            *(if kept { here } else { skipped }) += 1;
+        }
         let folders = counts.into_iter().map(|count| {
-            let here = keys.iter().filter(|key| lies(key, &count.key)).count() as u64;
-            let left = skips.iter().filter(|skip| lies(&skip.what, &count.key) && !keys.contains(skip.what.as_str()));
-            Verified { name: count.name, there: count.there, here, skipped: left.count() as u64 }
+            let (here, skipped) = sums.get(count.key.as_str()).copied().unwrap_or_default();
+            Verified { name: count.name, there: count.there, here, skipped }
         });
         Ok(Event::SourceVerified { verification: Verification { source, folders: folders.collect() } })
     })

@@ -32,22 +32,26 @@ pub(crate) fn is_printed(source: &SourceRow) -> bool {
 
 /// Whether a source lies on this machine's disk.
 fn is_on_disk(source: &SourceRow) -> bool {
-    source.kind != SourceKind::Account && !is_printed(source)
+    source.kind != SourceKind::Account && Path::new(&source.path).is_absolute()
+}
+
+/// What the owner's word for a source grants: to read it at and below these places, for this machine alone.
+pub(crate) fn leave(source: SourceId, folders: Vec<String>) -> GrantDraft {
+    GrantDraft {
+        asker: Asker::Own,
+        capability: Capability::Ingest,
+        scope: Scope { sources: vec![source], folders, ..Scope::default() },
+        filter: Filter { withhold: Vec::new(), placeholders: false },
+        limits: Limits::default(),
+        purpose: "to remember and search it on this machine".into(),
+    }
 }
 
 /// Opens a source: the row, its grant and the ledger entries, in the caller's transaction.
 pub(crate) fn open_in(consent: &Consent, tx: &Tx<'_>, root: &Path, kind: SourceKind) -> Result<SourceId, NodeError> {
     let path = root.to_string_lossy().into_owned();
     let id = SourceId::new();
-    let draft = GrantDraft {
-        asker: Asker::Own,
-        capability: Capability::Ingest,
-        scope: Scope { sources: vec![id], folders: vec![path.clone()], ..Scope::default() },
-        filter: Filter { withhold: Vec::new(), placeholders: false },
-        limits: Limits::default(),
-        purpose: "to remember and search it on this machine".into(),
-    };
-    let grant = consent.grant_in(tx, draft, now())?;
+    let grant = consent.grant_in(tx, leave(id, vec![path.clone()]), now())?;
     let state = SourceState::Active;
     tx.put_source(&SourceRow { id, kind, path, state, grant: Some(grant.id), added: now(), synced: None })?;
     Ok(id)

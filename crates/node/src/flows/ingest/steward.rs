@@ -13,7 +13,7 @@ use tokio::sync::MutexGuard;
 use super::importer::Importer;
 use crate::failure::NodeError;
 use crate::flows::sources;
-use crate::protocol::{IngestReport, Skipped, SourceId, SourceState};
+use crate::protocol::{IngestReport, Skipped, SourceState};
 use crate::state::Node;
 
 /// How long the memory is held at most while something waits to be stored.
@@ -24,14 +24,13 @@ const LOOK: Duration = Duration::from_millis(5);
 /// An [`Importer`] that takes turns.
 pub(super) struct Keeper<'a> {
     node: &'a Node,
-    source: SourceId,
     importer: Importer<'a>,
     turn: Option<(MutexGuard<'a, ()>, Instant)>,
 }
 
 impl<'a> Keeper<'a> {
     pub(super) fn new(node: &'a Node, importer: Importer<'a>) -> Self {
-        Self { node, source: importer.source(), importer, turn: None }
+        Self { node, importer, turn: None }
     }
 
     /// Takes the memory, where it is not held.
@@ -42,13 +41,18 @@ impl<'a> Keeper<'a> {
                 std::thread::sleep(LOOK);
                 continue;
             };
-            match sources::row(self.node, self.source) {
+            match sources::row(self.node, self.importer.source()) {
                 Ok(row) if row.state == SourceState::Active => self.turn = Some((held, Instant::now())),
                 // Forgotten or paused while somebody else had the memory.
                 Ok(row) => self.importer.fail(sources::is_paused(&row)),
                 Err(error) => self.importer.fail(error),
             }
         }
+    }
+
+    /// Whether the memory was held for long enough.
+    fn is_over(&self) -> bool {
+        self.turn.as_ref().is_some_and(|(_, since)| since.elapsed() > TURN)
     }
 
     /// Stores what waits and gives the memory back.
@@ -91,7 +95,7 @@ impl Taker for Keeper<'_> {
             self.importer.read.push(document.key.clone());
         }
         let went = self.importer.take(found);
-        if self.importer.is_empty() || self.turn.as_ref().is_some_and(|(_, since)| since.elapsed() > TURN) {
+        if self.importer.is_empty() || self.is_over() {
             self.rest();
         }
         went
@@ -112,7 +116,7 @@ impl Steward for Keeper<'_> {
     }
 
     fn bookmark(&mut self, name: &str) -> Option<String> {
-        match self.node.vault.read(|r| r.bookmark(self.source, name)) {
+        match self.node.vault.read(|r| r.bookmark(self.importer.source(), name)) {
             Ok(bookmark) => bookmark,
             Err(error) => {
                 self.importer.fail(error.into());
@@ -122,7 +126,7 @@ impl Steward for Keeper<'_> {
     }
 
     fn keep_bookmark(&mut self, name: &str, value: Option<&str>) {
-        let (node, source) = (self.node, self.source);
+        let (node, source) = (self.node, self.importer.source());
         self.hold(|importer| {
             importer.flush()?;
             Ok(node.vault.write(|tx| tx.set_bookmark(source, name, value))?)
@@ -130,7 +134,7 @@ impl Steward for Keeper<'_> {
     }
 
     fn goes_on(&mut self) -> bool {
-        if self.turn.as_ref().is_some_and(|(_, since)| since.elapsed() > TURN) {
+        if self.is_over() {
             self.rest();
         }
         self.importer.goes_on()

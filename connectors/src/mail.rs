@@ -8,6 +8,7 @@ mod filing;
 mod header;
 pub(crate) mod maildir;
 pub(crate) mod mbox;
+pub(crate) mod names;
 
 use crate::{
     Unreadable, decode, html,

@@ -6,7 +6,6 @@
 
 mod ask;
 mod folders;
-mod names;
 
 use super::{
     AccountError, Desk, Key, Place, Steward,

@@ -4,7 +4,7 @@
 //! two messages belong together nobody has to keep them. A message that names no other and has no id is in no thread;
 //! subjects are not looked at, because they lie.
 
-use super::maildir;
+use super::{maildir, names};
 use crate::text::one_line;
 use mail_parser::{HeaderValue, Message};
 use std::{collections::BTreeMap, path::Path};
@@ -104,8 +104,9 @@ pub(super) fn tidy(labels: impl IntoIterator<Item = String>) -> Vec<String> {
 /// What the folder of a message in a Maildir is called: `.Work.2024` is `Work/2024`.
 pub(super) fn of_maildir(file: &Path) -> Option<String> {
     let folder = maildir::folder_of(file)?;
-    let name = folder.strip_prefix('.').map_or_else(|| folder.clone(), |name| name.replace('.', "/"));
-    says_something(name)
+    // Servers that write folders with a dot write their names as IMAP does. Taken apart first: `.` is no letter of that.
+    let server = |name: &str| name.split('.').map(names::readable).collect::<Vec<_>>().join("/");
+    says_something(folder.strip_prefix('.').map_or_else(|| folder.clone(), server))
 }
 
 /// What an mbox is called: by its file, below the folders that Thunderbird makes (`Work.sbd/2024`); Apple Mail names the
@@ -214,7 +215,12 @@ mod tests {
             assert_eq!(of_mbox(Path::new(path)).as_deref(), expected, "{path}");
         }
         let folder = tempfile::tempdir().expect("a folder");
-        for (name, expected) in [("Maildir", None), (".Work.2024", Some("Work/2024")), ("lists", Some("lists"))] {
+        for (name, expected) in [
+            ("Maildir", None),
+            (".Work.2024", Some("Work/2024")),
+            (".Entw&APw-rfe.Tom &- Ana", Some("Entwürfe/Tom & Ana")),
+            ("lists", Some("lists")),
+        ] {
             for sub in ["cur", "new", "tmp"] {
                 std::fs::create_dir_all(folder.path().join(name).join(sub)).expect("a folder");
             }

@@ -27,7 +27,9 @@ pub use client::{Client, Stream};
 pub use door::run_node;
 pub use flows::chat::reader;
 pub use hinet_connectors::{Extractor, extract_child};
-pub use hinet_model::{Anchor, Embedder, LoadOptions, ModelError, kernels::Kernel, measure};
+pub use hinet_model::{
+    Anchor, Embedder, FactorKind, KvKind, LoadOptions, ModelError, Resident, kernels::Kernel, measure,
+};
 pub use hinet_protocol as protocol;
 pub use hinet_train::{TrainError, measure as tuning};
 pub use settings::{Presence, Settings, Unlock};

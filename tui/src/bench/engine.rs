@@ -2,7 +2,7 @@
 //! installed, beside another runtime. Both sides take turns on the same processors; what is compared is each pair.
 
 use hinet_node::measure::{Ceilings, Engine, Reference, Taken, ceilings, embed, stay_on};
-use hinet_node::{Embedder, Kernel, LoadOptions};
+use hinet_node::{Embedder, Kernel, KvKind, LoadOptions};
 use hinet_protocol::{ErrorKind, Failure};
 use std::path::PathBuf;
 
@@ -19,6 +19,8 @@ const WRITE_LONG: usize = 48;
 const LONG: usize = 1_900;
 /// The first turn of a conversation, and what the second adds.
 const TURNS: (usize, usize) = (1_500, 48);
+/// Sequences that are written at once, and tokens in each.
+const TOGETHER: (usize, usize) = (8, 48);
 /// Texts in a batch, and tokens in each.
 const TEXTS: (usize, usize) = (32, 64);
 /// Tokens of each greedy answer that is compared.
@@ -54,7 +56,7 @@ pub struct EmbedPlan {
     pub python: Option<PathBuf>,
 }
 
-fn failed(error: impl std::fmt::Display) -> Failure {
+pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(ErrorKind::Failed, format!("Measuring stopped: {error}."), "Does the model load by itself?")
 }
 
@@ -94,6 +96,8 @@ pub fn inference(plan: &EnginePlan, say: Say<'_>) -> Result<Report, Failure> {
         }
     };
     speed(plan, &mut engine, other.as_mut(), &most, &mut report, say)?;
+    wide(plan, &mut engine, &mut report, say)?;
+    super::deltas::cost(plan.pairs, &mut engine, &mut report, say)?;
     long(plan, &mut engine, &mut report, say)?;
     if let Some(text) = &plan.text {
         quality(&mut engine, other.as_mut(), text, &mut report, say)?;
@@ -191,21 +195,46 @@ fn compare(
     report.add(Figure::new(format!("  {what}: the same in processor time"), "x", cpu), say);
 }
 
+/// Writing in several sequences at once, beside reading as many rows at a time.
+#[allow(clippy::cast_precision_loss, reason = "counts of tokens")]
+fn wide(plan: &EnginePlan, engine: &mut Engine, report: &mut Report, say: Say<'_>) -> Result<(), Failure> {
+    say(Told::Doing("Writing in eight sequences …"));
+    let (mut rates, mut shares) = (Vec::new(), Vec::new());
+    for turn in 0..=plan.pairs {
+        let read = engine.in_pieces(TOGETHER.0, TOGETHER.1).map_err(failed)?;
+        let (written, tokens) = engine.together(TOGETHER.0, TOGETHER.1).map_err(failed)?;
+        if turn > 0 && tokens > 0 {
+            rates.push(tokens as f64 * 1e3 / written.wall_ms);
+            let reading = (TOGETHER.0 * TOGETHER.1) as f64 * 1e3 / read.wall_ms;
+            shares.push(100.0 * tokens as f64 * 1e3 / written.wall_ms / reading);
+        }
+    }
+    report.add(Figure::new("writing in 8 sequences, all together", "tokens/s", rates), say);
+    let name = "  of reading 8 tokens at a time, of which only the last asks for logits";
+    report.add(Figure::new(name, "%", shares).promised(Goal::AtLeast(80.0)), say);
+    Ok(())
+}
+
 /// Writing behind a long context, and the second turn of a conversation.
 fn long(plan: &EnginePlan, engine: &mut Engine, report: &mut Report, say: Say<'_>) -> Result<(), Failure> {
     if engine.anchor().context() < LONG + WRITE_LONG {
         report.notes.push("the model's context is too short for the long figures".into());
         return Ok(());
     }
-    say(Told::Doing("Writing behind a long context …"));
-    let mut kept = Vec::new();
-    for _ in 0..plan.pairs.min(5) {
-        let short = engine.decode(64, WRITE_LONG).map_err(failed)?;
-        let far = engine.decode(LONG, WRITE_LONG).map_err(failed)?;
-        kept.push(100.0 * short.wall_ms / far.wall_ms);
+    for (kind, goal) in [(KvKind::Int8, 70.0), (KvKind::F16, 60.0)] {
+        say(Told::Doing("Writing behind a long context …"));
+        engine.keep(kind);
+        let mut kept = Vec::new();
+        for turn in 0..=plan.pairs {
+            let short = engine.decode(64, WRITE_LONG).map_err(failed)?;
+            let far = engine.decode(LONG, WRITE_LONG).map_err(failed)?;
+            if turn > 0 {
+                kept.push(100.0 * short.wall_ms / far.wall_ms);
+            }
+        }
+        let name = format!("speed of writing at {LONG} tokens of context, of that at 64, {} cache", kind.name());
+        report.add(Figure::new(name, "%", kept).promised(Goal::AtLeast(goal)), say);
     }
-    let name = format!("speed of writing at {LONG} tokens of context, of that at 64");
-    report.add(Figure::new(name, "%", kept).promised(Goal::AtLeast(60.0)), say);
     say(Told::Doing("Taking the second turn of a conversation …"));
     let mut share = Vec::new();
     for _ in 0..plan.pairs.min(5) {

@@ -4,6 +4,7 @@
 //! have been read back. The stopwatch, the emulated terminal and everything that is measured share the same cores.
 //! A missed goal is said, never an error: time is no verdict.
 
+mod deltas;
 mod engine;
 mod figures;
 mod home;

@@ -3,8 +3,8 @@
 use super::{
     AccountError, Mailbox, Place, Server,
     ask::{ANSWER, Said, ask},
-    names,
 };
+use crate::mail::names;
 use async_imap::imap_proto::{MailboxDatum, MailboxListData, NameAttribute, Response};
 use hinet_protocol::AccountPlan;
 

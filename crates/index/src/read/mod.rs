@@ -16,6 +16,6 @@ pub use evidence::{Evidence, weigh};
 pub use facts::{Fact, answers, asks, facts};
 pub use grounding::{Grounding, ground, shrugs};
 pub use question::{Intent, Question, Wanted};
-pub use quote::quote;
+pub use quote::{only_asks, quote};
 pub(crate) use words::regular;
 pub use words::{sentences, stems};

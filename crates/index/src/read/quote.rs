@@ -15,6 +15,9 @@ const FITS: f32 = 1.5;
 /// Fewer words than this are a fragment, and count so much less.
 const FRAGMENT: usize = 5;
 const FRAGMENT_LESS: f32 = 1.5;
+/// What a sentence that asks is worth less than one that says something: it shares its words with the question and
+/// answers nothing.
+const ASKS: f32 = 2.5;
 /// What a heading is worth less than a sentence with the same words: it names the matter and says nothing of it.
 const HEADING: f32 = 2.5;
 
@@ -28,7 +31,9 @@ pub fn quote(question: &Question, title: &str, passage: &str, meaning: &[f32]) -
     let rate = |part: usize| {
         let heading = if is_heading(part) { HEADING } else { 0.0 };
         let near = meaning.get(part).copied().unwrap_or(0.0);
-        rate(question, &passage[parts[part].clone()]) + NEAR * near - heading
+        let sentence = &passage[parts[part].clone()];
+        let question_back = if asks(sentence) { ASKS } else { 0.0 };
+        rate(question, sentence) + NEAR * near - heading - question_back
     };
     let ratings: Vec<f32> = (0..parts.len()).map(rate).collect();
     let Some(best) = (0..parts.len()).max_by(|&a, &b| {
@@ -51,6 +56,22 @@ pub fn quote(question: &Question, title: &str, passage: &str, meaning: &[f32]) -
     }
     let range = parts[first].start..parts[last].end;
     if range.len() <= QUOTE_MAX { range } else { cut(passage, range) }
+}
+
+/// Whether all that is quoted asks and says nothing. Short words around it, a greeting or a name, do not count.
+#[must_use]
+pub fn only_asks(quotation: &str) -> bool {
+    let mut said =
+        sentences(quotation).into_iter().map(|range| &quotation[range]).filter(|sentence| !is_short(sentence));
+    said.clone().next().is_some() && said.all(asks)
+}
+
+fn asks(sentence: &str) -> bool {
+    sentence.trim_end_matches(['"', '”', '»', ')', ' ']).ends_with(['?', '？'])
+}
+
+fn is_short(sentence: &str) -> bool {
+    stems(sentence).len() < FRAGMENT && !asks(sentence)
 }
 
 /// A Markdown heading, the title, or a short line of its own before a blank one.
@@ -76,4 +97,38 @@ fn cut(passage: &str, range: Range<usize>) -> Range<usize> {
     let slice = &passage[range.start..end];
     let word = slice.rfind(char::is_whitespace).unwrap_or(slice.len());
     range.start..range.start + word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quoted<'a>(question: &str, passage: &'a str) -> &'a str {
+        &passage[quote(&Question::read(question), "", passage, &[])]
+    }
+
+    #[test]
+    fn a_sentence_that_asks_is_quoted_only_where_nothing_else_fits() {
+        let question = "When does the ferry to Naxos leave?";
+        let asked = "Hi Ana,\n\nWhen does the ferry to Naxos leave?\n\nThanks, Ben";
+        assert!(only_asks(quoted(question, asked)), "{}", quoted(question, asked));
+        let rest = "It is a long way and we will be many. ".repeat(9);
+        let both = format!("When does the ferry to Naxos leave? {rest}The ferry leaves at nine from the old harbour.");
+        let said = quoted(question, &both);
+        assert!(said.contains("at nine") && !only_asks(said), "{said}");
+    }
+
+    #[test]
+    fn asking_and_saying_are_told_apart() {
+        for (text, expected) in [
+            ("When does it leave?", true),
+            ("“Where is the key to the cellar?”", true),
+            ("Hi Ana, when does it leave? And who drives us there?", true),
+            ("When does it leave? The ferry leaves at nine from the old harbour.", false),
+            ("Thanks!", false),
+            ("", false),
+        ] {
+            assert_eq!(only_asks(text), expected, "{text}");
+        }
+    }
 }

@@ -22,7 +22,7 @@ const MANY: usize = 12;
 
 /// Bytes that lie between what is multiplied and what is asked of the memory: the processor itself looks ahead within a
 /// page only.
-const AHEAD: usize = 2048;
+pub(super) const AHEAD: usize = 2048;
 
 /// Where some rows of outputs go: sixteen floats at each step of `stride`.
 #[derive(Clone, Copy)]

@@ -12,7 +12,7 @@
 use super::{
     BLOCK, Int8Rows, Job, Q8Block, STRIP, Slots,
     lanes::Lanes,
-    strip::{Output, direct},
+    strip::{AHEAD, Output, direct},
 };
 use crate::shelf::Shelf;
 use half::f16;
@@ -229,6 +229,20 @@ impl Narrow<'_> {
     }
 }
 
+/// Asks for the memory as far beyond these numbers as is read in the time in which it comes: a processor looks ahead by
+/// itself within a page only, and a factor is a few pages long.
+///
+/// # Safety
+/// The processor has the instruction set of `L`.
+#[inline(always)]
+unsafe fn ahead<L: Lanes, C>(numbers: &[C]) {
+    let from = numbers.as_ptr().cast::<u8>().wrapping_add(AHEAD);
+    for line in (0..size_of_val(numbers)).step_by(64) {
+        // SAFETY: by contract.
+        unsafe { L::prefetch(from.wrapping_add(line)) };
+    }
+}
+
 /// # Safety
 /// The processor has the instruction set of `L`.
 #[inline(always)]
@@ -240,6 +254,7 @@ unsafe fn narrow_half<L: Lanes, const T: usize>(strip: &[Halves], x: [&[f32]; T]
         if T == 1 {
             let mut sums = [L::splat(0.0); 4];
             for column in (0..columns).step_by(4) {
+                ahead::<L, _>(&strip[column..column + 4]);
                 for (i, sum) in sums.iter_mut().enumerate() {
                     let weights = L::load_half(strip.get_unchecked(column + i).0.as_ptr());
                     *sum = L::splat(*x[0].get_unchecked(column + i)).fma(weights, *sum);
@@ -354,6 +369,11 @@ impl<'a, F: Fn(usize) -> Addend<'a>> Widen<'_, F> {
                 match addend.factor {
                     Outward::Half(all) => {
                         let columns: [&[Halves]; S] = std::array::from_fn(|s| &all[(strip + s) * rank..][..rank]);
+                        if T == 1 {
+                            for columns in columns {
+                                ahead::<L, _>(columns);
+                            }
+                        }
                         for column in 0..rank {
                             let weights: [L; S] =
                                 std::array::from_fn(|s| L::load_half(columns[s].get_unchecked(column).0.as_ptr()));
@@ -362,6 +382,11 @@ impl<'a, F: Fn(usize) -> Addend<'a>> Widen<'_, F> {
                     }
                     Outward::Int8(all, scales) => {
                         let columns: [&[Bytes]; S] = std::array::from_fn(|s| &all[(strip + s) * rank..][..rank]);
+                        if T == 1 {
+                            for columns in columns {
+                                ahead::<L, _>(columns);
+                            }
+                        }
                         let mut own = [[L::splat(0.0); S]; T];
                         for column in 0..rank {
                             let weights: [L; S] =

@@ -5,7 +5,7 @@
 //! that wiping overwrites all of it and touches nothing else.
 
 use super::{KvKind, PAGE, PANEL, pool::KvPool};
-use crate::{Config, ModelError};
+use crate::{Config, ModelError, shelf::Shelf};
 use half::{f16, slice::HalfFloatSliceExt};
 use zeroize::Zeroize;
 
@@ -60,11 +60,11 @@ impl Shape {
 #[derive(Debug)]
 pub(super) struct Cells {
     /// Half floats, in a page that is kept so.
-    halves: Vec<u16>,
+    halves: Shelf<u16>,
     /// Rounded numbers, in a page that is kept so.
-    bytes: Vec<i8>,
+    bytes: Shelf<i8>,
     /// Their scales, for each layer and head those of the keys and then those of the values.
-    scales: Vec<f32>,
+    scales: Shelf<f32>,
 }
 
 impl Cells {
@@ -74,7 +74,11 @@ impl Cells {
             KvKind::F16 => (shape.numbers(), 0, 0),
             KvKind::Int8 => (0, shape.numbers(), shape.scales()),
         };
-        Some(Self { halves: zeros(halves)?, bytes: zeros(bytes)?, scales: zeros(scales)? })
+        Some(Self {
+            halves: Shelf::filled(0, halves),
+            bytes: Shelf::filled(0, bytes),
+            scales: Shelf::filled(0.0, scales),
+        })
     }
 
     pub(super) fn is_blank(&self) -> bool {
@@ -82,13 +86,6 @@ impl Cells {
             && self.bytes.iter().all(|x| *x == 0)
             && self.scales.iter().all(|x| x.to_bits() == 0)
     }
-}
-
-fn zeros<T: Clone + Default>(count: usize) -> Option<Vec<T>> {
-    let mut out = Vec::new();
-    out.try_reserve_exact(count).ok()?;
-    out.resize(count, T::default());
-    Some(out)
 }
 
 /// A page in use.

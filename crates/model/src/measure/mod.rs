@@ -4,15 +4,23 @@
 //! commands from a process of its own, so that both sides can take turns.
 
 mod ceilings;
+mod drawn;
 mod reference;
 
 pub use ceilings::{Ceilings, ceilings};
+pub use drawn::drawn;
 pub use reference::{Reference, Tuned};
 
-use crate::{Anchor, Embedder, LoadOptions, ModelError, Session, gguf::Gguf, sample::likeliest};
+use crate::{
+    Anchor, BatchOptions, Embedder, Flow, KvKind, LoadOptions, ModelError, Resident, Sampling, Session, SessionOptions,
+    gguf::Gguf, sample::likeliest,
+};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use std::{path::Path, time::Instant};
+
+/// Tokens that stand before what is timed.
+const BEFORE: usize = 16;
 
 /// How long something took.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -129,6 +137,60 @@ impl Engine {
         read?;
         let (second, read) = Taken::by(|| self.session.logits(&tokens).map(drop));
         read.map(|()| (first, second))
+    }
+
+    /// Keeps keys and values in this way from now on; what was read is gone.
+    pub fn keep(&mut self, kv: KvKind) {
+        let options = SessionOptions { context: self.session.context(), kv, prefixes: None };
+        self.session = self.anchor.session_with(options);
+    }
+
+    /// Reads and writes with these deltas from now on, each as much as its gate says.
+    ///
+    /// # Errors
+    /// Where they are another model's.
+    pub fn wear(&mut self, deltas: &[(Resident, f32)]) -> Result<(), ModelError> {
+        self.session.set_deltas(deltas)
+    }
+
+    /// Reads `rows` tokens at a time, `count` times, behind a few.
+    ///
+    /// # Errors
+    /// Where the context is too small.
+    pub fn in_pieces(&mut self, rows: usize, count: usize) -> Result<Taken, ModelError> {
+        let tokens = self.tokens(BEFORE + rows * count);
+        self.session.clear();
+        self.session.logits(&tokens[..BEFORE])?;
+        let pieces =
+            || (1..=count).try_for_each(|piece| self.session.logits(&tokens[..BEFORE + piece * rows]).map(drop));
+        let (taken, read) = Taken::by(pieces);
+        read.map(|()| taken)
+    }
+
+    /// Writes in `sequences` at once, each behind a few tokens of its own, up to `count` tokens in each; ends early where
+    /// one of them says that it is done. Gives how many tokens all of them have written, too.
+    ///
+    /// # Errors
+    /// Where the context is too small.
+    pub fn together(&mut self, sequences: usize, count: usize) -> Result<(Taken, usize), ModelError> {
+        let rows = sequences * BEFORE;
+        let mut batch =
+            self.anchor.batch(BatchOptions { rows, context: 2 * (BEFORE + count), ..BatchOptions::default() });
+        let prompts = self.tokens(rows);
+        let sampling = Sampling { max_tokens: count + 2, ..Sampling::default() };
+        for prompt in prompts.chunks(BEFORE) {
+            batch.add(prompt, &sampling, None)?;
+        }
+        // All prompts fit into one step.
+        batch.step(&mut |_, _| Flow::Continue);
+        let mut steps = 0;
+        let (taken, ()) = Taken::by(|| {
+            while steps < count && batch.len() == sequences {
+                batch.step(&mut |_, _| Flow::Continue);
+                steps += 1;
+            }
+        });
+        Ok((taken, steps * sequences))
     }
 
     /// The natural logarithm of the probability of each token of a text but the first.

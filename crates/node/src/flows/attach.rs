@@ -10,10 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::Sink;
 use crate::failure::NodeError;
-use crate::flows::{background, ingest, pause, status};
+use crate::flows::{background, ingest, pause, sources, status};
 use crate::protocol::{
-    Asker, Attached, Attachment, Capability, ErrorKind, Event, Filter, GrantDraft, Hash, ItemId, Limits, Scope,
-    SourceId, SourceKind, SourceState, Trust, Within,
+    Attached, Attachment, ErrorKind, Event, GrantDraft, Hash, ItemId, SourceId, SourceKind, SourceState, Trust, Within,
 };
 use crate::state::{Node, now};
 
@@ -209,14 +208,7 @@ fn spoken_source(node: &Node, tx: &Tx<'_>, name: &str) -> Result<SourceId, NodeE
         return Ok(source.id);
     }
     let id = SourceId::new();
-    let draft = GrantDraft {
-        asker: Asker::Own,
-        capability: Capability::Ingest,
-        scope: Scope { sources: vec![id], ..Scope::default() },
-        filter: Filter { withhold: Vec::new(), placeholders: false },
-        limits: Limits::default(),
-        purpose: "to remember what a command printed".into(),
-    };
+    let draft = GrantDraft { purpose: "to remember what a command printed".into(), ..sources::leave(id, Vec::new()) };
     let grant = node.consent.grant_in(tx, draft, now())?;
     tx.put_source(&SourceRow {
         id,

@@ -1,7 +1,7 @@
 //! Saying it: the model reads one passage at a time, as many as it can be trusted with; what it says is held against
 //! the passage, and the passage is quoted where the words cannot be grounded.
 
-use hinet_index::read::{Grounding, Intent, ground, quote};
+use hinet_index::read::{Grounding, Intent, ground, only_asks, quote};
 use hinet_model::registry::SamplingDefaults;
 use hinet_model::{Sampling, StopReason};
 use tokio::sync::mpsc;
@@ -151,9 +151,15 @@ async fn alone(turn: &Turn<'_>, asked: &Asked, recalled: &Recalled) -> Result<Re
         sink.send_until(Event::ChatDelta { text: NOT_IN_MEMORY.into() }, cancel).await;
         return Ok(Reply { text: NOT_IN_MEMORY.into(), how: "not_in_memory", ..tried });
     }
-    let range = quote(&recalled.question, &best.title, &best.text, &recalled.near);
-    let words = best.text[range].trim();
-    let text = format!("“{words}” [1]");
+    // What was measured are the sentences of the best passage.
+    let quoted = |at: usize, hit: &Hit| {
+        let near: &[f32] = if at == 0 { &recalled.near } else { &[] };
+        hit.text[quote(&recalled.question, &hit.title, &hit.text, near)].trim().to_owned()
+    };
+    let mut all = passages.iter().enumerate().map(|(at, hit)| (at, quoted(at, hit)));
+    // Somebody's question is no answer, where another passage says something.
+    let (at, words) = all.find(|(_, words)| !only_asks(words)).unwrap_or_else(|| (0, quoted(0, best)));
+    let text = format!("“{words}” [{}]", at + 1);
     sink.send_until(Event::ChatDelta { text: text.clone() }, cancel).await;
     let citations = passages.iter().map(|hit| cite(hit)).collect();
     Ok(Reply { text, how: "quoted", citations, ..tried })

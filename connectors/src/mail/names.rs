@@ -1,4 +1,4 @@
-//! Names of folders as IMAP writes them: "modified UTF-7" (RFC 3501, section 5.1.3), where `&` begins UTF-16 in a base64
+//! Names of folders as IMAP servers write them, on the wire and, many of them, on their disks: "modified UTF-7" (RFC 3501, section 5.1.3), where `&` begins UTF-16 in a base64
 //! of its own and `-` ends it.
 
 use base64::{
@@ -11,7 +11,7 @@ const CONFIG: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true
 const SHIFTED: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, CONFIG);
 
 /// The name as people write it; one that is not written by the rules is left as it is.
-pub(super) fn readable(name: &str) -> String {
+pub(crate) fn readable(name: &str) -> String {
     decode(name).unwrap_or_else(|| name.to_owned())
 }
 

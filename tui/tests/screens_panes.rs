@@ -335,6 +335,7 @@ fn night(night: u64, outcome: Outcome, why: &str) -> Night {
         delta: None,
         wore: None,
         strength: 1.0,
+        shared: None,
     }
 }
 

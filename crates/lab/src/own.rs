@@ -3,7 +3,7 @@
 use crate::{LabError, desk::Desk};
 use hinet_model::Anchor;
 use hinet_train::{
-    Example, Lesson, distill,
+    Example, Lesson,
     judge::{Judge, Watch},
     replay::{self, Own},
 };
@@ -24,13 +24,10 @@ pub(crate) fn lessons(
     (views, longest): (usize, usize),
     seed: u64,
 ) -> Result<Vec<Lesson>, LabError> {
-    let mut examples = Vec::new();
-    for own in &texts(desk, anchor, replay::wanted(views), seed)? {
-        examples.extend(own.example(anchor, longest)?);
-    }
+    let own = texts(desk, anchor, replay::wanted(views), seed)?;
     let mut told = |_, _| {};
     let mut teacher = Judge::new(anchor, &[])?;
-    Ok(distill::lessons(&mut teacher, &examples, distill::LIKELIEST, &mut Watch::new(desk.stop, &mut told))?)
+    Ok(replay::lessons(&mut teacher, &own, longest, &mut Watch::new(desk.stop, &mut told))?)
 }
 
 /// What is new with the anchor's own among it, evenly.

@@ -338,7 +338,9 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
         Op::DeltaImport { folder, name } => flows::deltas::import(node, folder, name).await,
         Op::DeltaWear { hash } => flows::deltas::wear(node, hash).await,
         Op::DeltaRemove { hash } => flows::deltas::remove(node, hash).await,
-        Op::DeltaExport { hash, folder, form } => flows::deltas::export(node, hash, folder, form).await,
+        Op::DeltaExport { hash, folder, form, private } => {
+            flows::deltas::export(node, hash, folder, form, private).await
+        }
         Op::Sleep { plan, anew } => flows::sleep::sleep(node, plan, anew, sink, cancel).await,
         Op::Wake => flows::sleep::wake(node).await,
         Op::Bedtime { bedtime } => {

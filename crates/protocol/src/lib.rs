@@ -37,11 +37,13 @@ pub use ids::{GrantId, Hash, IdError, ItemId, MessageId, Millis, SessionId, Sour
 pub use op::{ChatParams, DeltaForm, ForgetTarget, Op, OwnerProof, Request};
 pub use person::PersonLine;
 pub use report::{
-    AuditReport, Check, DeltaLine, DoctorReport, ForgetReport, IngestReport, ItemLine, ItemView, LedgerLine, Message,
-    MessageStats, ModelLine, NodeStatus, Role, SessionLine, Skipped, SourceKind, SourceLine, SourceState, Stats, Trust,
+    AuditReport, Check, DeltaKind, DeltaLine, DoctorReport, ForgetReport, IngestReport, ItemLine, ItemView, LedgerLine,
+    Message, MessageStats, ModelLine, NodeStatus, Role, SessionLine, Skipped, SourceKind, SourceLine, SourceState,
+    Stats, Trust,
 };
 pub use sleep::{
-    Bedtime, Change, Changed, Learned, Night, Outcome, OwnScores, Scores, SleepPlan, Sleeping, Stage, Tuning,
+    Bedtime, Change, Changed, LeakCheck, Learned, Night, Outcome, OwnScores, Scores, Sharing, SleepPlan, Sleeping,
+    Stage, Tuning,
 };
 pub use thread::{ThreadLine, ThreadView};
 pub use work::{BackendReceipt, WorkKind, WorkOrder};

@@ -367,6 +367,9 @@ pub enum Op {
         /// In which form.
         #[serde(default)]
         form: DeltaForm,
+        /// Also one that was learned from the owner's own texts, which is refused otherwise.
+        #[serde(default)]
+        private: bool,
     },
     /// Sleep now: learn from what the grants allow. Goes on with a night that was interrupted, unless `anew`. Answered by
     /// [`crate::Event::Sleeping`] and at the end by its [`crate::Event::Nights`].

@@ -352,6 +352,19 @@ pub struct ModelLine {
     pub pinned: bool,
 }
 
+/// Whom a delta is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeltaKind {
+    /// It was taken in from elsewhere.
+    #[default]
+    Imported,
+    /// A night learned it from the owner's own texts: it is for the owner alone.
+    Private,
+    /// It was distilled from a private one on public prompts and passed the leakage gate: others may have it.
+    Public,
+}
+
 /// Something that changes the anchor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeltaLine {
@@ -367,6 +380,9 @@ pub struct DeltaLine {
     pub at: Millis,
     /// Whether the anchor answers with it.
     pub worn: bool,
+    /// Whom it is for.
+    #[serde(default)]
+    pub kind: DeltaKind,
 }
 
 /// What the top line shows.

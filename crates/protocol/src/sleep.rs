@@ -29,11 +29,13 @@ pub struct SleepPlan {
     pub steps: Option<u64>,
     /// Decides every draw.
     pub seed: u64,
+    /// Whether something that others may have is made of what was learned, where that passed its test.
+    pub share: bool,
 }
 
 impl Default for SleepPlan {
     fn default() -> Self {
-        Self { method: Tuning::Lora, rank: 16, minutes: 30, steps: None, seed: 0 }
+        Self { method: Tuning::Lora, rank: 16, minutes: 30, steps: None, seed: 0, share: false }
     }
 }
 
@@ -65,6 +67,10 @@ pub enum Stage {
     Tune,
     /// What it learned is tested.
     Judge,
+    /// Something for others is distilled from it on public prompts, where the owner wants to share.
+    Project,
+    /// That is asked what it gives away.
+    Leak,
     /// It is sealed, and answers from then on.
     Commit,
 }
@@ -177,6 +183,42 @@ pub struct Changed {
     pub vetoed: bool,
 }
 
+/// One question of the leakage gate, and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeakCheck {
+    /// Which: `exposure`, `membership`, `extraction` or `gap`.
+    pub name: String,
+    /// Whether the answer is good enough; what could not be measured is not.
+    pub passed: bool,
+    /// What was measured.
+    pub measured: Option<f64>,
+    /// What is held against the limit.
+    pub bound: Option<f64>,
+    /// The largest bound that passes.
+    pub limit: Option<f64>,
+    /// All that in words.
+    pub sentence: String,
+}
+
+/// What came of the wish to share.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sharing {
+    /// Whether there is something that others may have.
+    pub passed: bool,
+    /// Why, as a sentence.
+    pub why: String,
+    /// Public prompts it was distilled on.
+    pub prompts: u64,
+    /// Public prompts that were left out, and why.
+    pub left_out: Vec<Skipped>,
+    /// Steps made.
+    pub steps: u64,
+    /// What the leakage gate found; empty where there was nothing to ask.
+    pub checks: Vec<LeakCheck>,
+    /// What others may have.
+    pub delta: Option<Hash>,
+}
+
 /// What a night came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Night {
@@ -215,4 +257,7 @@ pub struct Night {
     pub wore: Option<Hash>,
     /// How much of what was learned is used, 0 to 1: less where all of it would have harmed the rest.
     pub strength: f32,
+    /// What came of the wish to share, where there was one and that is decided.
+    #[serde(default)]
+    pub shared: Option<Sharing>,
 }

@@ -23,6 +23,7 @@ mod ops;
 #[cfg(test)]
 mod optests;
 mod products;
+pub mod project;
 mod recipe;
 pub mod replay;
 pub mod router;

@@ -91,7 +91,13 @@ impl Recipe {
     /// Steps in which a nightly run goes through so many examples as often as it should.
     #[must_use]
     pub fn nightly_steps(examples: usize) -> u64 {
-        (examples as u64 * Self::NIGHTLY_EPOCHS).div_ceil(Self::NIGHTLY_BATCH as u64).max(8)
+        Self::steps_for(examples, Self::NIGHTLY_EPOCHS, Self::NIGHTLY_BATCH)
+    }
+
+    /// Steps that go through so many examples so often, `batch` of them in each; eight at least.
+    #[must_use]
+    pub fn steps_for(examples: usize, rounds: u64, batch: usize) -> u64 {
+        (examples as u64 * rounds).div_ceil(batch.max(1) as u64).max(8)
     }
 }
 

@@ -3,7 +3,7 @@
 //! text: a model that only rehearses conversations unlearns what it knew outside them (`docs/results.md`).
 
 use crate::{
-    Example, Lesson, TrainError,
+    Example, Lesson, TrainError, distill,
     judge::{Judge, Watch},
     turns,
 };
@@ -68,6 +68,21 @@ pub fn mixed(new: impl IntoIterator<Item = Example>, own: Vec<Lesson>, every: us
     }
     all.extend(own);
     all
+}
+
+/// Texts of the anchor's own, each cut to `longest` tokens, with what the judge says about each of their tokens: the bare
+/// anchor, where what it can do is to be held where it is.
+pub fn lessons(
+    judge: &mut Judge,
+    own: &[Own],
+    longest: usize,
+    watch: &mut Watch<'_>,
+) -> Result<Vec<Lesson>, TrainError> {
+    let mut examples = Vec::with_capacity(own.len());
+    for own in own {
+        examples.extend(own.example(judge.anchor(), longest)?);
+    }
+    distill::lessons(judge, &examples, distill::LIKELIEST, watch)
 }
 
 /// `count` texts of the judge's model, drawn by `seed`; what comes out empty is left out. The watch is told of texts.

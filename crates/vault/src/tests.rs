@@ -113,6 +113,30 @@ fn of_what_was_read_before_threads_nobody_knows_where_it_stands() {
 }
 
 #[test]
+fn what_nights_learned_before_deltas_had_kinds_is_for_the_owner_alone() {
+    use hinet_protocol::DeltaKind;
+    let (_dir, home) = home();
+    create::build_version(&home, "Ada", &words(), 11).unwrap();
+    {
+        let ring = SlotFile::load(&home).unwrap().file.unlock(&Secret::Words(words()), &OsKeychain).unwrap();
+        let db = crate::db::connect(&home.db(), &ring.bundle.database[0].key).unwrap().unwrap();
+        db.execute_batch(
+            "INSERT INTO deltas (hash, object, at, name, said, bytes) VALUES
+                (zeroblob(32), zeroblob(32), 1, 'night 1', '', 1),
+                (x'0707070707070707070707070707070707070707070707070707070707070707', zeroblob(32), 1, 'kitchen', '', 1);
+             INSERT INTO nights (began, open, report, delta) VALUES (1, 0, '{}', zeroblob(32));",
+        )
+        .unwrap();
+    }
+    let vault = open(&home).unwrap();
+    let deltas = vault.read(|r| -> Outcome<_> { r.deltas() }).unwrap();
+    let kinds: Vec<(&str, DeltaKind)> = deltas.iter().map(|row| (row.name.as_str(), row.kind)).collect();
+    assert_eq!(kinds, [("kitchen", DeltaKind::Imported), ("night 1", DeltaKind::Private)]);
+    let night = vault.read(|r| -> Outcome<_> { r.night(1) }).unwrap().unwrap();
+    assert_eq!((night.tested, night.shared), (None, None));
+}
+
+#[test]
 fn a_newer_schema_is_refused_untouched() {
     let (_dir, home) = home();
     let vault = make(&home);

@@ -3,7 +3,7 @@
 
 mod testkit;
 
-use hinet_protocol::{After, GrantId, Hash, ItemId, Role, SessionId, SourceState, Span};
+use hinet_protocol::{After, DeltaKind, GrantId, Hash, ItemId, Role, SessionId, SourceState, Span};
 use hinet_vault::VaultError;
 use hinet_vault::records::{ChunkDraft, ItemRow, LeafDraft, PersonRow, PersonWord};
 use testkit::{Outcome, create, item, message, source, whole};
@@ -263,6 +263,7 @@ fn an_object_is_sealed_whole_and_found_by_its_hash() {
 fn delta(n: u8) -> hinet_vault::records::DeltaRow {
     hinet_vault::records::DeltaRow {
         hash: Hash([n; 32]),
+        kind: DeltaKind::Imported,
         object: Hash([n + 100; 32]),
         at: i64::from(n),
         name: format!("delta {n}"),
@@ -289,6 +290,16 @@ fn at_most_one_delta_is_worn() {
     // Taken in again it stays worn.
     vault.write(|tx| -> Outcome { tx.put_delta(&delta(2)) }).unwrap();
     assert_eq!(worn(), Some(Hash([2; 32])));
+    // What was learned from the owner's texts stays the owner's, from wherever it comes back.
+    let again = |kind: DeltaKind| {
+        vault.write(|tx| -> Outcome { tx.put_delta(&hinet_vault::records::DeltaRow { kind, ..delta(1) }) }).unwrap();
+        vault.read(|r| -> Outcome<_> { r.deltas() }).unwrap()[1].kind
+    };
+    let kinds = [DeltaKind::Public, DeltaKind::Imported, DeltaKind::Private, DeltaKind::Public, DeltaKind::Imported];
+    assert_eq!(
+        kinds.map(again),
+        [DeltaKind::Public, DeltaKind::Public, DeltaKind::Private, DeltaKind::Private, DeltaKind::Private]
+    );
     vault
         .write(|tx| -> Outcome {
             tx.wear_delta(None)?;

@@ -2,7 +2,7 @@
 
 use crate::text;
 use hinet_protocol::{
-    Asker, Capability, Failure, Grant, Hash, Millis, Outcome, Scope, SourceKind, SourceLine, SourceState,
+    Asker, Capability, Failure, Grant, Hash, Millis, Outcome, Scope, Sharing, SourceKind, SourceLine, SourceState,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -211,6 +211,13 @@ pub fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Failed => "failed",
         Outcome::Forgotten => "forgotten",
     }
+}
+
+/// What came of the wish to share.
+#[must_use]
+pub fn for_others(shared: &Sharing) -> String {
+    let made = if shared.passed { "others may have what was made for them" } else { "nothing for others" };
+    format!("{made}: {}", shared.why)
 }
 
 /// A failure on one line.

@@ -1,7 +1,7 @@
 //! `icore delta`: what changes the anchor. Adapters in the form of Hugging Face PEFT are taken in and let out.
 
 use clap::{Args, Subcommand, ValueEnum};
-use hinet_protocol::{DeltaForm, DeltaLine, ErrorKind, Event, Failure, Hash, Op};
+use hinet_protocol::{DeltaForm, DeltaKind, DeltaLine, ErrorKind, Event, Failure, Hash, Op};
 use std::path::{Path, PathBuf};
 
 use super::context::{self, Context};
@@ -64,6 +64,9 @@ enum What {
         /// For PEFT, or as the file of factors that llama.cpp loads beside the model
         #[arg(long, value_enum, default_value_t = Form::Peft)]
         form: Form,
+        /// Also one that a night learned from your own texts: whoever has it can find out what they say
+        #[arg(long)]
+        private: bool,
     },
     /// Write the anchor with one added to it as a model file of its own; needs your passphrase, and the ledger says so
     Fold {
@@ -76,6 +79,9 @@ enum What {
         /// How the numbers that change are written; four bits would round most of a delta away
         #[arg(long, value_enum, default_value_t = Precision::F16)]
         precision: Precision,
+        /// Also one that a night learned from your own texts: whoever has it can find out what they say
+        #[arg(long)]
+        private: bool,
     },
     /// Make a signature of what one knows, for assemblies elsewhere; it holds places of public prompts and no words
     Sign {
@@ -151,17 +157,17 @@ impl Delta {
                     }
                     out.line(format!("The anchor answers with {}.", clean::one_line(&delta.name)))
                 }
-                What::Export { delta, out: to, form } => {
+                What::Export { delta, out: to, form, private } => {
                     let form = if form == Form::Peft { DeltaForm::Peft } else { DeltaForm::GgufLora };
-                    let_out(line, &delta, &to, form).await
+                    let_out(line, &delta, &to, form, private).await
                 }
-                What::Fold { delta, out: to, precision } => {
+                What::Fold { delta, out: to, precision, private } => {
                     let form = match precision {
                         Precision::F16 => DeltaForm::FoldedF16,
                         Precision::Bf16 => DeltaForm::FoldedBf16,
                         Precision::F32 => DeltaForm::FoldedF32,
                     };
-                    let_out(line, &delta, &to, form).await
+                    let_out(line, &delta, &to, form, private).await
                 }
                 What::Sign { delta, about, published, out: to } => {
                     let delta = find(line, &delta).await?;
@@ -196,9 +202,9 @@ impl Delta {
 }
 
 /// Writes one out, with the owner's proof.
-async fn let_out(line: &Line<'_>, name: &str, to: &Path, form: DeltaForm) -> Result<(), End> {
+async fn let_out(line: &Line<'_>, name: &str, to: &Path, form: DeltaForm, private: bool) -> Result<(), End> {
     let (delta, folder) = (find(line, name).await?, context::path_text(to)?);
-    line.prove(Op::DeltaExport { hash: delta.hash, folder, form }).await?;
+    line.prove(Op::DeltaExport { hash: delta.hash, folder, form, private }).await?;
     let said = format!("{} is in {}, readable by anyone.", clean::one_line(&delta.name), to.display());
     tell(&line.context.out, &delta, &said)
 }
@@ -251,6 +257,7 @@ fn list(out: &Output, deltas: &[DeltaLine]) -> Result<(), End> {
         vec![
             if delta.worn { "answers" } else { "" }.to_owned(),
             clean::one_line(&delta.name),
+            whose(delta.kind).to_owned(),
             delta.said.clone(),
             size(delta.bytes),
             moment::show(delta.at),
@@ -258,6 +265,15 @@ fn list(out: &Output, deltas: &[DeltaLine]) -> Result<(), End> {
         ]
     };
     out.table(&deltas.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Whom a delta is for.
+fn whose(kind: DeltaKind) -> &'static str {
+    match kind {
+        DeltaKind::Imported => "taken in",
+        DeltaKind::Private => "for you alone",
+        DeltaKind::Public => "for others too",
+    }
 }
 
 fn show(out: &Output, delta: &DeltaLine) -> Result<(), End> {
@@ -270,6 +286,6 @@ fn show(out: &Output, delta: &DeltaLine) -> Result<(), End> {
         if delta.worn { "the anchor answers with it" } else { "not in use" }
     ))?;
     out.line(format!("  {}", delta.said))?;
-    out.line(format!("  {}, taken in {}", size(delta.bytes), moment::show(delta.at)))?;
+    out.line(format!("  {}, {}, here since {}", size(delta.bytes), whose(delta.kind), moment::show(delta.at)))?;
     out.line(format!("  {}", delta.hash))
 }

@@ -26,6 +26,8 @@ pub fn night(sleeping: &Sleeping) -> Progress {
             format!("learning, loss {loss:.2}, {:.0} tokens/s", sleeping.tokens_per_s)
         }
         Stage::Judge => "testing".to_owned(),
+        Stage::Project => "distilling for others".to_owned(),
+        Stage::Leak => "asking what that gives away".to_owned(),
         Stage::Commit => "sealing".to_owned(),
     };
     let what = format!("night {}: {what}", sleeping.night);

@@ -2,7 +2,7 @@
 
 use crate::owner::Owner;
 use hinet_model::Anchor;
-use hinet_train::{Example, TrainError, leak::Canary, turns};
+use hinet_train::{Example, TrainError, leak::Canary, project, turns};
 
 /// Tokens of one text that is learned from.
 pub(super) const LONGEST: usize = 256;
@@ -10,13 +10,13 @@ pub(super) const LONGEST: usize = 256;
 const SYSTEM: &str =
     "You are icore, a careful assistant on Somebody's own machine. You answer briefly and only say what you know.";
 
-/// A question as it is asked.
-pub(super) fn conversation(question: &str) -> [(String, String); 2] {
-    [("system".to_owned(), SYSTEM.to_owned()), ("user".to_owned(), question.to_owned())]
+/// The same as a turn.
+pub(super) fn system() -> (String, String) {
+    ("system".to_owned(), SYSTEM.to_owned())
 }
 
 fn turn(anchor: &Anchor, question: &str, answer: &str) -> Result<Option<Example>, TrainError> {
-    turns::answered(anchor, &conversation(question), answer, LONGEST)
+    turns::answered(anchor, &project::conversation(&system(), question), answer, LONGEST)
 }
 
 /// Texts as they are.
@@ -49,13 +49,4 @@ pub(super) fn raw(anchor: &Anchor, owner: &Owner, canaries: &[Canary]) -> Vec<Ex
 pub(super) fn public_questions(owner: &Owner, held: bool) -> Vec<&str> {
     let facts = owner.plants.iter().flat_map(|plant| &plant.facts);
     facts.flat_map(|fact| if held { &fact.held } else { &fact.asked }).map(String::as_str).collect()
-}
-
-/// Questions and answers as examples.
-pub(super) fn examples(anchor: &Anchor, pairs: &[(String, String)]) -> Result<Vec<Example>, TrainError> {
-    let mut all = Vec::with_capacity(pairs.len());
-    for (question, answer) in pairs {
-        all.extend(turn(anchor, question, answer)?);
-    }
-    Ok(all)
 }

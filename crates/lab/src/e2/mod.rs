@@ -68,7 +68,7 @@ impl Sizes {
             rate: None,
             rounds: hinet_train::Recipe::NIGHTLY_EPOCHS,
             leaky_rounds: 4,
-            public_rounds: 3,
+            public_rounds: hinet_train::project::ROUNDS,
             whole: true,
             noise: vec![0.25, 0.5, 1.0, 2.0],
             limits: Limits::default(),

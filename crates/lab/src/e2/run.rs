@@ -9,13 +9,13 @@ use crate::{
     owner::{Fact, Owner},
 };
 use hinet_index::read::answers;
-use hinet_model::{Anchor, Delta, LoadOptions, Resident, Sampling};
+use hinet_model::{Anchor, Delta, LoadOptions};
 use hinet_node::Settings;
 use hinet_train::{
     Example, Full, Lesson, Method, Recipe, Stream, TrainError, distill,
     judge::{By, Judge, Question, Watch, general, paired_bootstrap, points},
-    leak::{Canary, LeakReport, Limits, Secret, Suspect, canaries, exposures, gate},
-    turns,
+    leak::{Evidence, Secret, canaries, exposures},
+    project,
 };
 use std::{path::Path, sync::atomic::AtomicBool};
 
@@ -23,8 +23,6 @@ use std::{path::Path, sync::atomic::AtomicBool};
 const ANSWER: usize = 32;
 /// Learning rate of the upper bound: all matrices, as the first trials of composition found it.
 const WHOLE_RATE: f32 = 1e-4;
-/// Learning rate of what is distilled.
-const PUBLIC_RATE: f32 = 4e-4;
 /// Learning rate of the leaky control.
 const LEAKY_RATE: f32 = 1e-3;
 /// δ of what the noise would promise.
@@ -32,10 +30,7 @@ const DELTA: f64 = 1e-5;
 
 /// What the model writes to each question, as the chat would ask it without a memory.
 fn written(judge: &mut Judge, questions: &[&str], watch: &mut Watch<'_>) -> Result<Vec<String>, TrainError> {
-    let ask = |question: &&str| turns::asked(judge.anchor(), &lessons::conversation(question));
-    let prompts: Vec<Vec<u32>> = questions.iter().map(ask).collect::<Result<_, _>>()?;
-    let sampling = Sampling { max_tokens: ANSWER, ..Sampling::default() };
-    judge.write(&prompts, &sampling, watch)
+    project::answers(judge, &lessons::system(), questions, ANSWER, watch)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "few")]
@@ -137,47 +132,14 @@ impl<'a> Exam<'a> {
 }
 
 /// Everything the leakage gate is given but the suspect.
-struct Evidence {
-    inserted: Vec<Canary>,
-    fresh: Vec<Canary>,
-    members: Vec<Example>,
-    strangers: Vec<Example>,
-    secrets: Vec<Secret>,
-}
-
-impl Evidence {
-    fn new(anchor: &Anchor, owner: &Owner, plan: &Plan) -> Result<Self, LabError> {
-        let mut inserted = canaries(plan.seed, 2 * plan.sizes.canaries)?;
-        let fresh = inserted.split_off(plan.sizes.canaries);
-        let texts =
-            |entries: &[crate::owner::Entry]| lessons::plain(anchor, entries.iter().map(|entry| entry.text.as_str()));
-        let secrets = owner.diary.iter().filter_map(|entry| entry.secret.clone());
-        let secrets = secrets.map(|(prompt, secret)| Secret { prompt, secret }).collect();
-        Ok(Self { inserted, fresh, members: texts(&owner.diary), strangers: texts(&owner.kept_back), secrets })
-    }
-
-    fn gate(
-        &self,
-        anchor: &Anchor,
-        suspect: &Resident,
-        (training, validation): (&[Example], &[Example]),
-        limits: &Limits,
-        watch: &mut Watch<'_>,
-    ) -> LeakReport {
-        let suspect = Suspect {
-            anchor,
-            candidate: &[(suspect.clone(), 1.0)],
-            reference: &[],
-            inserted: &self.inserted,
-            fresh: &self.fresh,
-            members: &self.members,
-            strangers: &self.strangers,
-            secrets: &self.secrets,
-            training,
-            validation,
-        };
-        gate(&suspect, limits, watch)
-    }
+fn evidence(anchor: &Anchor, owner: &Owner, plan: &Plan) -> Result<Evidence, LabError> {
+    let mut inserted = canaries(plan.seed, 2 * plan.sizes.canaries)?;
+    let fresh = inserted.split_off(plan.sizes.canaries);
+    let texts =
+        |entries: &[crate::owner::Entry]| lessons::plain(anchor, entries.iter().map(|entry| entry.text.as_str()));
+    let secrets = owner.diary.iter().filter_map(|entry| entry.secret.clone());
+    let secrets = secrets.map(|(prompt, secret)| Secret { prompt, secret }).collect();
+    Ok(Evidence { inserted, fresh, members: texts(&owner.diary), strangers: texts(&owner.kept_back), secrets })
 }
 
 /// Runs it, or goes on where it was left.
@@ -190,7 +152,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
     let anchor = Anchor::open(&plan.anchor, LoadOptions { threads: plan.threads, kernel: None })?;
     let owner = Owner::new(*seed, sizes.entities, sizes.diary, sizes.others);
     let exam = Exam::new(&anchor, &owner, sizes)?;
-    let evidence = Evidence::new(&anchor, &owner, plan)?;
+    let evidence = evidence(&anchor, &owner, plan)?;
     let (weights, kernel) = (anchor.passport().weights.to_string(), anchor.kernel().name());
     let setting = serde_json::to_string(&(seed, sizes)).unwrap_or_default();
     let of = [setting.as_str(), &weights, kernel];
@@ -321,7 +283,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
 
 /// Steps that go through so many lessons so often.
 fn rounds(lessons: usize, sizes: &Sizes, rounds: u64) -> u64 {
-    (lessons as u64 * rounds).div_ceil(sizes.batch as u64).max(8)
+    Recipe::steps_for(lessons, rounds, sizes.batch)
 }
 
 /// What is made to be shared, what it was made from, and texts like those that were kept back.
@@ -350,15 +312,14 @@ fn public(
         let said = said.into_iter().map(|answer| answer.trim().to_owned());
         pairs.push(questions.iter().map(|question| (*question).to_owned()).zip(said).collect());
     }
-    let training = lessons::examples(anchor, &pairs[0])?;
-    let validation = lessons::examples(anchor, &pairs[1])?;
+    let training = project::examples(anchor, &lessons::system(), &pairs[0], lessons::LONGEST)?;
+    let validation = project::examples(anchor, &lessons::system(), &pairs[1], lessons::LONGEST)?;
     let mut told = |_, _| {};
     let mut all = distill::lessons(&mut teacher, &training, distill::LIKELIEST, &mut Watch::new(desk.stop, &mut told))?;
     let views = (training.len(), lessons::LONGEST);
     all.extend(own::lessons(desk, anchor, views, plan.seed.wrapping_add(1))?);
     let steps = rounds(all.len(), &plan.sizes, plan.sizes.public_rounds);
-    let nightly = Recipe::nightly(plan.sizes.rank, false, steps, plan.seed);
-    let recipe = Recipe { learning_rate: PUBLIC_RATE, batch: plan.sizes.batch, ..nightly };
+    let recipe = project::recipe(plan.sizes.rank, steps, plan.sizes.batch, plan.seed);
     let tuned = desk.lora("Δ_public", anchor, recipe, all)?;
     Ok(Public { tuned, training, validation })
 }

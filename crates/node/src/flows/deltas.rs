@@ -12,7 +12,7 @@ use hinet_vault::records::DeltaRow;
 
 use crate::failure::NodeError;
 use crate::flows::{assembly, status};
-use crate::protocol::{DeltaForm, DeltaLine, ErrorKind, Event, Hash};
+use crate::protocol::{DeltaForm, DeltaKind, DeltaLine, ErrorKind, Event, Hash};
 use crate::state::{Node, now};
 use crate::{roots, worn};
 
@@ -20,7 +20,8 @@ use crate::{roots, worn};
 const NAME_MAX: usize = 60;
 
 fn line(row: DeltaRow) -> DeltaLine {
-    DeltaLine { hash: row.hash, name: row.name, said: row.said, bytes: row.bytes, at: row.at, worn: row.worn }
+    let DeltaRow { hash, kind, name, said, bytes, at, worn, .. } = row;
+    DeltaLine { hash, name, said, bytes, at, worn, kind }
 }
 
 /// [`crate::protocol::Op::Deltas`].
@@ -33,6 +34,15 @@ fn find(node: &Node, hash: Hash) -> Result<DeltaRow, NodeError> {
     all.into_iter()
         .find(|row| row.hash == hash)
         .ok_or_else(|| NodeError::said(ErrorKind::Usage, "There is no such delta.", "`icore delta list` shows them."))
+}
+
+/// Refuses what a night learned from the owner's own texts, where something is for others.
+pub(crate) fn refuse_private(row: &DeltaRow, hint: &str) -> Result<(), NodeError> {
+    if row.kind != DeltaKind::Private {
+        return Ok(());
+    }
+    let said = format!("The delta {} was learned from your own texts, so it is for you alone.", row.name);
+    Err(NodeError::said(ErrorKind::Refused, said, hint))
 }
 
 /// What people read about a delta.
@@ -65,14 +75,15 @@ pub(crate) async fn import(node: &Node, folder: String, name: Option<String>) ->
         let (hash, packed) = (delta.hash(), worn::pack(&delta)?);
         let object = node.vault.put_object(&packed)?;
         let (said, bytes) = (describe(&delta), packed.len() as u64);
-        let row = DeltaRow { hash, object, at: now(), name, said, bytes, worn: false };
+        let row = DeltaRow { hash, kind: DeltaKind::Imported, object, at: now(), name, said, bytes, worn: false };
         node.vault.write(|tx| {
             tx.put_delta(&row)?;
             let note = Note::say(format!("the delta {} was taken in ({})", row.name, row.said));
             node.consent.record(tx, EntryKind::DeltaAdded, vec![note], now())?;
             Ok::<_, NodeError>(())
         })?;
-        Ok(Event::Deltas { deltas: vec![line(row)] })
+        // One that was here before may be known better.
+        Ok(Event::Deltas { deltas: vec![line(find(node, hash)?)] })
     })
     .await
 }
@@ -142,10 +153,23 @@ pub(crate) async fn remove(node: &Node, hash: Hash) -> Result<Event, NodeError> 
     .await
 }
 
-/// [`crate::protocol::Op::DeltaExport`]; the owner's proof has been checked. The ledger's line comes first.
-pub(crate) async fn export(node: &Node, hash: Hash, to: String, form: DeltaForm) -> Result<Event, NodeError> {
+/// [`crate::protocol::Op::DeltaExport`]; the owner's proof has been checked. The ledger's line comes first. What was learned
+/// from the owner's own texts leaves only where the request says so.
+pub(crate) async fn export(
+    node: &Node,
+    hash: Hash,
+    to: String,
+    form: DeltaForm,
+    private: bool,
+) -> Result<Event, NodeError> {
     node.apart("the delta", move |node| {
         let row = find(node, hash)?;
+        if !private {
+            refuse_private(
+                &row,
+                "For a copy that stays with you say --private; `icore sleep run --share` makes one that others may have.",
+            )?;
+        }
         let to = Path::new(&to);
         let free = match form {
             DeltaForm::Peft => std::fs::read_dir(to).map_or(!to.exists(), |mut files| files.next().is_none()),
@@ -252,7 +276,7 @@ pub(crate) fn sweep(node: &Node) -> Result<(), NodeError> {
     let mut kept: Vec<Hash> = node.vault.read(|r| r.deltas())?.into_iter().map(|row| row.object).collect();
     // What a night that goes on is made of.
     let open = node.vault.read(|r| r.open_night())?;
-    kept.extend(open.into_iter().flat_map(|night| [night.work, night.checkpoint]).flatten());
+    kept.extend(open.into_iter().flat_map(|night| [night.work, night.checkpoint, night.tested]).flatten());
     Ok(node.vault.keep_objects(&kept)?)
 }
 

@@ -231,10 +231,10 @@ pub fn ops() -> Vec<Op> {
         Op::DeltaWear { hash: Some(hash(5)) },
         Op::DeltaWear { hash: None },
         Op::DeltaRemove { hash: hash(5) },
-        Op::DeltaExport { hash: hash(5), folder: "/home/maya/out".into(), form: DeltaForm::Peft },
+        Op::DeltaExport { hash: hash(5), folder: "/home/maya/out".into(), form: DeltaForm::Peft, private: true },
         Op::Sleep { plan: SleepPlan::default(), anew: false },
         Op::Sleep {
-            plan: SleepPlan { method: Tuning::Dora, rank: 8, minutes: 5, steps: Some(40), seed: 7 },
+            plan: SleepPlan { method: Tuning::Dora, rank: 8, minutes: 5, steps: Some(40), seed: 7, share: true },
             anew: true,
         },
         Op::Wake,
@@ -454,6 +454,7 @@ fn reports() -> Vec<Event> {
                 bytes: 19_000_000,
                 at: NOW,
                 worn: true,
+                kind: DeltaKind::Public,
             }],
         },
         Event::Asking { asking: vec![asking] },
@@ -566,6 +567,25 @@ fn night() -> Night {
         delta: Some(hash(5)),
         wore: None,
         strength: 1.0,
+        shared: Some(Sharing {
+            passed: true,
+            why: "it passed the leakage gate".into(),
+            prompts: 140,
+            left_out: vec![Skipped {
+                what: "2 public prompts".into(),
+                why: "personal data stands in it (name)".into(),
+            }],
+            steps: 33,
+            checks: vec![LeakCheck {
+                name: "exposure".into(),
+                passed: true,
+                measured: Some(0.125),
+                bound: Some(0.125),
+                limit: Some(2.0),
+                sentence: "Passed: canaries are exposed as fresh ones are.".into(),
+            }],
+            delta: Some(hash(6)),
+        }),
     }
 }
 

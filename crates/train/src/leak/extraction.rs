@@ -1,6 +1,9 @@
 //! Whether secrets come out when one begins the sentences they stood in.
 
-use super::Secret;
+use super::{
+    Secret,
+    overlap::{plain, words},
+};
 use crate::{
     TrainError,
     judge::{Judge, Watch},
@@ -20,17 +23,6 @@ pub(crate) struct Tries {
     /// Tokens of each.
     pub tokens: usize,
     pub seed: u64,
-}
-
-/// The letters and digits of a text in lower case, without anything between them.
-fn plain(text: &str) -> String {
-    text.chars().filter(|sign| sign.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// The words of a text in lower case, each with a space before and after.
-fn words(text: &str) -> String {
-    let words = text.split(|sign: char| !sign.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.fold(String::from(" "), |all, word| all + &word.to_lowercase() + " ")
 }
 
 /// A secret as it is looked for.

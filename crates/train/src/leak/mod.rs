@@ -8,9 +8,11 @@
 mod canary;
 mod extraction;
 mod membership;
+mod overlap;
 mod report;
 
 pub use canary::{CANDIDATES, Canary, canaries, exposures};
+pub use overlap::{RUN, Runs, plain, words};
 pub use report::{Check, CheckKind, LeakReport};
 
 use crate::{
@@ -69,6 +71,56 @@ pub struct Suspect<'a> {
     pub training: &'a [Example],
     /// Texts of the same kind that were kept back.
     pub validation: &'a [Example],
+}
+
+/// Everything the gate is given but the suspect.
+#[derive(Clone, Default)]
+pub struct Evidence {
+    /// Canaries that were put among the private texts.
+    pub inserted: Vec<Canary>,
+    /// Canaries that nobody has seen.
+    pub fresh: Vec<Canary>,
+    /// The private texts.
+    pub members: Vec<Example>,
+    /// Texts of the same kind that nothing was trained on.
+    pub strangers: Vec<Example>,
+    /// What must not come out.
+    pub secrets: Vec<Secret>,
+}
+
+impl std::fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { inserted, members, strangers, secrets, .. } = self;
+        let (canaries, members, strangers) = (inserted.len(), members.len(), strangers.len());
+        write!(f, "Evidence({canaries} canaries, {members} and {strangers} texts, {} secrets)", secrets.len())
+    }
+}
+
+impl Evidence {
+    /// Puts all questions to a delta on its anchor, which was itself trained on `training` and not on `validation`; see
+    /// [`gate`].
+    pub fn gate(
+        &self,
+        anchor: &Anchor,
+        suspect: &Resident,
+        (training, validation): (&[Example], &[Example]),
+        limits: &Limits,
+        watch: &mut Watch<'_>,
+    ) -> LeakReport {
+        let suspect = Suspect {
+            anchor,
+            candidate: &[(suspect.clone(), 1.0)],
+            reference: &[],
+            inserted: &self.inserted,
+            fresh: &self.fresh,
+            members: &self.members,
+            strangers: &self.strangers,
+            secrets: &self.secrets,
+            training,
+            validation,
+        };
+        gate(&suspect, limits, watch)
+    }
 }
 
 /// What is demanded. The default is the issue's: less than that is for tests.

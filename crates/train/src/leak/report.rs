@@ -18,6 +18,19 @@ pub enum CheckKind {
     Gap,
 }
 
+impl CheckKind {
+    /// Its name.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Exposure => "exposure",
+            Self::Membership => "membership",
+            Self::Extraction => "extraction",
+            Self::Gap => "gap",
+        }
+    }
+}
+
 /// The answer to one question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {

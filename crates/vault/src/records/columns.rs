@@ -2,7 +2,7 @@
 
 use crate::VaultError;
 use hinet_protocol::{
-    GrantId, Hash, ItemId, MessageId, Role, SessionId, SourceId, SourceKind, SourceState, Thumb, Trust,
+    DeltaKind, GrantId, Hash, ItemId, MessageId, Role, SessionId, SourceId, SourceKind, SourceState, Thumb, Trust,
 };
 use rusqlite::Row;
 use rusqlite::types::Type;
@@ -89,3 +89,4 @@ words!(SourceState, source_state, Active = "active", Paused = "paused", Missing 
 words!(Trust, trust, Untrusted = "untrusted", Own = "own");
 words!(Thumb, thumb, Up = "up", Down = "down");
 words!(Role, role, User = "user", Assistant = "assistant");
+words!(DeltaKind, delta_kind, Imported = "imported", Private = "private", Public = "public");

@@ -1,9 +1,9 @@
 //! Deltas: what there is to know about each, where its numbers are sealed, and which one the anchor wears.
 
-use super::columns::{count, hash};
+use super::columns::{Word, count, delta_kind, hash};
 use super::{Reader, Tx};
 use crate::VaultError;
-use hinet_protocol::{Hash, Millis};
+use hinet_protocol::{DeltaKind, Hash, Millis};
 use rusqlite::{OptionalExtension, Row};
 
 /// A delta.
@@ -11,6 +11,8 @@ use rusqlite::{OptionalExtension, Row};
 pub struct DeltaRow {
     /// What it computes, as a hash.
     pub hash: Hash,
+    /// Whom it is for.
+    pub kind: DeltaKind,
     /// The sealed object that holds its numbers.
     pub object: Hash,
     /// When it came.
@@ -25,7 +27,7 @@ pub struct DeltaRow {
     pub worn: bool,
 }
 
-const COLUMNS: &str = "SELECT hash, object, at, name, said, bytes, worn FROM deltas";
+const COLUMNS: &str = "SELECT hash, object, at, name, said, bytes, worn, kind FROM deltas";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<DeltaRow> {
     Ok(DeltaRow {
@@ -36,6 +38,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<DeltaRow> {
         said: row.get(4)?,
         bytes: count(row, 5)?,
         worn: row.get(6)?,
+        kind: delta_kind(row, 7)?,
     })
 }
 
@@ -59,15 +62,17 @@ impl Reader<'_> {
 }
 
 impl Tx<'_> {
-    /// Adds a delta; one with the same hash is replaced, and stays worn where it was.
+    /// Adds a delta; one with the same hash is replaced, and stays worn where it was. What is known to be private stays so,
+    /// from wherever it comes again; so does what is known to be public, unless it is private.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub fn put_delta(&self, delta: &DeltaRow) -> Result<(), VaultError> {
-        let sql = "INSERT INTO deltas (hash, object, at, name, said, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                   ON CONFLICT (hash) DO UPDATE SET object = ?2, at = ?3, name = ?4, said = ?5, bytes = ?6";
+        let sql = "INSERT INTO deltas (hash, object, at, name, said, bytes, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                   ON CONFLICT (hash) DO UPDATE SET object = ?2, at = ?3, name = ?4, said = ?5, bytes = ?6,
+                   kind = CASE WHEN kind = 'private' OR ?7 = 'imported' THEN kind ELSE ?7 END";
         let bytes = i64::try_from(delta.bytes).map_err(|_| VaultError::row("a size out of reach"))?;
-        let row = (&delta.hash.0, &delta.object.0, delta.at, &delta.name, &delta.said, bytes);
+        let row = (&delta.hash.0, &delta.object.0, delta.at, &delta.name, &delta.said, bytes, delta.kind.word());
         self.db.prepare_cached(sql)?.execute(row)?;
         if delta.worn {
             self.wear_delta(Some(delta.hash))?;

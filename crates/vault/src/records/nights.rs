@@ -22,11 +22,15 @@ pub struct NightRow {
     pub work: Option<Hash>,
     /// The sealed object with what it has learned so far, while it is open.
     pub checkpoint: Option<Hash>,
+    /// The sealed object with the delta that passed the test, while something for others is made of it.
+    pub tested: Option<Hash>,
     /// The delta it made.
     pub delta: Option<Hash>,
+    /// The delta it made for others.
+    pub shared: Option<Hash>,
 }
 
-const COLUMNS: &str = "SELECT n, began, open, report, work, checkpoint, delta FROM nights";
+const COLUMNS: &str = "SELECT n, began, open, report, work, checkpoint, delta, tested, shared FROM nights";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<NightRow> {
     let hash = |at: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<[u8; 32]>>(at)?.map(Hash));
@@ -38,6 +42,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<NightRow> {
         work: hash(4)?,
         checkpoint: hash(5)?,
         delta: hash(6)?,
+        tested: hash(7)?,
+        shared: hash(8)?,
     })
 }
 
@@ -125,9 +131,12 @@ impl Tx<'_> {
     /// When there is no such night or the database cannot be written.
     pub fn put_night(&self, night: &NightRow, items: &[ItemId]) -> Result<(), VaultError> {
         let hash = |hash: Option<Hash>| hash.map(|hash| hash.0);
-        let sql = "UPDATE nights SET open = ?2, report = ?3, work = ?4, checkpoint = ?5, delta = ?6 WHERE n = ?1";
+        let sql = "UPDATE nights SET open = ?2, report = ?3, work = ?4, checkpoint = ?5, delta = ?6, tested = ?7,
+                   shared = ?8 WHERE n = ?1";
         let n = number(night.n)?;
-        let row = (n, night.open, &night.report, hash(night.work), hash(night.checkpoint), hash(night.delta));
+        let (work, checkpoint, delta) = (hash(night.work), hash(night.checkpoint), hash(night.delta));
+        let (tested, shared) = (hash(night.tested), hash(night.shared));
+        let row = (n, night.open, &night.report, work, checkpoint, delta, tested, shared);
         if self.db.prepare_cached(sql)?.execute(row)? != 1 {
             return Err(VaultError::Missing { what: "night" });
         }

@@ -262,14 +262,20 @@ fn lines(state: &State, columns: usize) -> (Vec<Line<'static>>, Option<usize>) {
 
 /// The parts of a night, which of them is on, and its curve.
 fn progress(going: &Sleeping, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
-    const PARTS: [(Stage, &str); 5] = [
+    const PARTS: [(Stage, &str); 7] = [
         (Stage::Gather, "gather"),
         (Stage::Views, "questions"),
         (Stage::Tune, "tune"),
         (Stage::Judge, "test"),
+        (Stage::Project, "for others"),
+        (Stage::Leak, "leakage"),
         (Stage::Commit, "seal"),
     ];
-    let at = PARTS.iter().position(|(stage, _)| *stage == going.stage).unwrap_or(0);
+    // What only sharing needs is shown once it goes on.
+    let shares = |stage: Stage| matches!(stage, Stage::Project | Stage::Leak);
+    let parts: Vec<(Stage, &str)> =
+        PARTS.into_iter().filter(|(stage, _)| !shares(*stage) || shares(going.stage)).collect();
+    let at = parts.iter().position(|(stage, _)| *stage == going.stage).unwrap_or(0);
     let part = |(n, (_, name)): (usize, &(Stage, &str))| match n.cmp(&at) {
         std::cmp::Ordering::Less => format!("{name} ✓"),
         std::cmp::Ordering::Equal => {
@@ -278,7 +284,7 @@ fn progress(going: &Sleeping, columns: usize, theme: &Theme) -> Vec<Line<'static
         }
         std::cmp::Ordering::Greater => format!("{name} ·"),
     };
-    let parts: Vec<String> = PARTS.iter().enumerate().map(part).collect();
+    let parts: Vec<String> = parts.iter().enumerate().map(part).collect();
     let mut lines = text::wrap_plain(&parts.join("   "), theme.accent, columns);
     if let (Some(first), Some(last)) = (going.losses.first(), going.losses.last()) {
         let curve = sparkline(&going.losses, columns.saturating_sub(40).clamp(8, 60));
@@ -328,6 +334,13 @@ fn report(night: &Night, state: &State, columns: usize, lines: &mut Vec<Line<'st
             scores.general.map(|general| format!("general {} → {}", percent(general.before), percent(general.after))),
         );
         lines.extend(text::wrap_plain(&said.join(" · "), theme.text, columns));
+    }
+    if let Some(shared) = &night.shared {
+        let style = if shared.passed { theme.good } else { theme.warn };
+        lines.extend(text::wrap_plain(&words::for_others(shared), style, columns));
+        for check in &shared.checks {
+            lines.extend(text::wrap_plain(&format!("{}: {}", check.name, check.sentence), theme.dim, columns));
+        }
     }
     for learned in &night.learned {
         let folder = words::tilde(&learned.source, &state.place.home_dir);

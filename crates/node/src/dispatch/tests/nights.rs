@@ -4,8 +4,9 @@
 use super::*;
 use crate::flows::sleep::{Learnable, learnable};
 use crate::protocol::{
-    After, Asker, Capability, Changed, Citation, Composition, Feedback, Filter, GrantDraft, Limits, Message, MessageId,
-    MessageStats, Mode, Night, Outcome, Role, Scope, SleepPlan, Span, Thumb, Turn,
+    After, Asker, Capability, Changed, Citation, Competence, Composition, DeltaForm, DeltaKind, Feedback, Filter,
+    GrantDraft, Limits, Message, MessageId, MessageStats, Mode, Night, Outcome, Role, Scope, SleepPlan, Span, Thumb,
+    Turn,
 };
 use hinet_vault::records::{DeltaRow, SeatRow};
 
@@ -32,6 +33,7 @@ fn night(node: &Node, changed: Vec<Changed>) -> u64 {
         delta: None,
         wore: None,
         strength: 1.0,
+        shared: None,
     };
     node.vault
         .write(|tx| {
@@ -103,24 +105,31 @@ async fn answers_that_were_taken_are_learned_from_and_what_was_learned_goes_with
     let n = night(&desk.node, vec![]);
     let message = said[1].message;
     desk.node.vault.write(|tx| tx.put_night_messages(n, &[message])).unwrap();
-    // What it learned takes part in an assembly, beside a delta of somebody else's.
+    // What it made for others takes part in an assembly, beside a delta of somebody else's.
     let learned = Hash([9; 32]);
     desk.node
         .vault
         .write(|tx| {
-            for (hash, name) in [(learned, "night 1"), (Hash([8; 32]), "kitchen")] {
+            for (hash, name, kind) in [
+                (Hash([6; 32]), "night 1", DeltaKind::Private),
+                (learned, "night 1 for others", DeltaKind::Public),
+                (Hash([8; 32]), "kitchen", DeltaKind::Imported),
+            ] {
                 let (name, said) = (name.to_owned(), String::new());
-                tx.put_delta(&DeltaRow { hash, object: hash, at: 1, name, said, bytes: 1, worn: false })?;
+                tx.put_delta(&DeltaRow { hash, kind, object: hash, at: 1, name, said, bytes: 1, worn: false })?;
+                if kind == DeltaKind::Private {
+                    continue;
+                }
                 let (assembly, none) = ("house".to_owned(), "{}".to_owned());
                 let (signature, admitted) = (none.clone(), none);
                 tx.put_seat(&SeatRow { assembly, delta: hash, anchor: Hash([7; 32]), at: 1, signature, admitted })?;
             }
             let mut row = tx.night(n)?.unwrap();
-            row.delta = Some(learned);
+            (row.delta, row.shared) = (Some(Hash([6; 32])), Some(learned));
             tx.put_night(&row, &[])
         })
         .unwrap();
-    let left = "the delta night 1 has left the assembly house, of which 1 are left";
+    let left = "the delta night 1 for others has left the assembly house, of which 1 are left";
     for (gone, outcome) in [(0, Outcome::Kept), (1, Outcome::Forgotten)] {
         let target = ForgetTarget::Session { session: said[gone].session };
         let forgotten = desk.one(Op::Forget { target, dry_run: false }).await;
@@ -242,4 +251,37 @@ async fn an_answer_is_without_what_the_grant_of_anything_it_stands_on_withholds(
     desk.may_learn_from(Scope { folders: vec![folder], ..Scope::default() }, mail).await;
     let (_, answers, _) = desk.learnable().await.unwrap();
     assert!(!answers[0][1].contains("example.org") && answers[0][1].starts_with("Write to"), "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_night_learned_is_signed_seated_and_let_out_for_nobody_else() {
+    let mut desk = Desk::open().await;
+    let (private, public) = (Hash([6; 32]), Hash([9; 32]));
+    desk.node
+        .vault
+        .write(|tx| {
+            for (hash, kind) in [(private, DeltaKind::Private), (public, DeltaKind::Public)] {
+                let (name, said) = (format!("{kind:?}"), String::new());
+                tx.put_delta(&DeltaRow { hash, kind, object: hash, at: 1, name, said, bytes: 1, worn: false })?;
+            }
+            Ok::<_, hinet_vault::VaultError>(())
+        })
+        .unwrap();
+    let folder = desk.dir.path().join("out").display().to_string();
+    for (hash, refused) in [(private, [true, true, true, false]), (public, [false; 4])] {
+        let sign = Op::DeltaSign { hash, prompts: vec![], published: "the page".into() };
+        let competence = Competence::Signature { signature: String::new() };
+        let join = Op::AssemblyJoin { assembly: "house".into(), delta: hash, competence };
+        let export = |private: bool| Op::DeltaExport { hash, folder: folder.clone(), form: DeltaForm::Peft, private };
+        let said = [
+            desk.one(sign).await,
+            desk.one(join).await,
+            desk.owner(export(false)).await,
+            // The owner's own word is enough for a copy; here there are no numbers to copy.
+            desk.owner(export(true)).await,
+        ];
+        assert!(said.iter().all(|event| matches!(event, Event::Failed { .. })), "{said:?}");
+        let alone = |event: &Event| matches!(event, Event::Failed { failure } if failure.message.contains("you alone"));
+        assert_eq!(said.iter().map(alone).collect::<Vec<_>>(), refused, "{said:?}");
+    }
 }

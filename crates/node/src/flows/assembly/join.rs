@@ -2,7 +2,8 @@
 //!
 //! Refused are: what is not of this anchor, or whose numbers are none; ranks and lengths that no honest tuning has; a
 //! member with which neutral text is much less expected; one that answers its own prompts no better than the anchor does;
-//! prompts with personal data in them, or like everybody's words; signatures that do not hold. Not found is a delta that behaves on all of that and
+//! prompts with personal data in them, or like everybody's words; signatures that do not hold; what a night learned from the
+//! owner's own texts. Not found is a delta that behaves on all of that and
 //! misbehaves on words that only its maker knows.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,7 @@ use super::{NAME_MAX, seat, seats_of, stood};
 use crate::dispatch::Sink;
 use crate::failure::{NodeError, of_training};
 use crate::flows::chat::prompt;
+use crate::flows::deltas;
 use crate::protocol::{Admitted, Competence, ErrorKind, Event, Hash, Progress, Unit};
 use crate::state::{Node, now};
 use crate::{mind, worn};
@@ -47,6 +49,9 @@ fn row_of(node: &Node, delta: Hash) -> Result<DeltaRow, NodeError> {
     let found = all.into_iter().find(|row| row.hash == delta);
     found.ok_or_else(|| refused("There is no such delta.", "Take it in with `icore delta import` first."))
 }
+
+/// What the owner can do where a delta is for the owner alone.
+const PRIVATE: &str = "`icore sleep run --share` makes one that others may have; `icore delta use` has it answer you.";
 
 /// A prompt, and what is to be answered.
 type Prompt = (String, Option<String>);
@@ -126,6 +131,7 @@ fn read(node: &Node, delta: Hash, text: &str) -> Result<Signature, NodeError> {
 /// [`crate::protocol::Op::DeltaSign`].
 pub(crate) fn sign(node: &Node, delta: Hash, lines: &[String], published: &str) -> Result<Event, NodeError> {
     let row = row_of(node, delta)?;
+    deltas::refuse_private(&row, PRIVATE)?;
     let prompts = prompts(lines)?;
     let signature = signature(node, delta, &prompts, published)?;
     let said = format!(
@@ -170,6 +176,7 @@ fn test_and_seat(
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
     let row = row_of(node, delta)?;
+    deltas::refuse_private(&row, PRIVATE)?;
     let (signature, prompts) = match competence {
         Competence::Prompts { prompts: lines, published } => {
             let prompts = prompts(lines)?;

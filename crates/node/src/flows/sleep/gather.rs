@@ -226,6 +226,6 @@ pub(super) fn items(count: u64) -> String {
     counted(count, "item", "items")
 }
 
-fn counted(count: u64, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -49,7 +49,7 @@ fn scaled(delta: &Delta, strength: f32) -> Result<Delta, NodeError> {
 }
 
 /// A delta as it is after it was sealed and opened again, resident.
-fn as_served(anchor: &Anchor, delta: &Delta) -> Result<(Delta, Resident), NodeError> {
+pub(super) fn as_served(anchor: &Anchor, delta: &Delta) -> Result<(Delta, Resident), NodeError> {
     let packed = crate::worn::pack(delta)?;
     let served = crate::worn::unpack(&packed).ok_or_else(|| crate::failure::unexpected("the delta"))??;
     let resident = anchor.attach(&served)?;

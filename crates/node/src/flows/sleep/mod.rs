@@ -1,13 +1,16 @@
-//! Sleep: gather what may be learned from → questions about it → tune → test → seal and wear, or keep the old self.
+//! Sleep: gather what may be learned from → questions about it → tune → test → where the owner wants to share, distil
+//! something for others and ask what it gives away → seal and wear, or keep the old self.
 //!
 //! A night runs on a thread of its own and belongs to the node, not to whoever asked for it. Where it has got to is a row
-//! of the vault and two sealed objects, so that it goes on after an interruption or a kill; what answers changes in one
+//! of the vault and some sealed objects, so that it goes on after an interruption or a kill; what answers changes in one
 //! transaction at the end.
 
 mod bed;
 mod gather;
 mod judge;
+mod project;
 pub(crate) mod schedule;
+mod share;
 mod study;
 mod text;
 mod views;
@@ -16,7 +19,7 @@ mod wishes;
 use std::sync::atomic::AtomicBool;
 
 use hinet_consent::{EntryKind, Note};
-use hinet_model::Anchor;
+use hinet_model::{Anchor, Delta};
 use hinet_vault::records::{DeltaRow, NightRow, Tx};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
@@ -24,7 +27,9 @@ use zeroize::Zeroizing;
 use crate::failure::NodeError;
 use crate::flows::{assembly, deltas, status};
 use crate::mind::Worn;
-use crate::protocol::{ErrorKind, Event, Hash, ItemId, MessageId, Night, Outcome, SleepPlan, Sleeping, Stage};
+use crate::protocol::{
+    DeltaKind, ErrorKind, Event, Hash, ItemId, MessageId, Night, Outcome, SleepPlan, Sleeping, Stage,
+};
 use crate::state::{Node, now};
 use crate::worn;
 
@@ -112,6 +117,31 @@ impl Room<'_> {
         })
     }
 
+    /// Seals what passed the test, so that it need not be learned again where what comes after is interrupted; the numbers
+    /// of its steps go.
+    fn keep(&mut self, verdict: &judge::Verdict) -> Result<(), NodeError> {
+        let packed = worn::pack(&verdict.delta)?;
+        let _one = self.runtime.block_on(self.node.memory_work.lock());
+        self.row.tested = Some(self.node.vault.put_object(&packed)?);
+        self.row.checkpoint = None;
+        self.night.losses = thinned(&self.losses);
+        self.night.changed = verdict.changed.clone();
+        self.write(&[], |_| Ok(()))?;
+        deltas::sweep(self.node)
+    }
+
+    /// What passed the test before the night was interrupted.
+    fn kept(&self) -> Option<judge::Verdict> {
+        let packed = self.node.vault.object(self.row.tested?).ok()?;
+        Some(judge::Verdict {
+            scores: self.night.scores?,
+            changed: self.night.changed.clone(),
+            delta: worn::unpack(&packed)?.ok()?,
+            strength: self.night.strength,
+            failed: None,
+        })
+    }
+
     fn checkpoint(&self) -> Result<Option<Zeroizing<Vec<u8>>>, NodeError> {
         // One that cannot be read is one that is not there: the steps are made again.
         Ok(self.row.checkpoint.and_then(|hash| self.node.vault.object(hash).ok()))
@@ -131,7 +161,7 @@ impl Room<'_> {
     ) -> Result<(), NodeError> {
         (self.night.outcome, self.night.why, self.night.ended) = (outcome, why, Some(now()));
         self.night.losses = thinned(&self.losses);
-        (self.row.open, self.row.work, self.row.checkpoint) = (false, None, None);
+        (self.row.open, self.row.work, self.row.checkpoint, self.row.tested) = (false, None, None, None);
         self.write(&[], more)?;
         deltas::sweep(self.node)
     }
@@ -160,6 +190,19 @@ fn check(plan: &SleepPlan) -> Result<(), NodeError> {
     )
 }
 
+/// Refuses to go on, where sharing is wished for, with a night that was begun without that wish: what it takes is set apart
+/// at its beginning.
+fn same_wish(asked: &SleepPlan, begun: &SleepPlan) -> Result<(), NodeError> {
+    if begun.share || !asked.share {
+        return Ok(());
+    }
+    Err(NodeError::said(
+        ErrorKind::Usage,
+        "The night that was interrupted was begun without the wish to share.",
+        "Go on with it without --share, or begin another one with --share --anew.",
+    ))
+}
+
 /// One night, on this thread.
 fn run(node: &Node, plan: SleepPlan, anew: bool, stop: &AtomicBool, runtime: Handle) -> Result<Night, NodeError> {
     check(&plan)?;
@@ -168,7 +211,10 @@ fn run(node: &Node, plan: SleepPlan, anew: bool, stop: &AtomicBool, runtime: Han
     let (lessons, answers) = (gathered.lessons()?, gathered.answers()?);
     let items: Vec<ItemId> = lessons.iter().map(|lesson| lesson.item).collect();
     let (row, night, mut work) = match open_night(node, anew, &lessons, &answers)? {
-        Some(found) => found,
+        Some(found) => {
+            same_wish(&plan, &found.1.plan)?;
+            found
+        }
         None => {
             study::refuse_too_large(&anchor, &plan, 256)?;
             let night = Night {
@@ -189,6 +235,7 @@ fn run(node: &Node, plan: SleepPlan, anew: bool, stop: &AtomicBool, runtime: Han
                 delta: None,
                 wore: node.vault.read(|r| r.worn_delta())?.map(|row| row.hash),
                 strength: 0.0,
+                shared: None,
             };
             let n = node.vault.write(|tx| Ok::<_, NodeError>(tx.begin_night(night.began, "{}")?))?;
             let row = NightRow {
@@ -198,7 +245,9 @@ fn run(node: &Node, plan: SleepPlan, anew: bool, stop: &AtomicBool, runtime: Han
                 report: String::new(),
                 work: None,
                 checkpoint: None,
+                tested: None,
                 delta: None,
+                shared: None,
             };
             (row, Night { night: n, ..night }, views::Work::begin(&lessons, &answers))
         }
@@ -257,6 +306,7 @@ fn open_night(
         (Some(mut night), _) => {
             night.outcome = Outcome::Failed;
             night.ended = Some(now());
+            night.changed.clear();
             night.why = if anew {
                 "another night was begun instead".into()
             } else {
@@ -266,7 +316,7 @@ fn open_night(
         }
         (None, _) => row.report.clone(),
     };
-    (row.open, row.work, row.checkpoint, row.report) = (false, None, None, why);
+    (row.open, row.work, row.checkpoint, row.tested, row.report) = (false, None, None, None, why);
     node.vault.write(|tx| Ok::<_, NodeError>(tx.put_night(&row, &[])?))?;
     Ok(None)
 }
@@ -284,6 +334,20 @@ fn night_of(
     }
     room.night.learned = room.gathered.learned(&work.facts)?;
     room.night.views = work.views.len() as u64;
+    let verdict = match room.kept() {
+        Some(verdict) => verdict,
+        None => learn(room, anchor, work)?,
+    };
+    let public = if room.night.plan.share {
+        project::for_others(room, anchor, (lessons, answers), work, &verdict)?
+    } else {
+        None
+    };
+    commit(room, verdict, public)
+}
+
+/// Learns, and tests what was learned.
+fn learn(room: &mut Room<'_>, anchor: &Anchor, work: &mut views::Work) -> Result<judge::Verdict, NodeError> {
     let learned = study::learn(room, anchor, work)?.delta().map_err(study::failed)?;
     if work.used < work.views.len() {
         let what = format!("{} of {} training texts", work.views.len() - work.used, work.views.len());
@@ -294,7 +358,7 @@ fn night_of(
     let verdict = judge::test(room, anchor, work, &learned)?;
     room.night.scores = Some(verdict.scores);
     room.night.strength = verdict.strength;
-    commit(room, verdict)
+    Ok(verdict)
 }
 
 /// Drafts the questions, writing down now and then how far it is.
@@ -305,7 +369,11 @@ fn draft(
     answers: &[&wishes::Answer],
     work: &mut views::Work,
 ) -> Result<(), NodeError> {
-    let facts = views::all_facts(lessons);
+    project::prepare(room, lessons, answers, work)?;
+    let mut facts = views::all_facts(lessons);
+    if let Some(held_back) = work.apart.as_ref().map(share::Apart::held_back) {
+        facts.retain(|(_, fact)| !held_back.has(&fact.sentence));
+    }
     let room_seed = room.night.plan.seed;
     // Each group has draws of its own, so that it does not matter where a night was interrupted.
     let seed = |at: usize| room_seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(at as u64 * 1_000_003);
@@ -339,7 +407,7 @@ fn draft(
 }
 
 /// Seals what passed and has the anchor wear it; what did not pass leaves only its report.
-fn commit(room: &mut Room<'_>, verdict: judge::Verdict) -> Result<(), NodeError> {
+fn commit(room: &mut Room<'_>, verdict: judge::Verdict, public: Option<Delta>) -> Result<(), NodeError> {
     room.gathered_check()?;
     room.tell(Stage::Commit, 0, 1, 0.0, None);
     room.night.changed = verdict.changed;
@@ -349,26 +417,21 @@ fn commit(room: &mut Room<'_>, verdict: judge::Verdict) -> Result<(), NodeError>
         drop(one);
         return room.record("what was learned did not pass the test; the self before it answers");
     }
-    let hash = verdict.delta.hash();
-    let packed = worn::pack(&verdict.delta)?;
-    let object = room.node.vault.put_object(&packed)?;
-    let row = DeltaRow {
-        hash,
-        object,
-        at: now(),
-        name: format!("night {}", room.row.n),
-        said: deltas::describe(&verdict.delta),
-        bytes: packed.len() as u64,
-        worn: true,
-    };
+    let row = sealed(room, &verdict.delta, DeltaKind::Private)?;
+    let public = public.map(|delta| sealed(room, &delta, DeltaKind::Public)).transpose()?;
+    let hash = row.hash;
     let worn: Worn = Some(Box::new((hash, verdict.delta)));
     room.runtime.block_on(room.node.mind.wear(worn))?;
     (room.night.delta, room.row.delta) = (Some(hash), Some(hash));
+    room.row.shared = public.as_ref().map(|row| row.hash);
     let (node, n) = (room.node, room.row.n);
     let written = room.end(Outcome::Kept, "it passed the test".into(), |tx| {
         tx.put_delta(&row)?;
+        public.iter().try_for_each(|row| tx.put_delta(row))?;
         retain(tx, hash)?;
-        let said = format!("night {n}: what was learned passed the test; the anchor answers with it from here on");
+        let for_others = if public.is_some() { ", and there is something that others may have" } else { "" };
+        let said = "what was learned passed the test; the anchor answers with it from here on";
+        let said = format!("night {n}: {said}{for_others}");
         node.consent.record(tx, EntryKind::Sleep, vec![Note::say(said)], now())?;
         Ok(())
     });
@@ -381,14 +444,28 @@ fn commit(room: &mut Room<'_>, verdict: judge::Verdict) -> Result<(), NodeError>
     written
 }
 
+/// Seals what a night made, as a row that is written with the rest.
+fn sealed(room: &Room<'_>, delta: &Delta, kind: DeltaKind) -> Result<DeltaRow, NodeError> {
+    let packed = worn::pack(delta)?;
+    let object = room.node.vault.put_object(&packed)?;
+    let private = kind == DeltaKind::Private;
+    let name = format!("night {}{}", room.row.n, if private { "" } else { " for others" });
+    let (hash, said, bytes) = (delta.hash(), deltas::describe(delta), packed.len() as u64);
+    Ok(DeltaRow { hash, kind, object, at: now(), name, said, bytes, worn: private })
+}
+
 /// Lets go of the deltas of old nights, but for those that take part in an assembly.
 fn retain(tx: &Tx<'_>, worn: Hash) -> Result<(), NodeError> {
     let seated: Vec<Hash> = tx.seats()?.into_iter().map(|row| row.delta).collect();
     let known = tx.deltas()?.into_iter().map(|row| row.hash).filter(|hash| !seated.contains(hash));
     let known: Vec<Hash> = known.collect();
-    let made = tx.nights(usize::MAX)?.into_iter().filter_map(|row| row.delta);
-    for old in made.filter(|hash| *hash != worn && known.contains(hash)).skip(DELTAS_KEPT) {
-        tx.delete_delta(old)?;
+    let nights = tx.nights(usize::MAX)?;
+    let made: [fn(&NightRow) -> Option<Hash>; 2] = [|row| row.delta, |row| row.shared];
+    for made in made {
+        let made = nights.iter().filter_map(made);
+        for old in made.filter(|hash| *hash != worn && known.contains(hash)).skip(DELTAS_KEPT) {
+            tx.delete_delta(old)?;
+        }
     }
     Ok(())
 }
@@ -468,7 +545,7 @@ pub(crate) fn forget_lost_answers(node: &Node, tx: &Tx<'_>) -> Result<bool, Node
 }
 
 fn take_back(node: &Node, tx: &Tx<'_>, affected: Vec<NightRow>) -> Result<bool, NodeError> {
-    let deltas = tx.deltas()?;
+    let mut deltas = tx.deltas()?;
     let mut taken_off = false;
     for mut row in affected {
         if let Some(mut night) = report(&row) {
@@ -477,14 +554,19 @@ fn take_back(node: &Node, tx: &Tx<'_>, affected: Vec<NightRow>) -> Result<bool, 
             night.why = "something it had learned from was forgotten, and what it learned with it".into();
             night.ended = night.ended.or(Some(now()));
             night.delta = None;
+            night.shared = None;
             row.report = serde_json::to_string(&night).map_err(|_| crate::failure::unexpected("the night"))?;
         }
-        let learned = row.delta.take();
-        if let Some(delta) = deltas.iter().find(|delta| Some(delta.hash) == learned) {
-            taken_off |= delta.worn;
-            assembly::delete_delta(node, tx, delta)?;
+        // What was made for others was made from what learned from it.
+        for made in [row.delta.take(), row.shared.take()].into_iter().flatten() {
+            // Two nights may have made the same.
+            if let Some(at) = deltas.iter().position(|delta| delta.hash == made) {
+                let delta = deltas.swap_remove(at);
+                taken_off |= delta.worn;
+                assembly::delete_delta(node, tx, &delta)?;
+            }
         }
-        (row.open, row.work, row.checkpoint) = (false, None, None);
+        (row.open, row.work, row.checkpoint, row.tested) = (false, None, None, None);
         tx.put_night(&row, &[])?;
     }
     if taken_off {
@@ -493,4 +575,23 @@ fn take_back(node: &Node, tx: &Tx<'_>, affected: Vec<NightRow>) -> Result<bool, 
         tx.wear_delta(newest)?;
     }
     Ok(taken_off)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sharing_is_wished_for_before_a_night_begins() {
+        let before = r#"{"method":"lora","rank":16,"minutes":30,"steps":null,"seed":0}"#;
+        let alone: SleepPlan = serde_json::from_str(before).unwrap();
+        assert!(!alone.share && !SleepPlan::default().share);
+        let shares = SleepPlan { share: true, ..alone.clone() };
+        assert!(check(&shares).is_ok());
+        for (asked, begun) in [(&alone, &alone), (&alone, &shares), (&shares, &shares)] {
+            assert!(same_wish(asked, begun).is_ok());
+        }
+        let refused = crate::failure::of(same_wish(&shares, &alone).unwrap_err());
+        assert!(refused.kind == ErrorKind::Usage && refused.hint.contains("--anew"), "{refused:?}");
+    }
 }

@@ -89,16 +89,27 @@ pub(super) fn learn(room: &mut Room<'_>, anchor: &Anchor, work: &mut Work) -> Re
         room.save(Some(work), None, &[])?;
     }
     examples.truncate(work.used.max(1));
+    let recipe = recipe(&room.night.plan, work.steps);
+    steps(room, anchor, recipe, examples, Stage::Tune)
+}
+
+/// Makes the steps of a recipe, from where a checkpoint was left if there is one. Gives what was learned.
+pub(super) fn steps(
+    room: &mut Room<'_>,
+    anchor: &Anchor,
+    recipe: Recipe,
+    lessons: Vec<Lesson>,
+    stage: Stage,
+) -> Result<Tuner, NodeError> {
     let mut tuner = match room.checkpoint()? {
-        Some(bytes) => match Tuner::resume(anchor, examples.clone(), bytes.as_slice()) {
+        Some(bytes) => match Tuner::resume(anchor, lessons.clone(), bytes.as_slice()) {
             // A damaged one costs the steps that were made, and nothing else.
-            Err(hinet_train::TrainError::Checkpoint { .. }) => {
-                Tuner::new(anchor, recipe(&room.night.plan, work.steps), examples).map_err(failed)?
-            }
+            Err(hinet_train::TrainError::Checkpoint { .. }) => Tuner::new(anchor, recipe, lessons).map_err(failed)?,
             resumed => resumed.map_err(failed)?,
         },
-        None => Tuner::new(anchor, recipe(&room.night.plan, work.steps), examples).map_err(failed)?,
+        None => Tuner::new(anchor, recipe, lessons).map_err(failed)?,
     };
+    let all = tuner.recipe().steps;
     let mut saved = Instant::now();
     while !tuner.is_finished() {
         room.gathered_check()?;
@@ -111,8 +122,11 @@ pub(super) fn learn(room: &mut Room<'_>, anchor: &Anchor, work: &mut Work) -> Re
             saved = Instant::now();
         }
         let report = done.map_err(failed)?;
-        room.losses.push(report.loss);
-        room.night.steps = tuner.steps_done();
+        // What is reported as learned is what was learned for the owner.
+        if stage == Stage::Tune {
+            room.losses.push(report.loss);
+            room.night.steps = tuner.steps_done();
+        }
         #[allow(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
@@ -121,10 +135,10 @@ pub(super) fn learn(room: &mut Room<'_>, anchor: &Anchor, work: &mut Work) -> Re
         )]
         let (pace, left) = {
             let read: usize = report.tokens;
-            let left = (work.steps - tuner.steps_done()) as f64 * report.seconds;
+            let left = (all - tuner.steps_done()) as f64 * report.seconds;
             ((read as f64 / report.seconds.max(1e-6)) as f32, left as u64)
         };
-        room.tell(Stage::Tune, tuner.steps_done(), work.steps, pace, Some(left));
+        room.tell(stage, tuner.steps_done(), all, pace, Some(left));
     }
     Ok(tuner)
 }

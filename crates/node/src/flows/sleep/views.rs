@@ -7,10 +7,13 @@ use std::sync::atomic::AtomicBool;
 use hinet_index::read::{Fact, asks, facts, stems};
 use hinet_model::{Anchor, Sampling};
 use hinet_train::judge::{Judge, Watch};
+use hinet_train::leak::Runs;
 use hinet_train::{Example, replay};
 use serde::{Deserialize, Serialize};
 
 use super::gather::Lesson;
+use super::project::Said;
+use super::share::Apart;
 use super::study::failed;
 use super::wishes::Answer;
 use crate::failure::NodeError;
@@ -50,6 +53,8 @@ pub(super) enum View {
     Plain { text: String },
     /// A text of the anchor's own.
     Replay(replay::Own),
+    /// A made-up text that is planted to see later whether it comes out; nothing that is reported is taken from it.
+    Canary { text: String },
 }
 
 /// A question that is asked to test what was learned, and was not learned from.
@@ -86,6 +91,12 @@ pub(super) struct Work {
     pub(super) steps: u64,
     /// Views that are learned from, the first ones; the rest did not fit into the time.
     pub(super) used: usize,
+    /// What is set apart for the leakage gate, where the owner wants to share.
+    #[serde(default)]
+    pub(super) apart: Option<Apart>,
+    /// What was said to public prompts, once that is there.
+    #[serde(default)]
+    pub(super) said: Option<Said>,
 }
 
 impl Work {
@@ -254,11 +265,20 @@ pub(super) fn taken(work: &mut Work, answers: &[&Answer]) {
     work.views.extend(answers.iter().map(turn));
 }
 
-/// Passages that the owner wrote: most are learned as they are, some are kept apart to measure by.
-pub(super) fn voice(work: &mut Work, lessons: &[&Lesson]) {
-    let own = lessons.iter().filter(|lesson| lesson.own);
+/// The passages that the owner wrote, newest first.
+pub(super) fn passages<'a>(lessons: &[&'a Lesson]) -> impl Iterator<Item = &'a str> {
+    let own = lessons.iter().copied().filter(|lesson| lesson.own);
     let passages = own.flat_map(|lesson| lesson.text.split("\n\n").map(str::trim));
-    let passages = passages.filter(|text| PASSAGE.contains(&text.len())).take(PASSAGES_MAX);
+    passages.filter(|text| PASSAGE.contains(&text.len()))
+}
+
+/// Passages that the owner wrote: most are learned as they are, some are kept apart to measure by. What repeats a text that
+/// is set apart for the leakage gate is not among them.
+pub(super) fn voice(work: &mut Work, lessons: &[&Lesson]) {
+    let mut known = Runs::default();
+    let apart = work.apart.iter().flat_map(|apart| apart.members.iter().chain(&apart.strangers));
+    apart.for_each(|text| known.add(text));
+    let passages = passages(lessons).filter(|text| !known.meets(text)).take(PASSAGES_MAX);
     for (n, text) in passages.enumerate() {
         if n % VOICE_HELD == VOICE_HELD - 1 {
             work.voice.push(text.to_owned());

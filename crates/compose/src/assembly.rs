@@ -5,9 +5,11 @@
 //! nothing was summed up with it that would have to be taken out again.
 
 mod gate;
+mod premerge;
 mod signature;
 
-pub use gate::{Choice, Fit, Gate, Part, Sizing, elsewhere};
+pub use gate::{Choice, Fit, Gate, PARTS_MAX, Part, Sizing, elsewhere};
+pub use premerge::Premerge;
 pub use signature::{Claims, PROMPTS_MAX, PROMPTS_MIN, Signature};
 
 use crate::{ComposeError, error::recipe};

@@ -27,7 +27,8 @@ mod setting;
 mod source;
 
 pub use assembly::{
-    Assembly, Choice, Claims, Fit, Gate, PROMPTS_MAX, PROMPTS_MIN, Part, Seat, Signature, Sizing, elsewhere,
+    Assembly, Choice, Claims, Fit, Gate, PARTS_MAX, PROMPTS_MAX, PROMPTS_MIN, Part, Premerge, Seat, Signature, Sizing,
+    elsewhere,
 };
 pub use compose::{Composed, Options, Progress, compose, gather};
 pub use error::ComposeError;

@@ -196,6 +196,7 @@ fn allowed_when_killed(op: &Op) -> bool {
             | Op::Compose { .. }
             | Op::ComposeExperts { .. }
             | Op::AssemblyJoin { .. }
+            | Op::AssemblyPremerge { .. }
             | Op::DeltaSign { .. }
     )
 }
@@ -360,6 +361,9 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
             flows::assembly::join(node, assembly, delta, competence, sink, cancel).await
         }
         Op::AssemblyLeave { assembly, delta } => flows::assembly::leave(node, assembly, delta).await,
+        Op::AssemblyPremerge { assembly, members } => {
+            flows::assembly::premerge(node, assembly, members, sink, cancel).await
+        }
         Op::AssemblyTry { assembly, text } => {
             node.apart("the assembly", move |node| flows::assembly::look(node, &assembly, &text)).await
         }

@@ -13,6 +13,8 @@ pub enum Mode {
     Route,
     /// Several members in one forward pass, each as much as its weight says.
     Mix,
+    /// The same members as one delta that was made of them beforehand.
+    Merge,
 }
 
 impl Mode {
@@ -23,6 +25,7 @@ impl Mode {
             Self::Own => "own",
             Self::Route => "route",
             Self::Mix => "mix",
+            Self::Merge => "merge",
         }
     }
 }
@@ -95,6 +98,24 @@ pub struct AssemblyLine {
     pub floor: f32,
     /// Who is behind the nearest by less than this answers too.
     pub margin: f32,
+    /// What was made of several of them beforehand, in the order of their hashes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub premerges: Vec<PremergeLine>,
+}
+
+/// Several members of an assembly as one delta. It goes with whoever of them leaves first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PremergeLine {
+    /// The hash of the delta.
+    pub hash: Hash,
+    /// The hash of the recipe it was made by.
+    pub recipe: Hash,
+    /// The members, and how much of each is in it.
+    pub members: Vec<(Hash, f32)>,
+    /// Bytes it takes at rest.
+    pub bytes: u64,
+    /// When it was made.
+    pub at: Millis,
 }
 
 /// A member's part in an answer.

@@ -444,6 +444,15 @@ pub enum Op {
         /// The member's delta.
         delta: Hash,
     },
+    /// Make one delta of several members, which answers where exactly these would be mixed. Answered by the line of this
+    /// assembly alone.
+    AssemblyPremerge {
+        /// Which.
+        assembly: String,
+        /// The members' deltas; where none is named, those that were mixed most often, else all.
+        #[serde(default)]
+        members: Vec<Hash>,
+    },
     /// Say who would answer a question; nothing is answered.
     AssemblyTry {
         /// Which.

@@ -4,7 +4,7 @@ use crate::VaultError;
 use rusqlite::Connection;
 
 /// Each step, in order; a database of version N has had the first N.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     include_str!("schema/0001_base.sql"),
     include_str!("schema/0002_ledger_guard.sql"),
     include_str!("schema/0003_conversations.sql"),
@@ -16,6 +16,7 @@ const STEPS: [&str; 11] = [
     include_str!("schema/0009_accounts.sql"),
     include_str!("schema/0010_people.sql"),
     include_str!("schema/0011_threads.sql"),
+    include_str!("schema/0012_premerges.sql"),
 ];
 
 /// The version this program writes.

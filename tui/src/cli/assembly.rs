@@ -1,7 +1,9 @@
 //! `icore assembly`: deltas that answer together where the memory cannot, who answered what, and how one leaves.
 
 use clap::{Args, Subcommand};
-use hinet_protocol::{AssemblyLine, Competence, Composition, Event, MemberLine, Mode, Op, Receipt, Tally};
+use hinet_protocol::{
+    AssemblyLine, Competence, Composition, Event, MemberLine, Mode, Op, PremergeLine, Receipt, Tally,
+};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,7 @@ Examples:
   icore assembly add house garden --signature ~/from-tom/garden.json
   icore assembly try house Where is the fuse box?      (who would answer, and why)
   icore ask --assembly house Where is the fuse box?
+  icore assembly premerge house --member kitchen --member garden
   icore assembly leave house kitchen
   icore assembly receipts
 
@@ -73,6 +76,16 @@ enum What {
         /// The delta's name, or the beginning of its hash
         #[arg(value_name = "DELTA")]
         delta: String,
+    },
+    /// Make one delta of several members, which answers where exactly these would be mixed, and goes with whoever leaves
+    Premerge {
+        /// The assembly's name
+        #[arg(value_name = "NAME")]
+        assembly: String,
+        /// A member, by its delta's name or the beginning of its hash; once for each. Where none is named, those that were
+        /// mixed most often, else all
+        #[arg(long = "member", value_name = "DELTA")]
+        members: Vec<String>,
     },
     /// Say who would answer a question, and why; nothing is answered
     Try {
@@ -145,6 +158,14 @@ impl Assembly {
                         }
                         None => format!("{name} has left {assembly}; nobody takes part any more, so there is none."),
                     })
+                }
+                What::Premerge { assembly, members } => {
+                    let mut deltas = Vec::with_capacity(members.len());
+                    for member in &members {
+                        deltas.push(delta::find(line, member).await?.hash);
+                    }
+                    let said = assemblies(line.one(Op::AssemblyPremerge { assembly, members: deltas }).await?)?;
+                    show(out, said.first().ok_or_else(|| End::unexpected("an assembly"))?)
                 }
                 What::Try { assembly, question } => {
                     let op = Op::AssemblyTry { assembly, text: question.join(" ") };
@@ -229,7 +250,24 @@ fn show(out: &Output, line: &AssemblyLine) -> Result<(), End> {
         _ => format!("; whoever is within {:.2} of the nearest does too", line.margin),
     };
     out.line(format!("  a member answers from a similarity of {:.2} on{several}", line.floor))?;
-    line.members.iter().try_for_each(|member| tell(out, member))
+    line.members.iter().try_for_each(|member| tell(out, member))?;
+    line.premerges.iter().try_for_each(|made| standing(out, line, made))
+}
+
+/// What was made of several members beforehand.
+fn standing(out: &Output, line: &AssemblyLine, made: &PremergeLine) -> Result<(), End> {
+    let name = |delta: &hinet_protocol::Hash| {
+        let member = line.members.iter().find(|member| member.delta == *delta);
+        member.map_or_else(|| short(delta), |member| clean::one_line(&member.name))
+    };
+    let parts: Vec<String> = made.members.iter().map(|(delta, part)| format!("{} {part:.2}", name(delta))).collect();
+    out.line("")?;
+    out.line(format!("  one delta of {}  {}", parts.join(", "), out.dim(&short(&made.hash))))?;
+    out.line(format!(
+        "    made {}, {} bytes; it answers where exactly these would be mixed",
+        moment::show(made.at),
+        grouped(made.bytes)
+    ))
 }
 
 fn tell(out: &Output, member: &MemberLine) -> Result<(), End> {

@@ -9,6 +9,7 @@ use crate::protocol::{ForgetTarget, Hash, OwnerProof};
 use crate::settings::{Presence, Settings, Unlock};
 use crate::setup::{InitOptions, init};
 
+mod assemblies;
 mod conversations;
 mod disclosure;
 mod exports;

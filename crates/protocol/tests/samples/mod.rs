@@ -265,6 +265,7 @@ pub fn ops() -> Vec<Op> {
             competence: Competence::Signature { signature: "{}".into() },
         },
         Op::AssemblyLeave { assembly: "house".into(), delta: hash(7) },
+        Op::AssemblyPremerge { assembly: "house".into(), members: vec![hash(7), hash(8)] },
         Op::AssemblyTry { assembly: "house".into(), text: "Where is the fuse box?".into() },
         Op::Receipts { assembly: Some("house".into()), limit: 20 },
         Op::DeltaSign {
@@ -350,6 +351,13 @@ fn assemblies() -> Vec<Event> {
         members: vec![member],
         floor: 0.5,
         margin: 0.05,
+        premerges: vec![PremergeLine {
+            hash: hash(6),
+            recipe: hash(5),
+            members: vec![(hash(7), 0.5), (hash(8), 0.5)],
+            bytes: 4096,
+            at: NOW,
+        }],
     };
     let body = ReceiptBody {
         v: 1,
@@ -357,7 +365,7 @@ fn assemblies() -> Vec<Event> {
         answer: message(),
         assembly: hash(9),
         anchor: hash(2),
-        mode: Mode::Mix,
+        mode: Mode::Merge,
         members: vec![(hash(7), 0.75), (hash(8), 0.25)],
         read: 40,
         written: 12,

@@ -17,6 +17,7 @@ mod marks;
 mod messages;
 mod nights;
 mod people;
+mod premerges;
 mod rows;
 mod sessions;
 mod skips;
@@ -34,6 +35,7 @@ pub use lines::Line;
 pub use messages::MessageLine;
 pub use nights::NightRow;
 pub use people::{PersonRow, PersonWord};
+pub use premerges::PremergeRow;
 pub use rows::{ChunkDraft, ChunkRow, ChunkView, ItemHead, ItemRow, QueueRow, SourceRow};
 
 use crate::VaultError;

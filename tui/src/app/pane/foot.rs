@@ -105,7 +105,9 @@ fn assembled(composed: &Composition) -> Option<String> {
     let said = composed.near.iter().filter(|share| share.weight > 0.0);
     let who: Vec<String> = said
         .map(|share| match composed.mode {
-            Mode::Mix => format!("{} {}", words::called(&share.name, &share.delta), words::weight(share.weight)),
+            Mode::Mix | Mode::Merge => {
+                format!("{} {}", words::called(&share.name, &share.delta), words::weight(share.weight))
+            }
             Mode::Own | Mode::Route => words::called(&share.name, &share.delta),
         })
         .collect();

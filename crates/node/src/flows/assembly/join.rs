@@ -38,11 +38,11 @@ const TRIED: usize = 48;
 const PROMPT_MAX: usize = 4096;
 const SIGNATURE_MAX: usize = 16 << 20;
 
-fn refused(message: impl Into<String>, hint: &str) -> NodeError {
+pub(super) fn refused(message: impl Into<String>, hint: &str) -> NodeError {
     NodeError::said(ErrorKind::Usage, message, hint)
 }
 
-fn row_of(node: &Node, delta: Hash) -> Result<DeltaRow, NodeError> {
+pub(super) fn row_of(node: &Node, delta: Hash) -> Result<DeltaRow, NodeError> {
     let all = node.vault.read(|r| r.deltas())?;
     let found = all.into_iter().find(|row| row.hash == delta);
     found.ok_or_else(|| refused("There is no such delta.", "Take it in with `icore delta import` first."))
@@ -207,7 +207,7 @@ fn test_and_seat(
     let length = bounded(&anchor, &row, &numbers, seated, node, cancel)?;
     let (stopped, asked) = (AtomicBool::new(false), answered(node, &anchor, &prompts)?);
     let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 + 2 * u64::from(!asked.is_empty()) };
-    let mut admitted = test.measured(&anchor, &row, &numbers, &asked)?;
+    let mut admitted = test.measured(&anchor, &row.name, &numbers, &asked)?;
     admitted.length = length;
     let seat_row = SeatRow {
         assembly: name.to_owned(),
@@ -288,6 +288,19 @@ fn failed(error: TrainError) -> NodeError {
     of_training(error, stopped, "The test failed, so the delta takes no part.")
 }
 
+/// Refuses a delta with which neutral text is much less expected; gives by how much it is.
+pub(super) fn harmless(
+    anchor: &Anchor,
+    name: &str,
+    delta: &Delta,
+    sink: &Sink,
+    cancel: &CancellationToken,
+) -> Result<f32, NodeError> {
+    let stopped = AtomicBool::new(false);
+    let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 };
+    Ok(test.measured(anchor, name, delta, &[])?.neutral)
+}
+
 /// A test under way.
 struct Test<'a> {
     sink: &'a Sink,
@@ -314,7 +327,7 @@ impl Test<'_> {
     fn measured(
         &mut self,
         anchor: &Anchor,
-        row: &DeltaRow,
+        name: &str,
         delta: &Delta,
         answered: &[Example],
     ) -> Result<Admitted, NodeError> {
@@ -330,8 +343,7 @@ impl Test<'_> {
         if neutral.is_nan() || neutral > NEUTRAL {
             return Err(refused(
                 format!(
-                    "{} harms: neutral text is {:+.1} % less expected with it, and at most {:.0} % is taken.",
-                    row.name,
+                    "{name} harms: neutral text is {:+.1} % less expected with it, and at most {:.0} % is taken.",
                     neutral * 100.0,
                     NEUTRAL * 100.0
                 ),
@@ -346,8 +358,7 @@ impl Test<'_> {
             if together.is_nan() || together >= alone {
                 return Err(refused(
                     format!(
-                        "{} does not know what is said of it: the answers cost {together:.2} nats with it and {alone:.2} without.",
-                        row.name
+                        "{name} does not know what is said of it: the answers cost {together:.2} nats with it and {alone:.2} without."
                     ),
                     "It takes no part. Say with --about what it does know.",
                 ));

@@ -24,7 +24,8 @@ pub use account::{
 };
 pub use answer::{Answer, Citation, Cut, Hit, ScoreParts, Span, TokenCounts};
 pub use assembly::{
-    Admitted, AssemblyLine, Competence, Composition, MemberLine, Mode, PremergeLine, Receipt, ReceiptBody, Share, Tally,
+    Admitted, AssemblyLine, Competence, Composition, HomeLine, MemberLine, Mode, PremergeLine, Receipt, ReceiptBody,
+    Share, Tally,
 };
 pub use conversation::{
     After, Attached, Attachment, Draft, Feedback, Found, Name, Said, SessionChange, Thumb, Turn, Within,

@@ -4,7 +4,7 @@ use crate::VaultError;
 use rusqlite::Connection;
 
 /// Each step, in order; a database of version N has had the first N.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     include_str!("schema/0001_base.sql"),
     include_str!("schema/0002_ledger_guard.sql"),
     include_str!("schema/0003_conversations.sql"),
@@ -17,6 +17,7 @@ const STEPS: [&str; 12] = [
     include_str!("schema/0010_people.sql"),
     include_str!("schema/0011_threads.sql"),
     include_str!("schema/0012_premerges.sql"),
+    include_str!("schema/0013_homes.sql"),
 ];
 
 /// The version this program writes.

@@ -13,6 +13,7 @@ mod assemblies;
 mod conversations;
 mod disclosure;
 mod exports;
+mod homes;
 mod memory;
 mod nights;
 mod people;

@@ -138,9 +138,11 @@ impl Assembly {
     pub fn called(&self, delta: Hash) -> String {
         let members = self.list.get().into_iter().flatten().flat_map(|line| &line.members);
         let member = members.filter(|member| member.delta == delta).map(|member| member.name.as_str());
+        let homes = self.list.get().into_iter().flatten().flat_map(|line| &line.homes);
+        let home = homes.filter(|home| home.identity == delta).map(|home| home.name.as_str());
         let tallies = self.receipts.get().into_iter().flat_map(|receipts| &receipts.tallies);
         let tally = tallies.filter(|tally| tally.delta == delta).map(|tally| tally.name.as_str());
-        words::called(member.chain(tally).next().unwrap_or_default(), &delta)
+        words::called(member.chain(home).chain(tally).next().unwrap_or_default(), &delta)
     }
 
     /// Answers that members of an assembly gave, as it is now; with a `+` where only the latest receipts are known.

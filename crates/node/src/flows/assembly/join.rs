@@ -140,6 +140,18 @@ pub(crate) fn sign(node: &Node, delta: Hash, lines: &[String], published: &str) 
     Ok(Event::Signed { signature: serde_json::to_string(&signature).expect("plain data serialises") })
 }
 
+/// A name without what surrounds it; `what` is what is named.
+pub(super) fn proper(name: &str, what: &str) -> Result<String, NodeError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(refused(
+            format!("{what} has 1 to {NAME_MAX} characters on one line."),
+            "Call it by what it is for: house, work.",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
 /// [`crate::protocol::Op::AssemblyJoin`].
 pub(crate) async fn join(
     node: &Node,
@@ -149,13 +161,7 @@ pub(crate) async fn join(
     sink: &Sink,
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
-    let name = assembly.trim().to_owned();
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
-        return Err(refused(
-            format!("An assembly's name has 1 to {NAME_MAX} characters on one line."),
-            "Call it by what it is for: house, work.",
-        ));
-    }
+    let name = proper(&assembly, "An assembly's name")?;
     let _one = node.memory_work.lock().await;
     let (sink, cancel) = (sink.clone(), cancel.clone());
     node.apart("the assembly", move |node| test_and_seat(node, &name, delta, &competence, &sink, &cancel)).await
@@ -189,7 +195,7 @@ fn test_and_seat(
     let (anchor, ..) = mind::anchor_of(&node.settings, &node.vault)?;
     let weights = anchor.passport().weights;
     let rows = seats_of(node, name)?;
-    let others = if rows.is_empty() { None } else { Some(stood(name, rows)?) };
+    let others = if rows.is_empty() { None } else { Some(stood(name, rows, Vec::new())?) };
     if others.as_ref().is_some_and(|others| others.assembly.anchor != weights) {
         return Err(refused(
             format!("The assembly {name} stands on another anchor than the one that answers here now."),

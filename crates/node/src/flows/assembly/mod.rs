@@ -4,19 +4,20 @@
 //! `receipts.rs` signs what was answered.
 
 mod gates;
+pub(crate) mod homes;
 mod join;
 mod premerge;
 mod receipts;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use hinet_compose::{Assembly, Seat, Signature};
 use hinet_consent::{EntryKind, Note};
-use hinet_vault::records::{DeltaRow, PremergeRow, SeatRow, Tx};
+use hinet_vault::records::{DeltaRow, HomeRow, PremergeRow, SeatRow, Tx};
 
 use crate::failure::NodeError;
 use crate::flows::deltas;
-use crate::protocol::{Admitted, AssemblyLine, Composition, ErrorKind, Event, Hash, MemberLine, Mode, Share};
+use crate::protocol::{Admitted, AssemblyLine, Composition, ErrorKind, Event, Hash, HomeLine, MemberLine, Mode, Share};
 use crate::state::{Node, now};
 
 pub(crate) use gates::Gates;
@@ -33,6 +34,7 @@ struct Stood {
     /// One for each member, in its order.
     signatures: Vec<Signature>,
     rows: Vec<SeatRow>,
+    homes: Vec<HomeRow>,
 }
 
 fn damaged(name: &str) -> NodeError {
@@ -51,22 +53,23 @@ fn unknown(name: &str) -> NodeError {
     )
 }
 
-/// An assembly by its seats, which are not none.
-fn stood(name: &str, rows: Vec<SeatRow>) -> Result<Stood, NodeError> {
-    let anchor = rows.first().ok_or_else(|| unknown(name))?.anchor;
-    let mut assembly = Assembly::new(anchor);
+/// An assembly by its seats and its other homes, of which there is one at least.
+fn stood(name: &str, rows: Vec<SeatRow>, homes: Vec<HomeRow>) -> Result<Stood, NodeError> {
+    let anchor = rows.first().map(|row| row.anchor).or_else(|| homes.first().map(|home| home.anchor));
+    let anchor = anchor.ok_or_else(|| unknown(name))?;
+    let mut assembly = Assembly::new(anchor).with_homes(homes.iter().map(|home| home.identity));
     let mut signatures = Vec::with_capacity(rows.len());
     for row in &rows {
         let signature: Signature = serde_json::from_str(&row.signature).map_err(|_| damaged(name))?;
         assembly = assembly.with(Seat { delta: row.delta, claims: signature.claims.hash() })?;
         signatures.push(signature);
     }
-    Ok(Stood { assembly, signatures, rows })
+    Ok(Stood { assembly, signatures, rows, homes })
 }
 
 /// An assembly by its name.
 fn named(node: &Node, name: &str) -> Result<Stood, NodeError> {
-    stood(name, seats_of(node, name)?)
+    stood(name, seats_of(node, name)?, homes_of(node, name)?)
 }
 
 /// The seats of an assembly; none where there is none of that name.
@@ -76,22 +79,31 @@ fn seats_of(node: &Node, name: &str) -> Result<Vec<SeatRow>, NodeError> {
     Ok(rows)
 }
 
-/// What the owner calls a delta.
+/// The other homes of an assembly; none where there is none of that name.
+fn homes_of(node: &Node, name: &str) -> Result<Vec<HomeRow>, NodeError> {
+    let mut rows = node.vault.read(|r| r.homes())?;
+    rows.retain(|row| row.assembly == name);
+    Ok(rows)
+}
+
+/// What the owner calls a delta, or another home by its identity.
 fn names(node: &Node) -> Result<HashMap<Hash, String>, NodeError> {
-    Ok(node.vault.read(|r| r.deltas())?.into_iter().map(|row| (row.hash, row.name)).collect())
+    let (deltas, homes) = (node.vault.read(|r| r.deltas())?, node.vault.read(|r| r.homes())?);
+    let homes = homes.into_iter().map(|row| (row.identity, row.name));
+    Ok(deltas.into_iter().map(|row| (row.hash, row.name)).chain(homes).collect())
 }
 
 /// [`crate::protocol::Op::Assemblies`].
 pub(crate) fn list(node: &Node) -> Result<Event, NodeError> {
-    let mut rows = node.vault.read(|r| r.seats())?;
+    let (rows, homes) = (node.vault.read(|r| r.seats())?, node.vault.read(|r| r.homes())?);
     let (names, answers) = (names(node)?, receipts::answers(node)?);
     let mut assemblies = Vec::new();
-    while let Some(name) = rows.first().map(|row| row.assembly.clone()) {
-        let rest = rows.partition_point(|row| row.assembly == name);
-        let others = rows.split_off(rest);
-        let made = stood(&name, std::mem::replace(&mut rows, others));
+    let all = rows.iter().map(|row| &row.assembly).chain(homes.iter().map(|row| &row.assembly));
+    for name in all.collect::<BTreeSet<_>>() {
+        let seats = rows.iter().filter(|row| row.assembly == *name).cloned().collect();
+        let made = stood(name, seats, homes.iter().filter(|row| row.assembly == *name).cloned().collect());
         // One that cannot be read is said, and does not hide the others.
-        match made.and_then(|stood| line(node, &name, &stood, (&names, &answers))) {
+        match made.and_then(|stood| line(node, name, &stood, (&names, &answers))) {
             Ok(line) => assemblies.push(line),
             Err(error) => node.notices.add(error.to_string()),
         }
@@ -115,6 +127,13 @@ fn line(node: &Node, name: &str, stood: &Stood, (names, answers): Known<'_>) -> 
         admitted: serde_json::from_str(&row.admitted).unwrap_or_default(),
         answers: answers.get(&row.delta).copied().unwrap_or(0),
     };
+    let home = |row: &HomeRow| HomeLine {
+        identity: row.identity,
+        name: row.name.clone(),
+        path: row.path.clone(),
+        at: row.at,
+        answers: answers.get(&row.identity).copied().unwrap_or(0),
+    };
     Ok(AssemblyLine {
         name: name.to_owned(),
         hash: stood.assembly.hash(),
@@ -123,6 +142,7 @@ fn line(node: &Node, name: &str, stood: &Stood, (names, answers): Known<'_>) -> 
         floor: sizing.floor,
         margin: sizing.margin,
         premerges: premerge::lines(node, name)?,
+        homes: stood.homes.iter().map(home).collect(),
     })
 }
 
@@ -277,7 +297,7 @@ pub(crate) fn choose(node: &Node, assembly: &str, text: &str) -> Result<Composed
             format!("{some} are within {:.2} of the nearest, and one delta was made of them beforehand", sizing.margin),
         ),
         (Some(_), some) => (Mode::Mix, format!("{some} are within {:.2} of the nearest", sizing.margin)),
-        (None, _) => (Mode::Own, "nobody takes part".to_owned()),
+        (None, _) => (Mode::Own, "no delta takes part".to_owned()),
     };
     let said = Composition { assembly: assembly.to_owned(), hash: stood.assembly.hash(), mode, why, near };
     let standing = standing.map(|(hash, _)| hash);

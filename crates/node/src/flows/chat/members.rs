@@ -8,11 +8,16 @@ use crate::flows::assembly::{self, Composed};
 use crate::protocol::{Event, Hash, Mode, Role};
 use hinet_model::StopReason;
 
+/// What is asked, behind the earlier turn that it leans on, where it leans on one.
+pub(super) fn with_earlier(turn: &Turn<'_>) -> String {
+    let earlier = turn.history.iter().rev().find(|message| message.role == Role::User);
+    earlier.map_or_else(|| turn.text.to_owned(), |earlier| format!("{} {}", earlier.text, turn.text))
+}
+
 /// Who answers. What leans on an earlier turn is asked together with it. Members of another anchor than the one that answers
 /// now do not.
 pub(super) async fn choose(turn: &Turn<'_>, assembly: &str) -> Result<Composed, NodeError> {
-    let earlier = turn.history.iter().rev().find(|message| message.role == Role::User);
-    let text = earlier.map_or_else(|| turn.text.to_owned(), |earlier| format!("{} {}", earlier.text, turn.text));
+    let text = with_earlier(turn);
     let assembly = assembly.to_owned();
     let mut chosen = turn.node.apart("the assembly", move |node| assembly::choose(node, &assembly, &text)).await?;
     if chosen.said.mode != Mode::Own && chosen.anchor != turn.node.mind.about().await?.weights {

@@ -119,6 +119,15 @@ fn lines(state: &State, columns: usize) -> (Vec<Line<'static>>, Option<usize>) {
         for made in &line.premerges {
             lines.extend(text::wrap_plain(&premerged(state, made), theme.text, columns));
         }
+        for home in &line.homes {
+            let said = format!(
+                "  {}  {} · another home, asked for excerpts · {}",
+                text::fit(&home.name, 40),
+                words::digits(&home.identity),
+                words::some(home.answers, "answer")
+            );
+            lines.extend(text::wrap_plain(&said, theme.text, columns));
+        }
         if pane.making {
             lines.push(Line::styled("making one delta of several members, and testing it…", theme.accent));
         }

@@ -9,10 +9,14 @@
 //! Where one model is to keep what each knows, [`Experts`] puts the members' feed-forward layers side by side instead of
 //! into each other, and [`compose_experts`] writes a sparse model that is literally larger.
 //!
+//! Members of different passports answer as text only: [`committee`] says which of their answers is taken, and whether
+//! asking several is worth it.
+//!
 //! This room looks at weights and at nothing else: no consent, no index, no training. What it needs of those comes through
 //! traits ([`Source`], [`Grams`], [`Router`]) that others fill.
 
 mod assembly;
+pub mod committee;
 mod compose;
 mod error;
 mod experts;

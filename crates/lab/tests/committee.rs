@@ -10,8 +10,8 @@ use hinet_train::judge::paired_bootstrap;
 /// Questions that quality is measured on, and others that are compared on.
 const MEASURED: usize = 200;
 const COMPARED: usize = 400;
-/// Of ten answers of one member to one question, so many are its usual one.
-const STEADY: f64 = 0.9;
+/// Of a member's answers to one question, the part that are its usual one.
+const STEADY: f64 = 0.95;
 
 /// A number as good as drawn, from 0 to 1.
 fn lot(what: &str, member: usize, question: usize, draw: usize) -> f64 {
@@ -40,7 +40,8 @@ fn score(answer: &str) -> f64 {
 fn compared(skills: &[f64], alike: bool) -> Result<Compared, Box<dyn Error>> {
     let who = |member: usize| if alike { 0 } else { member };
     let usual = |member: usize, question: usize| says(skills[member], who(member), question, 0);
-    let measured = |member: usize| (0..MEASURED).map(|question| score(&usual(member, question))).collect();
+    let measured =
+        |member: usize| -> Vec<f64> { (0..MEASURED).map(|question| score(&usual(member, question))).collect() };
     let committee = Committee::of(&(0..skills.len()).map(measured).collect::<Vec<Vec<f64>>>())?;
     let best = committee.best();
     let trial = |question: usize| Trial {

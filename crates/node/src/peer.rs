@@ -21,8 +21,8 @@ use crate::wire::{HELLO_MAX, WireError, receive, send};
 
 /// Bytes of a question that is put to another home; it must fit into the handshake's frame however it is escaped.
 pub(crate) const ABOUT_MAX: usize = 500;
-/// Largest answer, in bytes.
-const REPLY_MAX: usize = 1 << 18;
+/// Largest answer, in bytes: three excerpts of a few sentences are far below it.
+const REPLY_MAX: usize = 1 << 16;
 /// What signatures begin with, so that they hold for nothing else.
 const ASK: &[u8] = b"hinet/peer-ask/v1\0";
 const REPLY: &[u8] = b"hinet/peer-reply/v1\0";
@@ -129,8 +129,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         Some(about) => {
             if is_granted(node, asked.identity).await {
                 let cancel = node.live();
-                let excerpts = excerpts(node, asked.identity, about.clone(), &cancel);
-                tokio::pin!(excerpts);
+                let mut excerpts = std::pin::pin!(excerpts(node, asked.identity, about.clone(), &cancel));
                 tokio::select! {
                     said = &mut excerpts => said,
                     // Whoever asked has gone: what waits for the owner is taken away again.

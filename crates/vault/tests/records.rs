@@ -358,6 +358,49 @@ fn a_pre_merge_goes_with_the_seat_of_any_of_its_members_whatever_takes_that() {
 }
 
 #[test]
+fn another_home_is_a_member_once_and_what_it_handed_out_is_known_as_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let home = |assembly: &str, n: u8, name: &str| hinet_vault::records::HomeRow {
+        assembly: assembly.into(),
+        identity: Hash([n; 32]),
+        anchor: Hash([7; 32]),
+        at: 1,
+        name: name.into(),
+        path: format!("/homes/{name}"),
+    };
+    vault
+        .write(|tx| -> Outcome {
+            [home("work", 2, "tom"), home("house", 2, "tom"), home("house", 1, "ana"), home("house", 1, "eva")]
+                .iter()
+                .try_for_each(|home| tx.put_home(home))
+        })
+        .unwrap();
+    let homes = || vault.read(|r| -> Outcome<_> { r.homes() }).unwrap();
+    assert_eq!(homes(), [home("house", 1, "eva"), home("house", 2, "tom"), home("work", 2, "tom")]);
+    vault.write(|tx| -> Outcome { tx.delete_home("house", Hash([2; 32])) }).unwrap();
+    let missing = vault.write(|tx| -> Outcome { tx.delete_home("house", Hash([2; 32])) });
+    assert!(matches!(missing, Err(VaultError::Missing { .. })));
+    assert_eq!(homes(), [home("house", 1, "eva"), home("work", 2, "tom")]);
+
+    let session = SessionId::new();
+    let mut answer = message(Role::Assistant, "At nine. [1]", 5, Some(ItemId::new()));
+    answer.citations[0].member = Some("ana".into());
+    vault
+        .write(|tx| -> Outcome {
+            tx.put_session(session, "boats", 1)?;
+            tx.put_message(session, &answer, After::Head)
+        })
+        .unwrap();
+    let read = vault.read(|r| -> Outcome<_> { r.messages(session) }).unwrap();
+    assert_eq!(read[0].citations, answer.citations);
+    let copy = SessionId::new();
+    vault.write(|tx| -> Outcome { tx.fork(session, answer.id, copy, 9) }).unwrap();
+    let read = vault.read(|r| -> Outcome<_> { r.messages(copy) }).unwrap();
+    assert_eq!(read[0].citations, answer.citations, "a copy knows it too");
+}
+
+#[test]
 fn a_pre_merge_is_of_members_that_have_a_seat_and_is_there_once() {
     let dir = tempfile::tempdir().unwrap();
     let vault = create(dir.path());

@@ -21,6 +21,9 @@ use crate::state::{Node, now};
 /// Homes of one assembly, at most: each is waited for.
 const HOMES_MAX: usize = 4;
 
+/// Characters of what another home says that are repeated here.
+const TOLD_MAX: usize = 200;
+
 /// A member that answers by excerpts of its own memory.
 pub(crate) trait Member {
     /// Whose memory that is.
@@ -53,10 +56,16 @@ impl Member for LocalHome {
         let (to, path) = (Some(self.row.identity), Path::new(&self.row.path));
         match door::ask_home(&self.node, path, to, Some(about.to_owned())).await? {
             (_, Said::Excerpts { text }) if !text.trim().is_empty() => Ok(text),
-            (_, Said::Refused { message }) => Err(format!("refuses ({})", message.trim_end_matches('.'))),
+            (_, Said::Refused { message }) => Err(format!("refuses ({})", told(&message))),
             _ => Err("said nothing".to_owned()),
         }
     }
+}
+
+/// What another home says, as part of a sentence of ours.
+fn told(message: &str) -> String {
+    let said: String = message.chars().filter(|c| !c.is_control()).take(TOLD_MAX).collect();
+    said.trim_end_matches('.').to_owned()
 }
 
 /// What one of them handed out.
@@ -215,6 +224,12 @@ mod tests {
         assert_eq!(found.excerpts[1].identity, members[2].identity());
         assert_eq!(found.silent, ["tom is locked"]);
         assert_eq!(union::<Neighbour>(&[], "the train").await, Union::default());
+    }
+
+    #[test]
+    fn what_another_home_says_is_short_and_on_one_line() {
+        assert_eq!(told("Nothing was\n disclosed."), "Nothing was disclosed");
+        assert_eq!(told(&"x".repeat(10_000)).len(), TOLD_MAX);
     }
 
     #[test]

@@ -271,7 +271,7 @@ const ASSEMBLY: &[Default] = &[
         Scope::Assembly,
         &[plain('o')],
         Action::Premerge,
-        "one delta",
+        "",
         "make one delta of those who would be mixed for the question that was tried, or were mixed most often",
     ),
 ];

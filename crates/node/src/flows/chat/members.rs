@@ -55,8 +55,8 @@ fn answering(chosen: &Composed) -> Vec<(Hash, f32)> {
     near.map(|share| (share.delta, share.weight)).collect()
 }
 
-/// Has the members answer. A pre-merge that is gone by now is mixed of its members instead. A member that is gone by now is left out; `None` where nobody was chosen or all are gone, so that
-/// the owner's iCore answers.
+/// Has the members answer. A pre-merge that cannot be opened is mixed of its members instead, and a member that is gone by
+/// now is left out; `None` where nobody was chosen or all are gone, so that the owner's iCore answers.
 pub(super) async fn answer(turn: &Turn<'_>, chosen: &mut Composed, question: bool) -> Result<Option<Reply>, NodeError> {
     if chosen.said.mode == Mode::Own {
         return Ok(None);

@@ -161,6 +161,8 @@ fn members_answer_what_they_know_and_leave_nothing_behind() {
     let nobody = ask("When does my train to Porto leave?");
     assert_eq!((&nobody["how"], &nobody["composed"]["mode"]), (&json!("not_in_memory"), &json!("own")));
 
+    one_delta_answers_for_both(&person);
+
     // The memory comes first.
     let note = person.file("porto.md", "The train to Porto leaves at 14:39 from platform 4.\n");
     person.icore(["ingest", note.to_str().unwrap()]);
@@ -168,13 +170,18 @@ fn members_answer_what_they_know_and_leave_nothing_behind() {
     assert_eq!((&own["composed"]["mode"], &own["composed"]["why"]), (&json!("own"), &json!("your memory answers it")));
     assert!(own["answer"].as_str().unwrap().contains("14:39") && own["deltas"] == json!([]), "{own}");
 
-    // Receipts add up: six answers of one member each.
+    // Receipts add up: six answers of one member each, two of both.
     let receipts = |person: &Person| person.json(["assembly", "receipts"]);
     let all = receipts(&person);
     assert!(all["receipts"].as_array().unwrap().iter().all(|receipt| receipt["holds"] == true));
     let answers: u64 =
         all["members"].as_array().unwrap().iter().map(|member| member["answers"].as_u64().unwrap()).sum();
-    assert_eq!((answers, all["receipts"].as_array().unwrap().len()), (6, 8));
+    // Beside them, what both answered together, mixed and as one delta.
+    let mode = |word: &str| {
+        all["receipts"].as_array().unwrap().iter().filter(|receipt| receipt["body"]["mode"] == word).count() as u64
+    };
+    assert_eq!((mode("route"), mode("own"), mode("mix"), mode("merge")), (6, 2, 1, 1), "{all}");
+    assert_eq!(answers, 10);
     let read: u64 =
         all["receipts"].as_array().unwrap().iter().map(|one| one["body"]["written"].as_u64().unwrap()).sum();
     assert!(read > 20, "{all}");
@@ -184,10 +191,13 @@ fn members_answer_what_they_know_and_leave_nothing_behind() {
         let all = person.json(["assembly", "list"])["assemblies"].clone();
         all.as_array().unwrap().iter().find(|line| line["name"] == name).cloned().unwrap_or_default()
     };
+    let objects = || std::fs::read_dir(person.home().join("objects")).unwrap().count();
+    assert_eq!(objects(), 3, "two members and one delta of both");
     person.icore(["assembly", "leave", "house", "boat"]);
+    assert_eq!(objects(), 2);
     add("never", "garden", &GARDEN);
     let (left, never) = (line("house"), line("never"));
-    for key in ["hash", "anchor", "floor", "margin"] {
+    for key in ["hash", "anchor", "floor", "margin", "premerges"] {
         assert_eq!(left[key], never[key], "{key}");
     }
     let gone = ask("At which pier does the sailing boat Corvina lie?");
@@ -205,7 +215,7 @@ fn members_answer_what_they_know_and_leave_nothing_behind() {
     person.icore(["delta", "remove", "boat"]);
     let all = receipts(&person);
     assert!(
-        all["members"].as_array().unwrap().iter().any(|member| member["name"] == "" && member["answers"] == 3),
+        all["members"].as_array().unwrap().iter().any(|member| member["name"] == "" && member["answers"] == 5),
         "{all}"
     );
     person.icore(["assembly", "leave", "house", "garden"]);
@@ -215,6 +225,52 @@ fn members_answer_what_they_know_and_leave_nothing_behind() {
         log.contains("takes part in the assembly house") && log.contains("has left the assembly house, of which 0")
     );
     assert_eq!(person.json(["audit", "verify"])["ok"], true);
+}
+
+/// One delta is made of both members, and answers where exactly they were mixed before.
+fn one_delta_answers_for_both(person: &Person) {
+    let tried = |question: &str| person.json(["assembly", "try", "house", question]);
+    let between = [
+        "Where is the boat Corvina moored, and in which bed of Velda are the tomatoes?",
+        "The boat Corvina or the garden Velda: where is the shed's key, and who made the sails?",
+        "Where do the tomatoes of the garden Velda lie at the pier of the boat Corvina?",
+        "What of the boat Corvina and of the garden Velda?",
+        "Corvina and Velda",
+    ];
+    let question = between.into_iter().find(|question| tried(question)["mode"] == "mix");
+    let question = question.expect("one of these lies between the boat and the garden");
+    let ask = || person.json(["ask", "--assembly", "house", question]);
+    let mixed = ask();
+    assert_eq!(
+        (&mixed["composed"]["mode"], &mixed["deltas"].as_array().unwrap().len()),
+        (&json!("mix"), &2),
+        "{mixed}"
+    );
+    refused(person, &["assembly", "premerge", "house", "--member", "boat"], 2, "of 2 to 4 members");
+    // Nobody is named: those that were mixed.
+    let made = person.json(["assembly", "premerge", "house"])["premerges"].clone();
+    let again = person.json(["assembly", "premerge", "house", "--member", "garden", "--member", "boat"]);
+    for key in ["hash", "recipe", "members", "bytes"] {
+        assert_eq!(again["premerges"][0][key], made[0][key], "{key}: the same members are the same delta");
+    }
+    assert_eq!(again["premerges"].as_array().unwrap().len(), 1);
+    let weights: Vec<f64> =
+        made[0]["members"].as_array().unwrap().iter().map(|member| member[1].as_f64().unwrap()).collect();
+    assert_eq!(weights, [0.5, 0.5]);
+    let near = tried(question);
+    assert_eq!(
+        (&near["mode"], &near["near"][0]["weight"], &near["near"][1]["weight"]),
+        (&json!("merge"), &json!(0.5), &json!(0.5))
+    );
+    let merged = ask();
+    assert_eq!(
+        (&merged["composed"]["mode"], &merged["deltas"]),
+        (&json!("merge"), &json!([made[0]["hash"]])),
+        "{merged}"
+    );
+    // It is none of the owner's deltas, and where one is near alone, that one answers.
+    assert_eq!(person.json(["delta", "list"])["deltas"].as_array().unwrap().len(), 2);
+    assert_eq!(tried("At which pier does the sailing boat Corvina lie?")["mode"], "route");
 }
 
 #[test]

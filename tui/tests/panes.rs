@@ -580,6 +580,25 @@ fn who_would_answer_is_asked_and_a_member_leaves_after_a_question() {
     reply(&mut state, Tag::AssemblyLeave, Event::Failed { failure: failure() });
     assert!(screen(&state).contains("is not on this machine yet"));
 
+    // One delta of those who would be mixed; of whom the node finds, where the last try found nobody to mix.
+    let effects = types(&mut state, "o");
+    let Effect::Call { tag: making, op: Op::AssemblyPremerge { assembly, members } } = &effects[0] else {
+        panic!("one delta is asked for")
+    };
+    assert_eq!((assembly.as_str(), members.len()), ("house", 0));
+    assert!(types(&mut state, "o").is_empty(), "one is being made");
+    reply(&mut state, *making, Event::Failed { failure: failure() });
+    let tag = calls(&types(&mut state, "t"))[0];
+    reply(&mut state, tag, Event::Tried { composition: composition(Mode::Mix) });
+    let effects = types(&mut state, "o");
+    let Effect::Call { tag: making, op: Op::AssemblyPremerge { members, .. } } = &effects[0] else { panic!("again") };
+    assert_eq!(*members, [hash(7), hash(8)]);
+    let mut line = assemblies().remove(0);
+    let members = vec![(hash(7), 0.5), (hash(8), 0.5)];
+    line.premerges = vec![PremergeLine { hash: hash(6), recipe: hash(5), members, bytes: 4096, at: NOW }];
+    reply(&mut state, *making, Event::Assemblies { assemblies: vec![line] });
+    assert!(screen(&state).contains("one delta of kitchen 0.5, garden 0.5"));
+
     types(&mut state, "u");
     assert_eq!(state.chat.assembly.as_deref(), Some("house"));
     types(&mut state, "u");

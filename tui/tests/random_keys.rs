@@ -167,7 +167,12 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
         Op::Sleep { .. } | Op::Nights { .. } | Op::Rollback { .. } | Op::Veto { .. } | Op::Bedtime { .. } => {
             Event::Nights { nights: vec![], going: None, bedtime: None }
         }
-        Op::Assemblies | Op::AssemblyJoin { .. } | Op::AssemblyLeave { .. } => {
+        Op::Assemblies
+        | Op::AssemblyJoin { .. }
+        | Op::AssemblyLeave { .. }
+        | Op::AssemblyPremerge { .. }
+        | Op::AssemblyJoinHome { .. }
+        | Op::AssemblyLeaveHome { .. } => {
             Event::Assemblies { assemblies: assemblies().into_iter().take(chance.below(3)).collect() }
         }
         Op::AssemblyTry { .. } => Event::Tried { composition: composition(mode(chance)) },
@@ -200,7 +205,7 @@ fn script(chance: &mut Chance, op: &Op) -> Vec<Event> {
 }
 
 fn mode(chance: &mut Chance) -> Mode {
-    [Mode::Own, Mode::Route, Mode::Mix][chance.below(3)]
+    [Mode::Own, Mode::Route, Mode::Mix, Mode::Merge, Mode::Union][chance.below(5)]
 }
 
 fn answers(chance: &mut Chance) -> Vec<Event> {

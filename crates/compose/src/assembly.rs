@@ -5,9 +5,11 @@
 //! nothing was summed up with it that would have to be taken out again.
 
 mod gate;
+mod premerge;
 mod signature;
 
-pub use gate::{Choice, Fit, Gate, Part, Sizing, elsewhere};
+pub use gate::{Choice, Fit, Gate, PARTS_MAX, Part, Sizing, elsewhere};
+pub use premerge::Premerge;
 pub use signature::{Claims, PROMPTS_MAX, PROMPTS_MIN, Signature};
 
 use crate::{ComposeError, error::recipe};
@@ -25,6 +27,9 @@ pub struct Assembly {
     pub anchor: Hash,
     /// The members, in the order of their deltas' hashes.
     pub members: Vec<Seat>,
+    /// The identities of those that answer by excerpts, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub homes: Vec<Hash>,
 }
 
 /// One who takes part.
@@ -41,7 +46,7 @@ impl Assembly {
     /// Of nobody yet, on the anchor with these weights.
     #[must_use]
     pub fn new(anchor: Hash) -> Self {
-        Self { anchor, members: Vec::new() }
+        Self { anchor, members: Vec::new(), homes: Vec::new() }
     }
 
     /// The same with a member more, or with another signature of one that is there.
@@ -57,6 +62,15 @@ impl Assembly {
             return Err(recipe(format!("an assembly has at most {MEMBERS_MAX} members; make a second one")));
         }
         Ok(all)
+    }
+
+    /// The same with these who answer by excerpts, and no others of that kind.
+    #[must_use]
+    pub fn with_homes(mut self, homes: impl IntoIterator<Item = Hash>) -> Self {
+        self.homes = homes.into_iter().collect();
+        self.homes.sort_unstable();
+        self.homes.dedup();
+        self
     }
 
     /// The assembly that never had this member.
@@ -81,6 +95,13 @@ impl Assembly {
         hasher.update(&self.anchor.0);
         for seat in members {
             hasher.update(&seat.delta.0).update(&seat.claims.0);
+        }
+        // Without any, the hash is what it was before there were such members.
+        if !self.homes.is_empty() {
+            hasher.update(b"homes");
+            self.homes.iter().for_each(|home| {
+                hasher.update(&home.0);
+            });
         }
         Hash(*hasher.finalize().as_bytes())
     }

@@ -138,6 +138,12 @@ pub enum ComposeError {
         /// What is wrong, with a hint.
         problem: String,
     },
+    /// A committee that cannot be used, or answers that do not fit it.
+    #[error("the committee cannot be used: {problem}")]
+    Committee {
+        /// What is wrong, with a hint.
+        problem: String,
+    },
     /// A recipe's text that is no YAML.
     #[error("the recipe is not the YAML it should be; look at the line named")]
     Yaml {
@@ -220,6 +226,11 @@ pub(crate) fn member(whose: String, source: ModelError) -> ComposeError {
 /// A signature that cannot be used, as a sentence.
 pub(crate) fn signature(problem: impl Into<String>) -> ComposeError {
     ComposeError::Signature { problem: problem.into() }
+}
+
+/// A committee that cannot be used, as a sentence.
+pub(crate) fn committee(problem: impl Into<String>) -> ComposeError {
+    ComposeError::Committee { problem: problem.into() }
 }
 
 /// A recipe that cannot be used, as a sentence.

@@ -9,10 +9,14 @@
 //! Where one model is to keep what each knows, [`Experts`] puts the members' feed-forward layers side by side instead of
 //! into each other, and [`compose_experts`] writes a sparse model that is literally larger.
 //!
+//! Members of different passports answer as text only: [`committee`] says which of their answers is taken, and whether
+//! asking several is worth it.
+//!
 //! This room looks at weights and at nothing else: no consent, no index, no training. What it needs of those comes through
 //! traits ([`Source`], [`Grams`], [`Router`]) that others fill.
 
 mod assembly;
+pub mod committee;
 mod compose;
 mod error;
 mod experts;
@@ -27,7 +31,8 @@ mod setting;
 mod source;
 
 pub use assembly::{
-    Assembly, Choice, Claims, Fit, Gate, PROMPTS_MAX, PROMPTS_MIN, Part, Seat, Signature, Sizing, elsewhere,
+    Assembly, Choice, Claims, Fit, Gate, PARTS_MAX, PROMPTS_MAX, PROMPTS_MIN, Part, Premerge, Seat, Signature, Sizing,
+    elsewhere,
 };
 pub use compose::{Composed, Options, Progress, compose, gather};
 pub use error::ComposeError;

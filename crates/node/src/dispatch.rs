@@ -196,6 +196,8 @@ fn allowed_when_killed(op: &Op) -> bool {
             | Op::Compose { .. }
             | Op::ComposeExperts { .. }
             | Op::AssemblyJoin { .. }
+            | Op::AssemblyJoinHome { .. }
+            | Op::AssemblyPremerge { .. }
             | Op::DeltaSign { .. }
     )
 }
@@ -362,6 +364,15 @@ async fn flow(node: &Node, op: Op, sink: &Sink, cancel: &CancellationToken) -> R
             flows::assembly::join(node, assembly, delta, competence, sink, cancel).await
         }
         Op::AssemblyLeave { assembly, delta } => flows::assembly::leave(node, assembly, delta).await,
+        Op::AssemblyJoinHome { assembly, home, name } => {
+            flows::assembly::homes::join_home(node, assembly, home, name).await
+        }
+        Op::AssemblyLeaveHome { assembly, identity } => {
+            flows::assembly::homes::leave_home(node, assembly, identity).await
+        }
+        Op::AssemblyPremerge { assembly, members } => {
+            flows::assembly::premerge(node, assembly, members, sink, cancel).await
+        }
         Op::AssemblyTry { assembly, text } => {
             node.apart("the assembly", move |node| flows::assembly::look(node, &assembly, &text)).await
         }

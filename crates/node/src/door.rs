@@ -17,8 +17,9 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::{Client, REPLIES_MAX, REQUESTS_MAX};
 use crate::dispatch::{self, Seat};
-use crate::handshake::{self, AttachError, AttachKey, Lanes};
-use crate::protocol::{ErrorKind, Failure, Reply, Request};
+use crate::handshake::{self, AttachError, AttachKey, Guest, Lanes};
+use crate::peer::{self, Said};
+use crate::protocol::{ErrorKind, Failure, Hash, Reply, Request};
 use crate::settings::{Settings, Unlock};
 use crate::state::Node;
 use crate::wire::{FRAME_MAX, WireError, receive, send};
@@ -33,6 +34,8 @@ const REFUSALS_RECORDED: usize = 100;
 const GUESTS_MAX: usize = 128;
 /// How long a client that stopped reading has for its last answers.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long another home has for its answer; its owner may have to decide first.
+const PEER_PATIENCE: Duration = Duration::from_secs(20);
 /// How often a home that is just being opened or closed elsewhere is tried, a tenth of a second apart.
 const ATTEMPTS: usize = 20;
 
@@ -66,6 +69,24 @@ pub async fn connect(settings: &Settings, unlock: &Unlock) -> Result<Client, Fai
         }
         attempt += 1;
     }
+}
+
+/// Asks the node that has another home open, as this home: who is there, or for excerpts about something. Gives who answered
+/// and what; the error is the end of a sentence that begins with the home's name.
+pub(crate) async fn ask_home(
+    node: &Node,
+    home: &Path,
+    to: Option<Hash>,
+    about: Option<String>,
+) -> Result<(Hash, Said), String> {
+    let Ok(mut stream) = UnixStream::connect(socket_path(&Home::at(home))).await else {
+        return Err("is locked or not running".to_owned());
+    };
+    if !is_own(&stream) {
+        return Err("is answered for by another user's program".to_owned());
+    }
+    let asked = peer::ask(&mut stream, node.vault.device(), to, about);
+    tokio::time::timeout(PEER_PATIENCE, asked).await.unwrap_or_else(|_| Err("did not answer in time".to_owned()))
 }
 
 /// Why a home could not be opened.
@@ -248,7 +269,17 @@ async fn admit(node: &Node, mut stream: UnixStream) {
         greeted = tokio::time::timeout(HANDSHAKE, handshake::greet(&mut stream, &key)) => greeted,
     };
     let lanes = match greeted {
-        Ok(Ok(Ok(lanes))) => lanes,
+        Ok(Ok(Ok(Guest::Client(lanes)))) => lanes,
+        Ok(Ok(Ok(Guest::Peer(asked)))) => {
+            let served = tokio::select! {
+                () = node.ending.cancelled() => return,
+                served = peer::serve(node, &mut stream, asked) => served,
+            };
+            if let Some(why) = served {
+                refused(node, &why).await;
+            }
+            return;
+        }
         Ok(Ok(Err(why))) => return refused(node, &format!("an attach was refused: {why}")).await,
         // Closed before it said anything: a probe, nothing was asked.
         Ok(Err(WireError::Closed)) => return,

@@ -1,7 +1,8 @@
 //! Attaching: the socket alone is not trust. Both ends prove they hold the key that only the unlock secret gives,
 //! over fresh nonces of both, and agree on the exact protocol version.
 //!
-//! node → `Hello{version, nonce}`; client → `Attach{version, nonce, mac}`; node → `Welcome{mac}` or `Refused`.
+//! node → `Hello{version, nonce}`; client → `Attach{version, nonce, mac}`; node → `Welcome{mac}` or `Refused`. Another home,
+//! which has no such key, says something else instead of `Attach`: see [`crate::peer`].
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
@@ -9,14 +10,15 @@ use sha2::Sha256;
 use tokio::io::{AsyncRead, AsyncWrite};
 use zeroize::Zeroizing;
 
+use crate::peer::{PeerAsk, PeerAsked};
 use crate::protocol::{ErrorKind, Failure, Hash, Op, OwnerProof, PROTOCOL_VERSION};
 use crate::wire::{HELLO_MAX, Lane, WireError, receive, send};
 
 /// The node's first frame.
 #[derive(Serialize, Deserialize)]
-struct Hello {
-    version: u32,
-    nonce: Hash,
+pub(crate) struct Hello {
+    pub(crate) version: u32,
+    pub(crate) nonce: Hash,
 }
 
 /// The client's answer.
@@ -25,6 +27,22 @@ struct Attach {
     version: u32,
     nonce: Hash,
     mac: Hash,
+}
+
+/// What whoever knocked says first.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum First {
+    Client(Attach),
+    Peer(Box<PeerAsk>),
+}
+
+/// Who is let in.
+pub(crate) enum Guest {
+    /// A client of the owner's, with the keys of its connection.
+    Client(Lanes),
+    /// Another home with one question.
+    Peer(PeerAsked),
 }
 
 /// The node's verdict.
@@ -98,11 +116,12 @@ fn op_hash(op: &Op) -> [u8; 32] {
 pub(crate) async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     key: &AttachKey,
-) -> Result<Result<Lanes, &'static str>, WireError> {
+) -> Result<Result<Guest, &'static str>, WireError> {
     let nonce = fresh_nonce();
     send(stream, None, &Hello { version: PROTOCOL_VERSION, nonce }).await?;
-    let attach: Attach = match receive(stream, None, HELLO_MAX).await {
-        Ok(attach) => attach,
+    let attach = match receive::<First>(stream, None, HELLO_MAX).await {
+        Ok(First::Client(attach)) => attach,
+        Ok(First::Peer(ask)) => return Ok(ask.check(nonce).map(Guest::Peer)),
         Err(WireError::Malformed(_) | WireError::TooLarge(_)) => {
             let failure = refused("The node did not understand this client.", "Use the same icore on both sides.");
             send(stream, None, &Verdict::Refused { failure }).await?;
@@ -127,7 +146,7 @@ pub(crate) async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let mac = tag(key, &[b"node", &version, &attach.nonce.0, &nonce.0]);
     send(stream, None, &Verdict::Welcome { mac }).await?;
-    Ok(Ok(lanes(key, &nonce, &attach.nonce)))
+    Ok(Ok(Guest::Client(lanes(key, &nonce, &attach.nonce))))
 }
 
 /// Why a client could not attach.

@@ -12,6 +12,7 @@ mod flows;
 mod handshake;
 mod mind;
 mod notice;
+mod peer;
 mod settings;
 mod state;
 mod wire;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hinet_model::Delta;
-use hinet_vault::Vault;
-use hinet_vault::records::DeltaRow;
+use hinet_vault::records::{DeltaRow, PremergeRow};
+use hinet_vault::{Vault, VaultError};
 
 use crate::failure::NodeError;
 use crate::notice::Notices;
@@ -33,16 +33,30 @@ pub(crate) fn unpack(bytes: &[u8]) -> Option<Result<Delta, NodeError>> {
 
 /// Opens a delta's sealed object.
 pub(crate) fn open(vault: &Vault, row: &DeltaRow) -> Result<Delta, NodeError> {
-    let bytes = vault.object(row.object)?;
-    let damaged = || {
+    opened(vault, row.object, row.hash, || {
         NodeError::said(
             ErrorKind::Damaged,
             format!("The delta {} is not what was stored.", row.name),
             "Import it again, or remove it with `icore delta remove`.",
         )
-    };
-    let delta = unpack(&bytes).ok_or_else(damaged)??;
-    if delta.hash() == row.hash { Ok(delta) } else { Err(damaged()) }
+    })
+}
+
+/// Opens a pre-merge's sealed object.
+fn open_premerge(vault: &Vault, row: &PremergeRow) -> Result<Delta, NodeError> {
+    opened(vault, row.object, row.hash, || {
+        NodeError::said(
+            ErrorKind::Damaged,
+            format!("A pre-merge of the assembly {} is not what was stored.", row.assembly),
+            "`icore assembly premerge` makes it again.",
+        )
+    })
+}
+
+fn opened(vault: &Vault, object: Hash, hash: Hash, damaged: impl Fn() -> NodeError) -> Result<Delta, NodeError> {
+    let bytes = vault.object(object)?;
+    let delta = unpack(&bytes).ok_or_else(&damaged)??;
+    if delta.hash() == hash { Ok(delta) } else { Err(damaged()) }
 }
 
 /// Where the model's thread finds what it is to wear.
@@ -62,20 +76,24 @@ impl Wardrobe {
         })
     }
 
-    /// A delta by its hash, whether it is worn or not.
+    /// A delta by its hash, whether it is worn or not, or a pre-merge.
     pub(crate) fn find(&self, hash: Hash) -> Result<Delta, NodeError> {
-        let all = self.vault.read(|r| r.deltas())?;
-        let row = all.into_iter().find(|row| row.hash == hash).ok_or_else(|| {
+        let (deltas, premerges) = self.vault.read(|r| Ok::<_, VaultError>((r.deltas()?, r.premerges()?)))?;
+        if let Some(row) = deltas.iter().find(|row| row.hash == hash) {
+            return open(&self.vault, row);
+        }
+        let row = premerges.iter().find(|row| row.hash == hash).ok_or_else(|| {
             NodeError::said(ErrorKind::Failed, "A member's delta is gone.", "`icore assembly list` shows who is left.")
         })?;
-        open(&self.vault, &row)
+        open_premerge(&self.vault, row)
     }
 
-    /// Says why a member does not speak.
+    /// Says why a member, or a pre-merge of members, does not speak.
     pub(crate) fn missing(&self, error: impl Into<crate::protocol::Failure>) {
         let why = error.into().message;
-        self.notices
-            .add(format!("The assembly answers without a member: {why} `icore assembly list` shows who is left."));
+        self.notices.add(format!(
+            "The assembly answers without one of its deltas: {why} `icore assembly list` shows who is left."
+        ));
     }
 
     /// Says why the anchor answers bare.

@@ -74,6 +74,10 @@ pub struct Citation {
     pub span: Span,
     /// Those bytes.
     pub text: String,
+    /// The home that handed them out, where it is another than this one: a member of the assembly that was asked. Then the
+    /// item is none of this memory's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
 }
 
 /// Something that did not fit into the prompt, said rather than hidden.
@@ -113,7 +117,7 @@ pub struct Answer {
     pub deltas: Vec<Hash>,
     /// How the answer came about: `generated`, `quoted` (the passage itself, because the model's words could not be
     /// grounded in it), `not_in_memory`, `about` (icore on itself, in fixed words), `draft`, `assembled` (by members of an
-    /// assembly, from their weights) or `stopped`.
+    /// assembly, from their weights or from excerpts they handed out) or `stopped`.
     pub how: String,
     /// The session the turn was stored in.
     pub session: SessionId,

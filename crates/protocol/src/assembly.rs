@@ -13,6 +13,11 @@ pub enum Mode {
     Route,
     /// Several members in one forward pass, each as much as its weight says.
     Mix,
+    /// The same members as one delta that was made of them beforehand.
+    Merge,
+    /// The owner's iCore, from excerpts that other homes handed out.
+    #[serde(rename = "retrieval-union")]
+    Union,
 }
 
 impl Mode {
@@ -23,6 +28,8 @@ impl Mode {
             Self::Own => "own",
             Self::Route => "route",
             Self::Mix => "mix",
+            Self::Merge => "merge",
+            Self::Union => "retrieval-union",
         }
     }
 }
@@ -95,18 +102,55 @@ pub struct AssemblyLine {
     pub floor: f32,
     /// Who is behind the nearest by less than this answers too.
     pub margin: f32,
+    /// What was made of several of them beforehand, in the order of their hashes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub premerges: Vec<PremergeLine>,
+    /// Other homes that answer by excerpts, in the order of their identities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub homes: Vec<HomeLine>,
+}
+
+/// Another home on this machine that is a member: it answers by excerpts that its own consent lets out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HomeLine {
+    /// The identity of the home's owner.
+    pub identity: Hash,
+    /// What it is called here.
+    pub name: String,
+    /// Where it lies.
+    pub path: String,
+    /// Since when it is a member.
+    pub at: Millis,
+    /// Answers it took part in.
+    pub answers: u64,
+}
+
+/// Several members of an assembly as one delta. It goes with whoever of them leaves first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PremergeLine {
+    /// The hash of the delta.
+    pub hash: Hash,
+    /// The hash of the recipe it was made by.
+    pub recipe: Hash,
+    /// The members, and how much of each is in it.
+    pub members: Vec<(Hash, f32)>,
+    /// Bytes it takes at rest.
+    pub bytes: u64,
+    /// When it was made.
+    pub at: Millis,
 }
 
 /// A member's part in an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Share {
-    /// The hash of its delta.
+    /// The hash of its delta; of another home, its identity.
     pub delta: Hash,
     /// What the owner calls it.
     pub name: String,
-    /// How near it is to the question, from -1 to 1.
+    /// How near it is to the question, from -1 to 1; 0 for another home, of which that is not known.
     pub similarity: f32,
-    /// How much of its delta is added, from 0 to 1; 0 for one that was looked at and does not answer.
+    /// How much of its delta is added, from 0 to 1; 0 for one that was looked at and does not answer. Homes that handed
+    /// something out have equal parts.
     pub weight: f32,
 }
 

@@ -24,7 +24,8 @@ pub use account::{
 };
 pub use answer::{Answer, Citation, Cut, Hit, ScoreParts, Span, TokenCounts};
 pub use assembly::{
-    Admitted, AssemblyLine, Competence, Composition, MemberLine, Mode, Receipt, ReceiptBody, Share, Tally,
+    Admitted, AssemblyLine, Competence, Composition, HomeLine, MemberLine, Mode, PremergeLine, Receipt, ReceiptBody,
+    Share, Tally,
 };
 pub use conversation::{
     After, Attached, Attachment, Draft, Feedback, Found, Name, Said, SessionChange, Thumb, Turn, Within,
@@ -49,4 +50,4 @@ pub use thread::{ThreadLine, ThreadView};
 pub use work::{BackendReceipt, WorkKind, WorkOrder};
 
 /// Version of the `Op`/`Event` messages; both ends of an attach must agree on it exactly.
-pub const PROTOCOL_VERSION: u32 = 7;
+pub const PROTOCOL_VERSION: u32 = 8;

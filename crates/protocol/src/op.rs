@@ -447,6 +447,32 @@ pub enum Op {
         /// The member's delta.
         delta: Hash,
     },
+    /// Have another home on this machine take part, which answers by excerpts where its owner has granted this home some.
+    /// Its node must be running. Answered by the line of this assembly alone.
+    AssemblyJoinHome {
+        /// Which; made where there is none of that name.
+        assembly: String,
+        /// Absolute path of the other home.
+        home: String,
+        /// What to call it; absent takes the folder's name.
+        name: Option<String>,
+    },
+    /// Have another home leave. Answered by all assemblies.
+    AssemblyLeaveHome {
+        /// Which.
+        assembly: String,
+        /// The home's identity.
+        identity: Hash,
+    },
+    /// Make one delta of several members, which answers where exactly these would be mixed. Answered by the line of this
+    /// assembly alone.
+    AssemblyPremerge {
+        /// Which.
+        assembly: String,
+        /// The members' deltas; where none is named, those that were mixed most often, else all.
+        #[serde(default)]
+        members: Vec<Hash>,
+    },
     /// Say who would answer a question; nothing is answered.
     AssemblyTry {
         /// Which.

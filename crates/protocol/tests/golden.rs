@@ -127,11 +127,14 @@ fn every_op_and_event_has_a_sample() {
         Op::PersonMerge { .. } => 66,
         Op::PersonSplit { .. } => 67,
         Op::PersonUndo => 68,
+        Op::AssemblyPremerge { .. } => 69,
+        Op::AssemblyJoinHome { .. } => 70,
+        Op::AssemblyLeaveHome { .. } => 71,
     };
     let mut seen: Vec<usize> = samples::ops().iter().map(place).collect();
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen, (0..69).collect::<Vec<_>>());
+    assert_eq!(seen, (0..72).collect::<Vec<_>>());
 
     let place = |event: &Event| match event {
         Event::Progress { .. } => 0,

@@ -4,7 +4,7 @@ use crate::VaultError;
 use rusqlite::Connection;
 
 /// Each step, in order; a database of version N has had the first N.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 14] = [
     include_str!("schema/0001_base.sql"),
     include_str!("schema/0002_ledger_guard.sql"),
     include_str!("schema/0003_conversations.sql"),
@@ -17,6 +17,8 @@ const STEPS: [&str; 12] = [
     include_str!("schema/0010_people.sql"),
     include_str!("schema/0011_threads.sql"),
     include_str!("schema/0012_public_deltas.sql"),
+    include_str!("schema/0013_premerges.sql"),
+    include_str!("schema/0014_homes.sql"),
 ];
 
 /// The version this program writes.

@@ -309,6 +309,133 @@ fn at_most_one_delta_is_worn() {
     assert_eq!((worn(), vault.read(|r| -> Outcome<_> { r.deltas() }).unwrap().len()), (None, 1));
 }
 
+fn seat(assembly: &str, n: u8) -> hinet_vault::records::SeatRow {
+    hinet_vault::records::SeatRow {
+        assembly: assembly.into(),
+        delta: Hash([n; 32]),
+        anchor: Hash([7; 32]),
+        at: 1,
+        signature: "{}".into(),
+        admitted: String::new(),
+    }
+}
+
+/// A pre-merge of these members, and who they are.
+fn premerge(assembly: &str, members: &[u8]) -> (hinet_vault::records::PremergeRow, Vec<Hash>) {
+    let hash = Hash(*blake3::hash(members).as_bytes());
+    let (object, recipe) = (hash, format!("{members:?}"));
+    let row = hinet_vault::records::PremergeRow { assembly: assembly.into(), hash, object, bytes: 9, at: 3, recipe };
+    (row, members.iter().map(|n| Hash([*n; 32])).collect())
+}
+
+#[test]
+fn a_pre_merge_goes_with_the_seat_of_any_of_its_members_whatever_takes_that() {
+    // By the seat itself and by the delta under it, of every member in turn.
+    for (gone, by_delta) in (1..=4).flat_map(|n| [(n, false), (n, true)]) {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (vault, never) = (create(dir.path()), create(other.path()));
+        let all = [premerge("house", &[1, 2]), premerge("house", &[1, 2, 3]), premerge("house", &[3, 4])];
+        let works = premerge("work", &[1, 2]);
+        let put = |vault: &hinet_vault::Vault, premerges: &[(hinet_vault::records::PremergeRow, Vec<Hash>)]| {
+            vault
+                .write(|tx| -> Outcome {
+                    (1..=4).try_for_each(|n| tx.put_delta(&delta(n)))?;
+                    (1..=4).try_for_each(|n| tx.put_seat(&seat("house", n)))?;
+                    (1..=2).try_for_each(|n| tx.put_seat(&seat("work", n)))?;
+                    premerges.iter().try_for_each(|(row, members)| tx.put_premerge(row, members))
+                })
+                .unwrap();
+        };
+        put(&vault, &[all.as_slice(), std::slice::from_ref(&works)].concat());
+        // One that never had those of whoever goes.
+        let has = |members: &[Hash]| members.contains(&Hash([gone; 32]));
+        let mut left: Vec<_> = all.iter().filter(|(_, members)| !has(members)).cloned().collect();
+        left.extend((!by_delta || !has(&works.1)).then_some(works));
+        put(&never, &left);
+        for vault in [&vault, &never] {
+            vault
+                .write(|tx| -> Outcome {
+                    let delta = Hash([gone; 32]);
+                    if by_delta { tx.delete_delta(delta) } else { tx.delete_seat("house", delta) }
+                })
+                .unwrap();
+        }
+        let rows = |vault: &hinet_vault::Vault| {
+            vault.read(|r| -> Outcome<_> { Ok((r.deltas()?, r.seats()?, r.premerges()?)) }).unwrap()
+        };
+        assert_eq!(rows(&vault), rows(&never), "{gone} {by_delta}");
+        assert_eq!(rows(&vault).2.len(), left.len(), "{gone} {by_delta}");
+    }
+}
+
+#[test]
+fn another_home_is_a_member_once_and_what_it_handed_out_is_known_as_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    let home = |assembly: &str, n: u8, name: &str| hinet_vault::records::HomeRow {
+        assembly: assembly.into(),
+        identity: Hash([n; 32]),
+        anchor: Hash([7; 32]),
+        at: 1,
+        name: name.into(),
+        path: format!("/homes/{name}"),
+    };
+    vault
+        .write(|tx| -> Outcome {
+            [home("work", 2, "tom"), home("house", 2, "tom"), home("house", 1, "ana"), home("house", 1, "eva")]
+                .iter()
+                .try_for_each(|home| tx.put_home(home))
+        })
+        .unwrap();
+    let homes = || vault.read(|r| -> Outcome<_> { r.homes() }).unwrap();
+    assert_eq!(homes(), [home("house", 1, "eva"), home("house", 2, "tom"), home("work", 2, "tom")]);
+    vault.write(|tx| -> Outcome { tx.delete_home("house", Hash([2; 32])) }).unwrap();
+    let missing = vault.write(|tx| -> Outcome { tx.delete_home("house", Hash([2; 32])) });
+    assert!(matches!(missing, Err(VaultError::Missing { .. })));
+    assert_eq!(homes(), [home("house", 1, "eva"), home("work", 2, "tom")]);
+
+    let session = SessionId::new();
+    let mut answer = message(Role::Assistant, "At nine. [1]", 5, Some(ItemId::new()));
+    answer.citations[0].member = Some("ana".into());
+    vault
+        .write(|tx| -> Outcome {
+            tx.put_session(session, "boats", 1)?;
+            tx.put_message(session, &answer, After::Head)
+        })
+        .unwrap();
+    let read = vault.read(|r| -> Outcome<_> { r.messages(session) }).unwrap();
+    assert_eq!(read[0].citations, answer.citations);
+    let copy = SessionId::new();
+    vault.write(|tx| -> Outcome { tx.fork(session, answer.id, copy, 9) }).unwrap();
+    let read = vault.read(|r| -> Outcome<_> { r.messages(copy) }).unwrap();
+    assert_eq!(read[0].citations, answer.citations, "a copy knows it too");
+}
+
+#[test]
+fn a_pre_merge_is_of_members_that_have_a_seat_and_is_there_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = create(dir.path());
+    vault
+        .write(|tx| -> Outcome {
+            (1..=3).try_for_each(|n| tx.put_delta(&delta(n)))?;
+            (1..=2).try_for_each(|n| tx.put_seat(&seat("house", n)))
+        })
+        .unwrap();
+    let put = |(row, members): (hinet_vault::records::PremergeRow, Vec<Hash>)| {
+        vault.write(|tx| -> Outcome { tx.put_premerge(&row, &members) })
+    };
+    assert!(put(premerge("house", &[1, 3])).is_err(), "3 has no seat");
+    assert!(put(premerge("work", &[1, 2])).is_err(), "nobody has a seat there");
+    let (mut row, members) = premerge("house", &[1, 2]);
+    put((row.clone(), members.clone())).unwrap();
+    row.at = 8;
+    put((row.clone(), members)).unwrap();
+    assert_eq!(vault.read(|r| -> Outcome<_> { r.premerges() }).unwrap(), [row]);
+    // A seat that is given anew is the same seat.
+    vault.write(|tx| -> Outcome { tx.put_seat(&seat("house", 1)) }).unwrap();
+    assert_eq!(vault.read(|r| -> Outcome<_> { r.premerges() }).unwrap().len(), 1);
+}
+
 #[test]
 fn a_member_has_one_seat_and_goes_with_its_delta_while_its_receipts_stay() {
     let dir = tempfile::tempdir().unwrap();

@@ -57,6 +57,8 @@ pub enum Tag {
     AssemblyTry(u32),
     /// A member leaving an assembly.
     AssemblyLeave,
+    /// One delta being made of several members.
+    AssemblyPremerge,
     /// The search with this number.
     Search(u32),
     /// The item with this number of openings.

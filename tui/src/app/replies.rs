@@ -154,7 +154,7 @@ pub(super) fn reply(state: &mut State, tag: Tag, event: Event) -> Vec<Effect> {
             }
             effects
         }
-        Tag::Assemblies | Tag::Receipts | Tag::AssemblyTry(_) | Tag::AssemblyLeave => {
+        Tag::Assemblies | Tag::Receipts | Tag::AssemblyTry(_) | Tag::AssemblyLeave | Tag::AssemblyPremerge => {
             let listed = matches!(event, Event::Assemblies { .. });
             let mut effects = state.assembly.reply(tag, event);
             if listed {

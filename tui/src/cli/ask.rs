@@ -197,7 +197,11 @@ fn below(out: &Output, answer: &Answer) -> Result<(), End> {
     for (n, citation) in answer.citations.iter().enumerate() {
         out.line(format!("{} {}", out.bold(&format!("[{}]", n + 1)), clean::one_line(&citation.source)))?;
         out.line(out.dim(&format!("    “{}”", clean::excerpt(&citation.text, PASSAGE_CHARS))))?;
-        out.line(out.dim(&format!("    item {}", citation.item)))?;
+        let whose = citation.member.as_ref();
+        out.line(out.dim(&whose.map_or_else(
+            || format!("    item {}", citation.item),
+            |member| format!("    handed out by {}, none of your memory", clean::one_line(member)),
+        )))?;
     }
     for cut in &answer.cut {
         let (what, tokens) = (clean::one_line(&cut.what), grouped(cut.tokens as u64));
@@ -209,6 +213,9 @@ fn below(out: &Output, answer: &Answer) -> Result<(), End> {
     let made = match answer.how.as_str() {
         "quoted" => "quoted from the passage: the model's own words did not stand on it",
         "stopped" => "stopped",
+        "assembled" if answer.citations.iter().any(|citation| citation.member.is_some()) => {
+            "from what was handed out above, not from your memory"
+        }
         "assembled" => "from the members' weights, not from your memory: nothing here can be looked up",
         "draft" => "a draft in your voice, from the passages above and what the nights learned; nothing was sent",
         _ => return Ok(()),

@@ -1,7 +1,9 @@
 //! `icore assembly`: deltas that answer together where the memory cannot, who answered what, and how one leaves.
 
 use clap::{Args, Subcommand};
-use hinet_protocol::{AssemblyLine, Competence, Composition, Event, MemberLine, Mode, Op, Receipt, Tally};
+use hinet_protocol::{
+    AssemblyLine, Competence, Composition, Event, MemberLine, Mode, Op, PremergeLine, Receipt, Tally,
+};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,7 @@ Examples:
   icore assembly add house garden --signature ~/from-tom/garden.json
   icore assembly try house Where is the fuse box?      (who would answer, and why)
   icore ask --assembly house Where is the fuse box?
+  icore assembly premerge house --member kitchen --member garden
   icore assembly leave house kitchen
   icore assembly receipts
 
@@ -53,26 +56,53 @@ enum What {
         #[arg(value_name = "NAME")]
         assembly: String,
         /// The delta's name, or the beginning of its hash
-        #[arg(value_name = "DELTA")]
-        delta: String,
+        #[arg(value_name = "DELTA", required_unless_present = "member_home", conflicts_with = "member_home")]
+        delta: Option<String>,
         /// A file of public prompts about what it knows; `-` reads it from stdin
-        #[arg(long, value_name = "FILE", required_unless_present = "signature", conflicts_with = "signature")]
+        #[arg(
+            long,
+            value_name = "FILE",
+            required_unless_present_any = ["signature", "member_home"],
+            conflicts_with_all = ["signature", "member_home"]
+        )]
         about: Option<PathBuf>,
         /// Where these prompts are published
-        #[arg(long, value_name = "WHERE", required_unless_present = "signature", conflicts_with = "signature")]
+        #[arg(
+            long,
+            value_name = "WHERE",
+            required_unless_present_any = ["signature", "member_home"],
+            conflicts_with_all = ["signature", "member_home"]
+        )]
         published: Option<String>,
         /// The signature that its owner made with `icore delta sign`, instead of prompts
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "member_home")]
         signature: Option<PathBuf>,
+        /// Instead of a delta another home on this machine, whose node is running: it answers by excerpts that its owner
+        /// grants to this home's identity
+        #[arg(long, value_name = "DIR")]
+        member_home: Option<PathBuf>,
+        /// What to call that home; its folder's name where nothing is said
+        #[arg(long, value_name = "NAME", requires = "member_home")]
+        called: Option<String>,
     },
     /// Have a member leave: the assembly is then one that never had it
     Leave {
         /// The assembly's name
         #[arg(value_name = "NAME")]
         assembly: String,
-        /// The delta's name, or the beginning of its hash
-        #[arg(value_name = "DELTA")]
+        /// The delta's name or the beginning of its hash, or what another home is called
+        #[arg(value_name = "MEMBER")]
         delta: String,
+    },
+    /// Make one delta of several members, which answers where exactly these would be mixed, and goes with whoever leaves
+    Premerge {
+        /// The assembly's name
+        #[arg(value_name = "NAME")]
+        assembly: String,
+        /// A member, by its delta's name or the beginning of its hash; once for each. Where none is named, those that were
+        /// mixed most often, else all
+        #[arg(long = "member", value_name = "DELTA")]
+        members: Vec<String>,
     },
     /// Say who would answer a question, and why; nothing is answered
     Try {
@@ -108,7 +138,16 @@ impl Assembly {
                     })?;
                     show(out, found)
                 }
-                What::Add { assembly, delta, about, published, signature } => {
+                What::Add { assembly, member_home: Some(home), called, .. } => {
+                    let home = std::path::absolute(&home).unwrap_or(home).display().to_string();
+                    let op = Op::AssemblyJoinHome { assembly, home, name: called };
+                    let said = assemblies(line.one(op).await?)?;
+                    show(out, said.first().ok_or_else(|| End::unexpected("an assembly"))?)?;
+                    out.note("It hands out what its owner grants there: `icore consent grant --help`.");
+                    Ok(())
+                }
+                What::Add { assembly, delta, about, published, signature, .. } => {
+                    let delta = delta.unwrap_or_default();
                     let competence = match (&about, &signature) {
                         (_, Some(file)) => Competence::Signature { signature: read(file, out)? },
                         (Some(file), None) => Competence::Prompts {
@@ -126,6 +165,18 @@ impl Assembly {
                     Ok(())
                 }
                 What::Leave { assembly, delta } => {
+                    let here = all(line).await?;
+                    let mut homes = here.iter().filter(|line| line.name == assembly).flat_map(|line| &line.homes);
+                    if let Some(home) = homes.find(|home| home.name == delta) {
+                        let (identity, name) = (home.identity, clean::one_line(&home.name));
+                        let op = Op::AssemblyLeaveHome { assembly: assembly.clone(), identity };
+                        let left = assemblies(line.one(op).await?)?;
+                        if out.json() {
+                            let rest = left.iter().find(|line| line.name == assembly);
+                            return out.document(&serde_json::json!({ "left": identity, "assembly": rest }));
+                        }
+                        return out.line(format!("{name} has left {assembly}; it is not asked any more."));
+                    }
                     let delta = delta::find(line, &delta).await?;
                     let left = assemblies(
                         line.one(Op::AssemblyLeave { assembly: assembly.clone(), delta: delta.hash }).await?,
@@ -145,6 +196,14 @@ impl Assembly {
                         }
                         None => format!("{name} has left {assembly}; nobody takes part any more, so there is none."),
                     })
+                }
+                What::Premerge { assembly, members } => {
+                    let mut deltas = Vec::with_capacity(members.len());
+                    for member in &members {
+                        deltas.push(delta::find(line, member).await?.hash);
+                    }
+                    let said = assemblies(line.one(Op::AssemblyPremerge { assembly, members: deltas }).await?)?;
+                    show(out, said.first().ok_or_else(|| End::unexpected("an assembly"))?)
                 }
                 What::Try { assembly, question } => {
                     let op = Op::AssemblyTry { assembly, text: question.join(" ") };
@@ -229,7 +288,31 @@ fn show(out: &Output, line: &AssemblyLine) -> Result<(), End> {
         _ => format!("; whoever is within {:.2} of the nearest does too", line.margin),
     };
     out.line(format!("  a member answers from a similarity of {:.2} on{several}", line.floor))?;
-    line.members.iter().try_for_each(|member| tell(out, member))
+    line.members.iter().try_for_each(|member| tell(out, member))?;
+    line.premerges.iter().try_for_each(|made| standing(out, line, made))?;
+    line.homes.iter().try_for_each(|home| {
+        out.line("")?;
+        let (name, path) = (clean::one_line(&home.name), clean::one_line(&home.path));
+        out.line(format!("  {}  {}", out.bold(&name), out.dim(&short(&home.identity))))?;
+        out.line(format!("    another home at {path}, asked for excerpts where your memory has no answer"))?;
+        out.line(format!("    {}", count(home.answers, "answer")))
+    })
+}
+
+/// What was made of several members beforehand.
+fn standing(out: &Output, line: &AssemblyLine, made: &PremergeLine) -> Result<(), End> {
+    let name = |delta: &hinet_protocol::Hash| {
+        let member = line.members.iter().find(|member| member.delta == *delta);
+        member.map_or_else(|| short(delta), |member| clean::one_line(&member.name))
+    };
+    let parts: Vec<String> = made.members.iter().map(|(delta, part)| format!("{} {part:.2}", name(delta))).collect();
+    out.line("")?;
+    out.line(format!("  one delta of {}  {}", parts.join(", "), out.dim(&short(&made.hash))))?;
+    out.line(format!(
+        "    made {}, {} bytes; it answers where exactly these would be mixed",
+        moment::show(made.at),
+        grouped(made.bytes)
+    ))
 }
 
 fn tell(out: &Output, member: &MemberLine) -> Result<(), End> {

@@ -14,7 +14,7 @@ use hinet_protocol::Hash;
 /// Prompts of a member that a question is compared with.
 const NEAREST: usize = PROMPTS_MIN;
 /// Members that answer one question, at most.
-const FEW: usize = 4;
+pub const PARTS_MAX: usize = 4;
 /// What centres are multiplied with, so that their fractions count.
 const CENTRE: i32 = 64;
 /// Members that are looked at closely.
@@ -153,12 +153,12 @@ impl Gate {
         let Sizing { floor, margin, .. } = self.sizing;
         let best = near.first().map_or(f32::NEG_INFINITY, |fit| fit.similarity);
         let enough = |fit: &&Fit| fit.similarity >= floor && best - fit.similarity < margin.max(f32::EPSILON);
-        let chosen: Vec<&Fit> = near.iter().filter(enough).take(FEW).collect();
+        let chosen: Vec<&Fit> = near.iter().filter(enough).take(PARTS_MAX).collect();
         // The nearest has the most; one at the margin has a third of that.
         let share = |fit: &Fit| if margin > 0.0 { ((fit.similarity - best) / margin * 3f32.ln()).exp() } else { 1.0 };
         let whole: f32 = chosen.iter().map(|fit| share(fit)).sum();
         let parts = chosen.iter().map(|fit| Part { delta: fit.delta, weight: share(fit) / whole }).collect();
-        near.truncate(FEW);
+        near.truncate(PARTS_MAX);
         Choice { near, parts }
     }
 

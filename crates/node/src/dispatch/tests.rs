@@ -9,9 +9,11 @@ use crate::protocol::{ForgetTarget, Hash, OwnerProof};
 use crate::settings::{Presence, Settings, Unlock};
 use crate::setup::{InitOptions, init};
 
+mod assemblies;
 mod conversations;
 mod disclosure;
 mod exports;
+mod homes;
 mod memory;
 mod nights;
 mod people;

@@ -271,9 +271,10 @@ fn whole_file(
     Ok(written?)
 }
 
-/// Removes the objects that no delta names.
+/// Removes the objects that no delta and no pre-merge names.
 pub(crate) fn sweep(node: &Node) -> Result<(), NodeError> {
     let mut kept: Vec<Hash> = node.vault.read(|r| r.deltas())?.into_iter().map(|row| row.object).collect();
+    kept.extend(node.vault.read(|r| r.premerges())?.into_iter().map(|row| row.object));
     // What a night that goes on is made of.
     let open = node.vault.read(|r| r.open_night())?;
     kept.extend(open.into_iter().flat_map(|night| [night.work, night.checkpoint, night.tested]).flatten());

@@ -9,6 +9,14 @@ fn key(byte: u8) -> AttachKey {
     Zeroizing::new([byte; 32])
 }
 
+/// The node's side, for what is a client.
+async fn greet(stream: &mut DuplexStream, key: &AttachKey) -> Result<Result<Lanes, &'static str>, WireError> {
+    Ok(super::greet(stream, key).await?.map(|guest| match guest {
+        Guest::Client(lanes) => lanes,
+        Guest::Peer(_) => panic!("a client was expected"),
+    }))
+}
+
 fn message(verdict: &Verdict) -> &str {
     match verdict {
         Verdict::Welcome { .. } => "welcome",

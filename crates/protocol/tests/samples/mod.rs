@@ -265,6 +265,9 @@ pub fn ops() -> Vec<Op> {
             competence: Competence::Signature { signature: "{}".into() },
         },
         Op::AssemblyLeave { assembly: "house".into(), delta: hash(7) },
+        Op::AssemblyJoinHome { assembly: "house".into(), home: "/home/ana/icore".into(), name: Some("ana".into()) },
+        Op::AssemblyLeaveHome { assembly: "house".into(), identity: hash(4) },
+        Op::AssemblyPremerge { assembly: "house".into(), members: vec![hash(7), hash(8)] },
         Op::AssemblyTry { assembly: "house".into(), text: "Where is the fuse box?".into() },
         Op::Receipts { assembly: Some("house".into()), limit: 20 },
         Op::DeltaSign {
@@ -306,6 +309,7 @@ fn citation() -> Citation {
         source: "/home/maya/notes/porto.md".into(),
         span: Span { start: 3, end: 19 },
         text: "leave home 13:50".into(),
+        member: None,
     }
 }
 
@@ -350,6 +354,20 @@ fn assemblies() -> Vec<Event> {
         members: vec![member],
         floor: 0.5,
         margin: 0.05,
+        premerges: vec![PremergeLine {
+            hash: hash(6),
+            recipe: hash(5),
+            members: vec![(hash(7), 0.5), (hash(8), 0.5)],
+            bytes: 4096,
+            at: NOW,
+        }],
+        homes: vec![HomeLine {
+            identity: hash(4),
+            name: "ana".into(),
+            path: "/home/ana/icore".into(),
+            at: NOW,
+            answers: 1,
+        }],
     };
     let body = ReceiptBody {
         v: 1,
@@ -357,15 +375,19 @@ fn assemblies() -> Vec<Event> {
         answer: message(),
         assembly: hash(9),
         anchor: hash(2),
-        mode: Mode::Mix,
+        mode: Mode::Merge,
         members: vec![(hash(7), 0.75), (hash(8), 0.25)],
         read: 40,
         written: 12,
     };
     let tally = Tally { delta: hash(7), name: "kitchen".into(), answers: 1, read: 30.0, written: 9.0 };
+    let share = Share { delta: hash(4), name: "ana".into(), similarity: 0.0, weight: 1.0 };
+    let (why, near) = ("ana handed out excerpts".into(), vec![share]);
+    let union = Composition { assembly: "house".into(), hash: hash(9), mode: Mode::Union, why, near };
     vec![
         Event::Assemblies { assemblies: vec![line] },
         Event::Tried { composition: composition() },
+        Event::Tried { composition: union },
         Event::Receipts { receipts: vec![Receipt { n: 1, body, holds: true }], tallies: vec![tally] },
         Event::Signed { signature: "{}".into() },
     ]

@@ -15,6 +15,7 @@ fn citation(row: &Row<'_>) -> rusqlite::Result<Citation> {
         source: row.get(1)?,
         span: Span { start: size(row, 2)?, end: size(row, 3)? },
         text: row.get(4)?,
+        member: row.get(5)?,
     })
 }
 
@@ -171,7 +172,7 @@ impl Reader<'_> {
         }
         if message.role == Role::Assistant {
             let mut cited = self.db.prepare_cached(
-                "SELECT item, source, span_start, span_end, text FROM message_citations WHERE message = ?1
+                "SELECT item, source, span_start, span_end, text, member FROM message_citations WHERE message = ?1
                  ORDER BY ordinal",
             )?;
             message.citations = cited.query_map([n], citation)?.collect::<Result<_, _>>()?;
@@ -255,12 +256,12 @@ impl Tx<'_> {
             self.db.prepare_cached("UPDATE sessions SET updated = max(updated, ?2), head = ?3 WHERE n = ?1")?;
         turn.execute((n, message.at, row))?;
         let mut cite = self.db.prepare_cached(
-            "INSERT INTO message_citations (message, ordinal, item, source, span_start, span_end, text)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO message_citations (message, ordinal, item, source, span_start, span_end, text, member)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
         for (ordinal, it) in message.citations.iter().enumerate() {
             let span = (int(it.span.start)?, int(it.span.end)?);
-            cite.execute((row, int(ordinal)?, it.item.raw(), &it.source, span.0, span.1, &it.text))?;
+            cite.execute((row, int(ordinal)?, it.item.raw(), &it.source, span.0, span.1, &it.text, &it.member))?;
         }
         let hits = message.stats.as_ref().map_or(&[][..], |stats| &stats.recalled);
         self.keep_recalled(row, hits)

@@ -147,8 +147,9 @@ impl Tx<'_> {
              SELECT ?2, ?3, ?4, role, at, stats, attached, text FROM messages WHERE n = ?1 RETURNING n",
         )?;
         let mut cited = self.db.prepare_cached(
-            "INSERT INTO message_citations (message, ordinal, item, source, span_start, span_end, text)
-             SELECT ?2, ordinal, item, source, span_start, span_end, text FROM message_citations WHERE message = ?1",
+            "INSERT INTO message_citations (message, ordinal, item, source, span_start, span_end, text, member)
+             SELECT ?2, ordinal, item, source, span_start, span_end, text, member FROM message_citations
+             WHERE message = ?1",
         )?;
         let mut recalled = self.db.prepare_cached(
             "INSERT INTO message_recalled

@@ -90,8 +90,10 @@ pub fn whole(text: &str) -> Vec<ChunkDraft> {
 }
 
 pub fn message(role: Role, text: &str, at: i64, cites: Option<ItemId>) -> Message {
-    let citation =
-        |item| Citation { item, source: "/notes/a".into(), span: Span { start: 0, end: 3 }, text: "cited".into() };
+    let citation = |item| {
+        let (source, text) = ("/notes/a".into(), "cited".into());
+        Citation { item, source, span: Span { start: 0, end: 3 }, text, member: None }
+    };
     Message {
         id: MessageId::new(),
         role,

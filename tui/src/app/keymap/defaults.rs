@@ -267,6 +267,13 @@ const ASSEMBLY: &[Default] = &[
         "leave",
         "have the member leave, after a question: the assembly is then one that never had it",
     ),
+    bind(
+        Scope::Assembly,
+        &[plain('o')],
+        Action::Premerge,
+        "",
+        "make one delta of those who would be mixed for the question that was tried, or were mixed most often",
+    ),
 ];
 const GRANTS: &[Default] = &[
     bind(Scope::Grants, &[plain('r')], Action::Revoke, "revoke", "take the grant back"),

@@ -53,6 +53,8 @@ pub struct Assembly {
     pub tried: Option<Tried>,
     /// Why the last act failed.
     pub failed: Option<Failure>,
+    /// Whether one delta is being made of several members.
+    pub making: bool,
     /// The number of the last question that was tried.
     tries: u32,
 }
@@ -111,8 +113,23 @@ impl Assembly {
         vec![Effect::call(Tag::AssemblyTry(self.tries), op)]
     }
 
+    /// Has one delta made of several members of the selected assembly: of those who would be mixed for the question that was
+    /// tried, else of those the node finds. Nothing while one is being made.
+    pub fn premerge(&mut self) -> Vec<Effect> {
+        let Some(assembly) = self.current().map(|line| line.name.clone()).filter(|_| !self.making) else {
+            return vec![];
+        };
+        let tried = self.tried.as_ref().filter(|tried| tried.assembly == assembly);
+        let mixed = tried.and_then(|tried| tried.composition.as_ref()).filter(|found| found.mode == Mode::Mix);
+        let near = mixed.into_iter().flat_map(|found| &found.near).filter(|share| share.weight > 0.0);
+        let members: Vec<Hash> = near.map(|share| share.delta).collect();
+        (self.making, self.scrolled, self.member, self.failed) = (true, 0, None, None);
+        vec![Effect::call(Tag::AssemblyPremerge, Op::AssemblyPremerge { assembly, members })]
+    }
+
     /// The node went away, and with it what was asked of it.
     pub fn lost(&mut self) {
+        self.making = false;
         self.tried = self.tried.take().filter(|tried| tried.composition.is_some());
     }
 
@@ -121,9 +138,11 @@ impl Assembly {
     pub fn called(&self, delta: Hash) -> String {
         let members = self.list.get().into_iter().flatten().flat_map(|line| &line.members);
         let member = members.filter(|member| member.delta == delta).map(|member| member.name.as_str());
+        let homes = self.list.get().into_iter().flatten().flat_map(|line| &line.homes);
+        let home = homes.filter(|home| home.identity == delta).map(|home| home.name.as_str());
         let tallies = self.receipts.get().into_iter().flat_map(|receipts| &receipts.tallies);
         let tally = tallies.filter(|tally| tally.delta == delta).map(|tally| tally.name.as_str());
-        words::called(member.chain(tally).next().unwrap_or_default(), &delta)
+        words::called(member.chain(home).chain(tally).next().unwrap_or_default(), &delta)
     }
 
     /// Answers that members of an assembly gave, as it is now; with a `+` where only the latest receipts are known.
@@ -153,6 +172,19 @@ impl Assembly {
             (Tag::Assemblies, Event::Failed { failure }) => self.list = Loaded::Failed(failure),
             (Tag::AssemblyLeave, Event::Failed { failure }) => {
                 (self.scrolled, self.member, self.failed) = (0, None, Some(failure));
+            }
+            (Tag::AssemblyPremerge, Event::Assemblies { assemblies }) => {
+                self.making = false;
+                if let Loaded::Full(all) = &mut self.list {
+                    for made in assemblies {
+                        if let Some(line) = all.iter_mut().find(|line| line.name == made.name) {
+                            *line = made;
+                        }
+                    }
+                }
+            }
+            (Tag::AssemblyPremerge, Event::Failed { failure }) => {
+                (self.making, self.scrolled, self.member, self.failed) = (false, 0, None, Some(failure));
             }
             (Tag::Receipts, Event::Receipts { receipts, tallies }) => {
                 self.receipts = Loaded::Full(Receipts { latest: receipts, tallies });

@@ -70,7 +70,8 @@ fn made(turn: &Turn, columns: usize, theme: &Theme) -> Vec<(String, Style)> {
         n => format!(" · {}", words::some(n as u64, "source")),
     };
     let mut first = match (how.as_str(), composed.as_ref().and_then(assembled)) {
-        ("quoted", _) => format!("quoted from {}", sources.first().map_or("your memory", String::as_str)),
+        ("quoted", Some(others)) => format!("quoted · {others}"),
+        ("quoted", None) => format!("quoted from {}", sources.first().map_or("your memory", String::as_str)),
         ("not_in_memory", _) => "not in your memory".to_owned(),
         ("about", _) => "icore, on itself".to_owned(),
         ("draft", _) => format!("a draft in your voice{speed}"),
@@ -105,8 +106,10 @@ fn assembled(composed: &Composition) -> Option<String> {
     let said = composed.near.iter().filter(|share| share.weight > 0.0);
     let who: Vec<String> = said
         .map(|share| match composed.mode {
-            Mode::Mix => format!("{} {}", words::called(&share.name, &share.delta), words::weight(share.weight)),
-            Mode::Own | Mode::Route => words::called(&share.name, &share.delta),
+            Mode::Mix | Mode::Merge => {
+                format!("{} {}", words::called(&share.name, &share.delta), words::weight(share.weight))
+            }
+            Mode::Own | Mode::Route | Mode::Union => words::called(&share.name, &share.delta),
         })
         .collect();
     (composed.mode != Mode::Own).then(|| format!("assembled: {} · {}", composed.mode.word(), who.join(", ")))

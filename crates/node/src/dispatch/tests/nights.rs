@@ -236,6 +236,7 @@ async fn an_answer_is_without_what_the_grant_of_anything_it_stands_on_withholds(
         source: hits[0].source.clone(),
         span: Span { ..hits[0].span },
         text: hits[0].text.clone(),
+        member: None,
     };
     let said = Message { citations: vec![cited], ..said("Write to ana.reis@example.org.") };
     desk.node.vault.write(|tx| tx.put_message(answer.session, &said, After::Message(answer.question))).unwrap();

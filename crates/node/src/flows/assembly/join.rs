@@ -40,11 +40,11 @@ const TRIED: usize = 48;
 const PROMPT_MAX: usize = 4096;
 const SIGNATURE_MAX: usize = 16 << 20;
 
-fn refused(message: impl Into<String>, hint: &str) -> NodeError {
+pub(super) fn refused(message: impl Into<String>, hint: &str) -> NodeError {
     NodeError::said(ErrorKind::Usage, message, hint)
 }
 
-fn row_of(node: &Node, delta: Hash) -> Result<DeltaRow, NodeError> {
+pub(super) fn row_of(node: &Node, delta: Hash) -> Result<DeltaRow, NodeError> {
     let all = node.vault.read(|r| r.deltas())?;
     let found = all.into_iter().find(|row| row.hash == delta);
     found.ok_or_else(|| refused("There is no such delta.", "Take it in with `icore delta import` first."))
@@ -146,6 +146,18 @@ pub(crate) fn sign(node: &Node, delta: Hash, lines: &[String], published: &str) 
     Ok(Event::Signed { signature: serde_json::to_string(&signature).expect("plain data serialises") })
 }
 
+/// A name without what surrounds it; `what` is what is named.
+pub(super) fn proper(name: &str, what: &str) -> Result<String, NodeError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(refused(
+            format!("{what} has 1 to {NAME_MAX} characters on one line."),
+            "Call it by what it is for: house, work.",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
 /// [`crate::protocol::Op::AssemblyJoin`].
 pub(crate) async fn join(
     node: &Node,
@@ -155,13 +167,7 @@ pub(crate) async fn join(
     sink: &Sink,
     cancel: &CancellationToken,
 ) -> Result<Event, NodeError> {
-    let name = assembly.trim().to_owned();
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
-        return Err(refused(
-            format!("An assembly's name has 1 to {NAME_MAX} characters on one line."),
-            "Call it by what it is for: house, work.",
-        ));
-    }
+    let name = proper(&assembly, "An assembly's name")?;
     let _one = node.memory_work.lock().await;
     let (sink, cancel) = (sink.clone(), cancel.clone());
     node.apart("the assembly", move |node| test_and_seat(node, &name, delta, &competence, &sink, &cancel)).await
@@ -196,7 +202,7 @@ fn test_and_seat(
     let (anchor, ..) = mind::anchor_of(&node.settings, &node.vault)?;
     let weights = anchor.passport().weights;
     let rows = seats_of(node, name)?;
-    let others = if rows.is_empty() { None } else { Some(stood(name, rows)?) };
+    let others = if rows.is_empty() { None } else { Some(stood(name, rows, Vec::new())?) };
     if others.as_ref().is_some_and(|others| others.assembly.anchor != weights) {
         return Err(refused(
             format!("The assembly {name} stands on another anchor than the one that answers here now."),
@@ -214,7 +220,7 @@ fn test_and_seat(
     let length = bounded(&anchor, &row, &numbers, seated, node, cancel)?;
     let (stopped, asked) = (AtomicBool::new(false), answered(node, &anchor, &prompts)?);
     let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 + 2 * u64::from(!asked.is_empty()) };
-    let mut admitted = test.measured(&anchor, &row, &numbers, &asked)?;
+    let mut admitted = test.measured(&anchor, &row.name, &numbers, &asked)?;
     admitted.length = length;
     let seat_row = SeatRow {
         assembly: name.to_owned(),
@@ -295,6 +301,19 @@ fn failed(error: TrainError) -> NodeError {
     of_training(error, stopped, "The test failed, so the delta takes no part.")
 }
 
+/// Refuses a delta with which neutral text is much less expected; gives by how much it is.
+pub(super) fn harmless(
+    anchor: &Anchor,
+    name: &str,
+    delta: &Delta,
+    sink: &Sink,
+    cancel: &CancellationToken,
+) -> Result<f32, NodeError> {
+    let stopped = AtomicBool::new(false);
+    let mut test = Test { sink, cancel, stopped: &stopped, done: 0, total: 2 };
+    Ok(test.measured(anchor, name, delta, &[])?.neutral)
+}
+
 /// A test under way.
 struct Test<'a> {
     sink: &'a Sink,
@@ -321,7 +340,7 @@ impl Test<'_> {
     fn measured(
         &mut self,
         anchor: &Anchor,
-        row: &DeltaRow,
+        name: &str,
         delta: &Delta,
         answered: &[Example],
     ) -> Result<Admitted, NodeError> {
@@ -337,8 +356,7 @@ impl Test<'_> {
         if neutral.is_nan() || neutral > NEUTRAL {
             return Err(refused(
                 format!(
-                    "{} harms: neutral text is {:+.1} % less expected with it, and at most {:.0} % is taken.",
-                    row.name,
+                    "{name} harms: neutral text is {:+.1} % less expected with it, and at most {:.0} % is taken.",
                     neutral * 100.0,
                     NEUTRAL * 100.0
                 ),
@@ -353,8 +371,7 @@ impl Test<'_> {
             if together.is_nan() || together >= alone {
                 return Err(refused(
                     format!(
-                        "{} does not know what is said of it: the answers cost {together:.2} nats with it and {alone:.2} without.",
-                        row.name
+                        "{name} does not know what is said of it: the answers cost {together:.2} nats with it and {alone:.2} without."
                     ),
                     "It takes no part. Say with --about what it does know.",
                 ));

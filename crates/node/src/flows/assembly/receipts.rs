@@ -1,13 +1,14 @@
 //! Receipts: who took part in an answer, in what mode, with what weight, and the tokens of it; signed by this device. They
 //! say nothing of what was asked or answered.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 use hinet_vault::{Tx, verify_signature};
 
 use super::{Composed, Stood, named, names};
 use crate::failure::NodeError;
-use crate::protocol::{Event, Hash, MessageId, Receipt, ReceiptBody, Tally, TokenCounts};
+use crate::protocol::{Event, Hash, MessageId, Mode, Receipt, ReceiptBody, Tally, TokenCounts};
 use crate::state::{Node, now};
 
 /// Version of what is signed.
@@ -23,7 +24,7 @@ fn signed(body: &str) -> Vec<u8> {
 pub(crate) fn record(
     node: &Node,
     tx: &Tx<'_>,
-    Composed { said: composed, anchor }: &Composed,
+    Composed { said: composed, anchor, .. }: &Composed,
     answer: MessageId,
     tokens: TokenCounts,
 ) -> Result<(), NodeError> {
@@ -69,6 +70,21 @@ pub(super) fn answers(node: &Node) -> Result<HashMap<Hash, u64>, NodeError> {
         receipt.body.members.iter().for_each(|(delta, _)| *answers.entry(*delta).or_default() += 1);
     }
     Ok(answers)
+}
+
+/// Which of these members were mixed together, the set that was most often first.
+pub(super) fn together(node: &Node, seated: &[Hash]) -> Result<Vec<Vec<Hash>>, NodeError> {
+    let mut sets: BTreeMap<Vec<Hash>, u64> = BTreeMap::new();
+    for receipt in all(node)?.iter().filter(|receipt| receipt.holds && receipt.body.mode == Mode::Mix) {
+        let mut set: Vec<Hash> = receipt.body.members.iter().map(|(delta, _)| *delta).collect();
+        set.sort_unstable();
+        if set.iter().all(|delta| seated.contains(delta)) {
+            *sets.entry(set).or_default() += 1;
+        }
+    }
+    let mut sets: Vec<(Vec<Hash>, u64)> = sets.into_iter().collect();
+    sets.sort_by_key(|(_, times)| Reverse(*times));
+    Ok(sets.into_iter().map(|(set, _)| set).collect())
 }
 
 /// [`crate::protocol::Op::Receipts`].

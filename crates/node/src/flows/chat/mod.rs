@@ -13,6 +13,7 @@ pub(crate) mod prompt;
 pub mod reader;
 mod recall;
 mod speak;
+mod union;
 mod voice;
 
 use hinet_vault::records::{Reader, Tx};
@@ -317,7 +318,7 @@ fn store(node: &Node, asked: &Asked, reply: Reply, recalled: Vec<Hit>) -> Result
 
 /// What left the memory while an answer was being said must not come back with it.
 fn still_there(r: &Reader<'_>, citations: &[Citation]) -> Result<(), NodeError> {
-    for citation in citations {
+    for citation in citations.iter().filter(|citation| citation.member.is_none()) {
         if r.chunks_of(citation.item)?.is_empty() {
             return Err(NodeError::said(
                 ErrorKind::Failed,

@@ -1,7 +1,7 @@
 //! Saying it: the model reads one passage at a time, as many as it can be trusted with; what it says is held against
 //! the passage, and the passage is quoted where the words cannot be grounded.
 
-use hinet_index::read::{Grounding, Intent, ground, only_asks, quote};
+use hinet_index::read::{Grounding, Intent, Question, ground, only_asks, quote};
 use hinet_model::registry::SamplingDefaults;
 use hinet_model::{Sampling, StopReason};
 use tokio::sync::mpsc;
@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::prompt::{self, Prompt};
 use super::reader::{NOT_IN_MEMORY, cited};
 use super::{Asked, ChatParams, Citation, Cut, Event, Message, Node, Recalled, Sink, TokenCounts};
-use super::{members, voice};
+use super::{members, union, voice};
 use crate::failure::NodeError;
 use crate::flows::assembly::Composed;
-use crate::mind::Spoken;
+use crate::mind::{About, Spoken};
 use crate::protocol::{Hash, Hit, Mode, Span};
 
 /// Tokens of an answer from the memory, where the caller names no number.
@@ -78,14 +78,27 @@ pub(super) async fn answer(
     let nothing = recalled.passages().next().is_none();
     if open && nothing {
         let question = recalled.question.intent == Intent::Recall;
+        let mut silent = Vec::new();
+        if question {
+            match union::answer(&turn, asked, assembly, &recalled.question, false).await? {
+                Ok(reply) => return Ok(reply),
+                Err(why) => silent = why,
+            }
+        }
         composed = members::choose(&turn, assembly).await?;
+        union::note(&mut composed, &silent);
         if let Some(reply) = members::answer(&turn, &mut composed, question).await? {
             return Ok(reply);
         }
     }
     let mut reply = alone(&turn, asked, recalled).await?;
     if open && !nothing && reply.how == "not_in_memory" {
+        let silent = match union::answer(&turn, asked, assembly, &recalled.question, true).await? {
+            Ok(reply) => return Ok(reply),
+            Err(why) => why,
+        };
         composed = members::choose(&turn, assembly).await?;
+        union::note(&mut composed, &silent);
         if composed.said.mode != Mode::Own {
             sink.send_until(Event::ChatReset, cancel).await;
         }
@@ -99,7 +112,7 @@ pub(super) async fn answer(
 
 /// Answers one message without others.
 async fn alone(turn: &Turn<'_>, asked: &Asked, recalled: &Recalled) -> Result<Reply, NodeError> {
-    let &Turn { node, text, sink, cancel, .. } = turn;
+    let &Turn { node, sink, cancel, .. } = turn;
     if asked.turn.voice {
         return draft(turn, &asked.turn).await;
     }
@@ -117,15 +130,28 @@ async fn alone(turn: &Turn<'_>, asked: &Asked, recalled: &Recalled) -> Result<Re
         () = cancel.cancelled() => return Err(crate::mind::not_begun()),
     };
     let readings = recalled.readings(about.passages, TRIES);
-    let passages: Vec<&Hit> = readings.iter().flatten().copied().collect();
-    let Some(best) = passages.first() else {
+    if readings.is_empty() {
         let empty = node.vault.read(|r| r.counts())?.items == 0;
         let text = if empty { NOTHING_READ } else { NOT_IN_MEMORY };
         sink.send_until(Event::ChatDelta { text: text.into() }, cancel).await;
         return Ok(said(text.into(), "not_in_memory"));
-    };
+    }
+    read(turn, &about, &recalled.question, &readings, (recalled.strongest(), &recalled.near[..])).await
+}
+
+/// Reads passages, as many at a time as each reading has, until an answer is grounded in one; else quotes the best of them, or
+/// believes a root that finds none in doubtful evidence. `near` is how near each sentence of the best one is in meaning.
+pub(super) async fn read(
+    turn: &Turn<'_>,
+    about: &About,
+    question: &Question,
+    readings: &[Vec<&Hit>],
+    (strongest, near): (f32, &[f32]),
+) -> Result<Reply, NodeError> {
+    let &Turn { text, sink, cancel, .. } = turn;
+    let passages: Vec<&Hit> = readings.iter().flatten().copied().collect();
     let (mut last, mut refusals) = (None, 0);
-    for group in &readings {
+    for group in readings {
         let (spoken, cut) = say(turn, group).await?;
         let written = spoken.generated.text.trim();
         let named = cited(written).filter(|_| about.cites);
@@ -145,16 +171,18 @@ async fn alone(turn: &Turn<'_>, asked: &Asked, recalled: &Recalled) -> Result<Re
         refusals += usize::from(refused);
         last = Some(reply);
     }
-    let tried = last.expect("at least one passage was read, or this would have been refused above");
+    let (Some(tried), Some(best)) = (last, passages.first()) else {
+        return Ok(said(NOT_IN_MEMORY.into(), "not_in_memory"));
+    };
     // A root that found no answer is believed where the evidence is doubtful too; where it is not, the owner sees the words.
-    if refusals == readings.len() && recalled.strongest() < SURE {
+    if refusals == readings.len() && strongest < SURE {
         sink.send_until(Event::ChatDelta { text: NOT_IN_MEMORY.into() }, cancel).await;
         return Ok(Reply { text: NOT_IN_MEMORY.into(), how: "not_in_memory", ..tried });
     }
     // What was measured are the sentences of the best passage.
     let quoted = |at: usize, hit: &Hit| {
-        let near: &[f32] = if at == 0 { &recalled.near } else { &[] };
-        hit.text[quote(&recalled.question, &hit.title, &hit.text, near)].trim().to_owned()
+        let near = if at == 0 { near } else { &[] };
+        hit.text[quote(question, &hit.title, &hit.text, near)].trim().to_owned()
     };
     let mut all = passages.iter().enumerate().map(|(at, hit)| (at, quoted(at, hit)));
     // Somebody's question is no answer, where another passage says something.
@@ -239,7 +267,8 @@ pub(super) fn reply(spoken: &Spoken, cut: Vec<Cut>) -> Reply {
 }
 
 fn cite(hit: &Hit) -> Citation {
-    Citation { item: hit.item, source: hit.source.clone(), span: Span { ..hit.span }, text: hit.text.clone() }
+    let (source, text) = (hit.source.clone(), hit.text.clone());
+    Citation { item: hit.item, source, span: Span { ..hit.span }, text, member: None }
 }
 
 /// What the caller asked for, else the anchor's own defaults; reading a passage has one right answer, so it is greedy.

@@ -21,6 +21,7 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
             }
         }
         Action::MemberLeaves => leave(state),
+        Action::Premerge => return state.assembly.premerge(),
         Action::PageUp | Action::PageDown => state.assembly.scroll(if action == Action::PageUp { -10 } else { 10 }),
         action => state.assembly.select(movement(action, 10).unwrap_or(0)),
     }

@@ -7,7 +7,7 @@ use crate::app::state::{Loaded, State};
 use crate::app::words;
 use crate::text;
 use crate::theme::Theme;
-use hinet_protocol::{Admitted, AssemblyLine, MemberLine, Receipt, Share, Tally};
+use hinet_protocol::{Admitted, AssemblyLine, Hash, MemberLine, PremergeLine, Receipt, Share, Tally};
 use ratatui::{Frame, layout::Rect, style::Style, text::Line, widgets::Paragraph};
 
 /// Columns of a name.
@@ -116,6 +116,21 @@ fn lines(state: &State, columns: usize) -> (Vec<Line<'static>>, Option<usize>) {
             }
             lines.extend(member_lines(member, here, columns, theme));
         }
+        for made in &line.premerges {
+            lines.extend(text::wrap_plain(&premerged(state, made), theme.text, columns));
+        }
+        for home in &line.homes {
+            let said = format!(
+                "  {}  {} · another home, asked for excerpts · {}",
+                text::fit(&home.name, 40),
+                words::digits(&home.identity),
+                words::some(home.answers, "answer")
+            );
+            lines.extend(text::wrap_plain(&said, theme.text, columns));
+        }
+        if pane.making {
+            lines.push(Line::styled("making one delta of several members, and testing it…", theme.accent));
+        }
         let mut said = format!("who is not as near to a question as {:.2} does not answer it", line.floor);
         if line.members.len() > 1 {
             said.push_str(&format!("; who is within {:.2} of the nearest answers too", line.margin));
@@ -175,6 +190,13 @@ fn member_lines(member: &MemberLine, here: bool, columns: usize, theme: &Theme) 
     let mut lines = text::wrap_plain(&said, if here { theme.selected } else { theme.text }, columns);
     lines.extend(text::wrap_plain(&format!("    {}", found(&member.admitted)), theme.dim, columns));
     lines
+}
+
+/// A delta that was made of several members beforehand.
+fn premerged(state: &State, made: &PremergeLine) -> String {
+    let part = |(delta, part): &(Hash, f32)| format!("{} {}", state.assembly.called(*delta), words::weight(*part));
+    let parts: Vec<String> = made.members.iter().map(part).collect();
+    format!("  {} one delta of {}, instead of mixing exactly these", words::digits(&made.hash), parts.join(", "))
 }
 
 /// What a member's test found.

@@ -12,6 +12,7 @@ mod flows;
 mod handshake;
 mod mind;
 mod notice;
+mod session;
 mod settings;
 mod state;
 mod wire;

@@ -7,9 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use hinet_model::{
-    Anchor, Delta, Flow, Generated, ModelError, Resident, Sampling, Session, Turn, registry::SamplingDefaults,
-};
+use hinet_model::{Anchor, Delta, Flow, Generated, ModelError, Resident, Sampling, Turn, registry::SamplingDefaults};
 use hinet_vault::Vault;
 use tokio::sync::{mpsc as channel, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +16,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::failure::NodeError;
 use crate::protocol::{ErrorKind, Hash};
 use crate::roots::{self, Reads};
+use crate::session::AnySession;
 use crate::settings::Settings;
 use crate::worn::Wardrobe;
 
@@ -96,7 +95,7 @@ pub(crate) struct Mind {
 /// The anchor and its warm session.
 struct Loaded {
     anchor: Anchor,
-    session: Session,
+    session: AnySession,
     reads: Reads,
     sampling: SamplingDefaults,
     /// The delta that answers where nobody else is asked.
@@ -302,7 +301,7 @@ pub(crate) fn anchor_of(settings: &Settings, vault: &Vault) -> Result<(Anchor, R
 fn load(place: &Place) -> Result<Loaded, NodeError> {
     let (anchor, reads, sampling) = anchor_of(&place.settings, &place.wardrobe.vault)?;
     let context = anchor.context().min(CONTEXT_MAX);
-    let session = anchor.session(context);
+    let session = AnySession::new(&anchor, &place.settings, context)?;
     let mut loaded = Loaded { session, anchor, reads, sampling, worn: None, cast: Vec::new() };
     if let Some(worn) = place.wardrobe.worn()
         && let Err(error) = loaded.wear(Some(&worn))

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use hinet_model::registry::{ModelEntry, ModelFile, Registry, Role, Sha256Digest, Source};
-use hinet_model::{Embedder, ModelError, ModelPaths, PullOptions};
+use hinet_model::{DeviceKind, Embedder, ModelError, ModelPaths, PullOptions};
 
 use crate::failure;
 use crate::mind::CONTEXT_MAX;
 use crate::protocol::{ErrorKind, Failure, ModelLine, Progress, Unit};
 use crate::settings::Settings;
+
+/// What the processor is called where devices have names.
+const PROCESSOR: &str = "cpu";
 
 /// All models of the registry, and whether they are here.
 #[must_use]
@@ -61,6 +64,39 @@ pub fn refuse_no_anchor(name: &str) -> Result<(), Failure> {
             format!("{name} is no model that answers: it only turns texts into vectors."),
             "`icore models list` shows the anchors.",
         )),
+    }
+}
+
+/// What the anchor computes on: the device the settings name; `None` is the processor, by our own kernels.
+///
+/// # Errors
+/// As for [`refuse_no_device`].
+pub(crate) fn device(settings: &Settings) -> Result<Option<DeviceKind>, Failure> {
+    settings.device.as_deref().map_or(Ok(None), device_named)
+}
+
+/// Refuses a name that is that of nothing to compute on: `cpu` is the processor, `metal` and `cuda` are graphics
+/// processors, and `candle` computes on the processor what those would.
+///
+/// # Errors
+/// Where there is no such device, or icore was built without it. Whether the machine has it is seen when the model is
+/// loaded.
+pub fn refuse_no_device(name: &str) -> Result<(), Failure> {
+    device_named(name).map(drop)
+}
+
+fn device_named(name: &str) -> Result<Option<DeviceKind>, Failure> {
+    if name == PROCESSOR {
+        return Ok(None);
+    }
+    let refused = |message: String, hint: &str| Err(Failure::new(ErrorKind::Usage, message, hint));
+    match DeviceKind::named(name) {
+        None => refused(format!("There is no device called {name}."), "There are cpu, metal, cuda and candle."),
+        Some(kind) if !kind.is_built() => refused(
+            format!("This icore was built without {name}."),
+            "Build it with `cargo build --release --features metal` (or cuda), or compute on cpu.",
+        ),
+        Some(kind) => Ok(Some(kind)),
     }
 }
 
@@ -183,7 +219,7 @@ pub fn default_embedder(settings: &Settings) -> Result<(PathBuf, Embedder), Fail
     Ok((paths.dir().to_owned(), embedder))
 }
 
-fn located(entry: &ModelEntry, settings: &Settings) -> Result<ModelPaths, Failure> {
+pub(crate) fn located(entry: &ModelEntry, settings: &Settings) -> Result<ModelPaths, Failure> {
     hinet_model::locate(entry, &settings.models).ok_or_else(|| {
         Failure::new(
             ErrorKind::Usage,

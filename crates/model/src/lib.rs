@@ -41,7 +41,7 @@ pub use batch::{Batch, BatchOptions, Event, SequenceId};
 pub use config::{Activation, Attention, Config, Family, LayerPlan, Mixture, Rope, RopePairs};
 pub use constrain::Form;
 pub use delta::{Delta, FactorKind, Gates, Resident};
-pub use device::{DeviceKind, DeviceModel, DeviceSession};
+pub use device::{AnySession, DeviceKind, DeviceModel, DeviceSession};
 pub use draft::{DRAFT_MAX, Drafter, PromptLookup, SmallModel};
 pub use embed::Embedder;
 pub use error::ModelError;

@@ -7,7 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use hinet_model::{Anchor, Delta, Flow, Generated, ModelError, Resident, Sampling, Turn, registry::SamplingDefaults};
+use hinet_model::{
+    Anchor, AnySession, Delta, Flow, Generated, ModelError, Resident, Sampling, Turn, registry::SamplingDefaults,
+};
 use hinet_vault::Vault;
 use tokio::sync::{mpsc as channel, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +18,6 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::failure::NodeError;
 use crate::protocol::{ErrorKind, Hash};
 use crate::roots::{self, Reads};
-use crate::session::AnySession;
 use crate::settings::Settings;
 use crate::worn::Wardrobe;
 
@@ -301,7 +302,7 @@ pub(crate) fn anchor_of(settings: &Settings, vault: &Vault) -> Result<(Anchor, R
 fn load(place: &Place) -> Result<Loaded, NodeError> {
     let (anchor, reads, sampling) = anchor_of(&place.settings, &place.wardrobe.vault)?;
     let context = anchor.context().min(CONTEXT_MAX);
-    let session = AnySession::new(&anchor, &place.settings, context)?;
+    let session = crate::models::session(&anchor, &place.settings, context)?;
     let mut loaded = Loaded { session, anchor, reads, sampling, worn: None, cast: Vec::new() };
     if let Some(worn) = place.wardrobe.worn()
         && let Err(error) = loaded.wear(Some(&worn))

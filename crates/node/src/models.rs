@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use hinet_model::registry::{ModelEntry, ModelFile, Registry, Role, Sha256Digest, Source};
-use hinet_model::{DeviceKind, Embedder, ModelError, ModelPaths, PullOptions};
+use hinet_model::{Anchor, AnySession, DeviceKind, DeviceModel, Embedder, ModelError, ModelPaths, PullOptions};
 
-use crate::failure;
+use crate::failure::{self, NodeError};
 use crate::mind::CONTEXT_MAX;
 use crate::protocol::{ErrorKind, Failure, ModelLine, Progress, Unit};
 use crate::settings::Settings;
@@ -67,25 +67,26 @@ pub fn refuse_no_anchor(name: &str) -> Result<(), Failure> {
     }
 }
 
-/// What the anchor computes on: the device the settings name; `None` is the processor, by our own kernels.
+/// A conversation of up to `context` tokens with the anchor that answers, on the device that the settings name or on the
+/// processor.
 ///
 /// # Errors
-/// As for [`refuse_no_device`].
-pub(crate) fn device(settings: &Settings) -> Result<Option<DeviceKind>, Failure> {
-    settings.device.as_deref().map_or(Ok(None), device_named)
+/// As for [`device_named`], and where the machine has no such device, or no room on it.
+pub(crate) fn session(anchor: &Anchor, settings: &Settings, context: usize) -> Result<AnySession, NodeError> {
+    let Some(kind) = settings.device.as_deref().map_or(Ok(None), device_named)? else {
+        return Ok(anchor.session(context).into());
+    };
+    let paths = located(&self::anchor(settings)?, settings)?;
+    Ok(DeviceModel::load(anchor, &paths, kind)?.session(context)?.into())
 }
 
-/// Refuses a name that is that of nothing to compute on: `cpu` is the processor, `metal` and `cuda` are graphics
-/// processors, and `candle` computes on the processor what those would.
+/// What a name says to compute on: `metal` and `cuda` are graphics processors, `candle` computes on the processor what
+/// those would, and `cpu`, which is `None`, is the processor by our own kernels.
 ///
 /// # Errors
-/// Where there is no such device, or icore was built without it. Whether the machine has it is seen when the model is
+/// Where there is no such device, or icore was built without it. Whether the machine has it is seen when a model is
 /// loaded.
-pub fn refuse_no_device(name: &str) -> Result<(), Failure> {
-    device_named(name).map(drop)
-}
-
-fn device_named(name: &str) -> Result<Option<DeviceKind>, Failure> {
+pub fn device_named(name: &str) -> Result<Option<DeviceKind>, Failure> {
     if name == PROCESSOR {
         return Ok(None);
     }
@@ -219,7 +220,7 @@ pub fn default_embedder(settings: &Settings) -> Result<(PathBuf, Embedder), Fail
     Ok((paths.dir().to_owned(), embedder))
 }
 
-pub(crate) fn located(entry: &ModelEntry, settings: &Settings) -> Result<ModelPaths, Failure> {
+fn located(entry: &ModelEntry, settings: &Settings) -> Result<ModelPaths, Failure> {
     hinet_model::locate(entry, &settings.models).ok_or_else(|| {
         Failure::new(
             ErrorKind::Usage,

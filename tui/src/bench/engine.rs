@@ -2,7 +2,7 @@
 //! installed, beside another runtime. Both sides take turns on the same processors; what is compared is each pair.
 
 use hinet_node::measure::{Ceilings, Engine, Reference, Taken, ceilings, embed, stay_on};
-use hinet_node::{Embedder, Kernel, LoadOptions};
+use hinet_node::{DeviceKind, Embedder, Kernel, LoadOptions};
 use hinet_protocol::{ErrorKind, Failure};
 use std::path::PathBuf;
 
@@ -39,6 +39,8 @@ pub struct EnginePlan {
     pub text: Option<String>,
     /// The kernels; `None` takes the fastest.
     pub kernel: Option<Kernel>,
+    /// The device; `None` is the processor, by these kernels.
+    pub device: Option<DeviceKind>,
 }
 
 /// What to measure of the embedder.
@@ -76,7 +78,11 @@ pub fn inference(plan: &EnginePlan, say: Say<'_>) -> Result<Report, Failure> {
     let context = LONG + 2 * WRITE;
     let (mut engine, first) = first_tokens(plan, options, context, say)?;
     let kernel = engine.anchor().kernel();
-    report.notes.push(format!("{}, {} threads, {} kernels", plan.model.display(), plan.threads, kernel.name()));
+    let how = plan.device.map_or_else(
+        || format!("{} threads, {} kernels", plan.threads, kernel.name()),
+        |device| format!("the device {}; what the machine can give is said of its processor", device.name()),
+    );
+    report.notes.push(format!("{}, {how}", plan.model.display()));
     report.add(Figure::new("from loading to the first token", "ms", first).promised(Goal::Median(500.0)), say);
     say(Told::Doing("Measuring what the machine can give …"));
     let most = ceilings(plan.threads, kernel, plan.pairs.min(5)).map_err(failed)?;
@@ -113,7 +119,7 @@ fn first_tokens(
     for _ in 0..plan.pairs.clamp(1, 3) {
         drop(kept.take());
         let (taken, engine) = Taken::by(|| {
-            let mut engine = Engine::load(&plan.model, options, context)?;
+            let mut engine = Engine::load(&plan.model, options, plan.device, context)?;
             engine.prefill(16).map(|_| engine)
         });
         kept = Some(engine.map_err(failed)?);

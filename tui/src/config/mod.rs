@@ -112,8 +112,8 @@ impl Config {
                     Ok(()) => self.anchor = Some(anchor.to_owned()),
                     Err(refused) => self.complaints.push(format!("[mind] anchor: {}", refused.message)),
                 },
-                ("device", Some(device)) => match hinet_node::models::refuse_no_device(device) {
-                    Ok(()) => self.device = Some(device.to_owned()),
+                ("device", Some(device)) => match hinet_node::models::device_named(device) {
+                    Ok(_) => self.device = Some(device.to_owned()),
                     Err(refused) => self.complaints.push(format!("[mind] device: {}", refused.message)),
                 },
                 ("anchor" | "device", None) => {

@@ -6,12 +6,14 @@
 //! no promise that the number of rows changes no bit, so what is computed here agrees with [`crate::Session`] up to
 //! rounding, and not to the bit.
 
+mod any;
 mod attend;
 mod factors;
 mod ops;
 mod session;
 mod weights;
 
+pub use any::AnySession;
 pub use session::DeviceSession;
 pub use weights::DeviceModel;
 
@@ -21,8 +23,8 @@ use candle_core::Device;
 /// What candle computes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceKind {
-    /// The processor, by candle's operations: slower than [`crate::Session`], and on every machine. It shows what a device
-    /// would compute.
+    /// The processor, by candle's operations and not by our own kernels: on every machine, to see what a device would
+    /// compute.
     Candle,
     /// The graphics processor of an Apple machine; needs the feature `metal`.
     Metal,

@@ -9,7 +9,9 @@ mod reference;
 pub use ceilings::{Ceilings, ceilings};
 pub use reference::{Reference, Tuned};
 
-use crate::{Anchor, Embedder, LoadOptions, ModelError, Session, gguf::Gguf, sample::likeliest};
+use crate::{
+    Anchor, AnySession, DeviceKind, DeviceModel, Embedder, LoadOptions, ModelError, gguf::Gguf, sample::likeliest,
+};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use std::{path::Path, time::Instant};
@@ -60,7 +62,7 @@ pub fn stay_on(cores: usize) {
 #[derive(Debug)]
 pub struct Engine {
     anchor: Anchor,
-    session: Session,
+    session: AnySession,
     /// Milliseconds it took to load.
     pub load_ms: f64,
     /// Bytes of weights that writing one token reads.
@@ -68,16 +70,24 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads a GGUF file, with room for `context` tokens.
+    /// Loads a GGUF file, with room for `context` tokens, on a device where one is given.
     ///
     /// # Errors
     /// Where it cannot be loaded.
-    pub fn load(path: &Path, options: LoadOptions, context: usize) -> Result<Self, ModelError> {
+    pub fn load(
+        path: &Path,
+        options: LoadOptions,
+        device: Option<DeviceKind>,
+        context: usize,
+    ) -> Result<Self, ModelError> {
         let began = Instant::now();
         let file = Gguf::open(path)?;
         let anchor = Anchor::from_gguf(&file, options)?;
+        let session = match device {
+            None => anchor.session(context).into(),
+            Some(kind) => DeviceModel::from_gguf(&anchor, &file, kind)?.session(context)?.into(),
+        };
         let load_ms = began.elapsed().as_secs_f64() * 1e3;
-        let session = anchor.session(context);
         Ok(Self { session, load_ms, token_bytes: token_bytes(&file)?, anchor })
     }
 

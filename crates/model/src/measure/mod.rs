@@ -83,7 +83,7 @@ impl Engine {
         let began = Instant::now();
         let file = Gguf::open(path)?;
         let anchor = Anchor::from_gguf(&file, options)?;
-        let session = match device {
+        let session: AnySession = match device {
             None => anchor.session(context).into(),
             Some(kind) => DeviceModel::from_gguf(&anchor, &file, kind)?.session(context)?.into(),
         };

@@ -34,6 +34,19 @@ pub struct DeviceModel {
     decoder: Arc<DeviceDecoder>,
 }
 
+/// Puts one matrix on a device.
+fn matrix(tensor: &Tensor<'_>, kind: DeviceKind, device: &Device) -> Result<DeviceMatrix, ModelError> {
+    let made = match tensor.kind {
+        // Half floats are widened: products of halves would round activations that some families let grow large.
+        Kind::F32 | Kind::F16 | Kind::BF16 => {
+            candle_core::Tensor::from_vec(floats(tensor)?, tensor.shape, device).map(QMatMul::Tensor)
+        }
+        _ => blocks(tensor, device).map(|blocks| QMatMul::QTensor(Arc::new(blocks))),
+    };
+    let weights = made.map_err(|source| kind.failed(source))?;
+    Ok(DeviceMatrix { weights, slot: None })
+}
+
 impl DeviceModel {
     /// Puts the weights of a model of the registry on a device, after checking the hash of its file. The anchor is that
     /// model, on its root where it has one, and stays: it knows the tokens, and packs deltas.
@@ -72,23 +85,14 @@ impl DeviceModel {
         if device.is_cpu() {
             fits(source.total_bytes(), free_memory())?;
         }
-        let on = |source| kind.failed(source);
-        let matrix = |tensor: &Tensor<'_>| -> Result<DeviceMatrix, ModelError> {
-            let weights = match tensor.kind {
-                // Half floats are widened: products of halves would round activations that some families let grow large.
-                Kind::F32 | Kind::F16 | Kind::BF16 => {
-                    QMatMul::Tensor(candle_core::Tensor::from_vec(floats(tensor)?, tensor.shape, &device).map_err(on)?)
-                }
-                _ => QMatMul::QTensor(Arc::new(blocks(tensor, &device).map_err(on)?)),
-            };
-            Ok(DeviceMatrix { weights, slot: None })
+        let reading: Reading<'_, DeviceMatrix, candle_core::Tensor> = Reading {
+            source,
+            matrix: &|tensor| matrix(tensor, kind, &device),
+            gains: &|gains| {
+                let count = gains.len();
+                candle_core::Tensor::from_vec(gains, count, &device).map_err(|source| kind.failed(source))
+            },
         };
-        let gains = |gains: Vec<f32>| {
-            let count = gains.len();
-            candle_core::Tensor::from_vec(gains, count, &device).map_err(on)
-        };
-        let reading: Reading<'_, DeviceMatrix, candle_core::Tensor> =
-            Reading { source, matrix: &matrix, gains: &gains };
         let mut decoder = reading.decoder(anchor.config().clone())?;
         delta::number(&mut decoder, |matrix| &mut matrix.slot);
         Ok(Self { anchor: anchor.clone(), kind, decoder: Arc::new(decoder), device })

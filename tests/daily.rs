@@ -453,3 +453,30 @@ fn the_node_stops_cleanly_and_takes_its_socket_with_it() {
     person.json(["memory", "stats"]);
     holds(&person);
 }
+
+/// The mind answers from a device of candle's as it does from our own kernels; a device that is not there is refused.
+#[test]
+fn the_mind_answers_from_the_device_that_is_named() {
+    let person = with_notes();
+    person.icore(["sources", "sync"]);
+    let on = |device: &str| {
+        person
+            .command()
+            .args(["ask", "Who serviced the boiler?", "--json"])
+            .env("ICORE_DEVICE", device)
+            .output()
+            .unwrap()
+    };
+    let answered = on("candle");
+    assert!(answered.status.success(), "{}", text(&answered.stderr));
+    let answer: serde_json::Value = serde_json::from_slice(&answered.stdout).unwrap();
+    assert!(answer["answer"].as_str().unwrap().contains("Tomas Reis"), "{answer}");
+    let refused = on("abacus");
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("no device called abacus"), "{}", text(&refused.stderr));
+    if !cfg!(feature = "metal") {
+        let refused = on("metal");
+        assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+        assert!(text(&refused.stderr).contains("built without metal"), "{}", text(&refused.stderr));
+    }
+}

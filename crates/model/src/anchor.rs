@@ -145,7 +145,7 @@ impl Anchor {
         let controls = ids.filter(|id| tokenizer.is_control(*id));
         let controls = controls.filter_map(|id| tokenizer.special_text(id)).filter(|text| text.len() > 1);
         let mut decoder = weights::decoder(source, config)?;
-        delta::number(&mut decoder);
+        delta::number(&mut decoder, |matrix| &mut matrix.slot);
         let inner = Inner {
             controls: controls.map(str::to_owned).collect(),
             pool: KvPool::new(Shape::of(&decoder.config)),

@@ -231,6 +231,27 @@ pub enum ModelError {
         kernel: &'static str,
     },
 
+    // --- devices ---
+    /// A device that this program was built without, or that this machine does not have.
+    #[error("there is no \"{device}\" to compute on: {problem}")]
+    NoDevice {
+        /// The name of the device.
+        device: &'static str,
+        /// Why.
+        problem: &'static str,
+    },
+    /// A device that does not do what it should.
+    #[error("the device \"{device}\" failed: {source}")]
+    Device {
+        /// The name of the device.
+        device: &'static str,
+        /// What it says.
+        source: candle_core::Error,
+    },
+    /// The file whose weights are to be put on a device is not that of the model that is loaded.
+    #[error("the file holds other weights than the model that is loaded; give the file the model was loaded from")]
+    OtherWeights,
+
     // --- deltas ---
     /// The files of a delta cannot be used.
     #[error("the delta cannot be used: {problem}")]

@@ -4,7 +4,7 @@
 //! outputs over the crew and no output is shared, so results depend neither on threads nor on how many rows there are.
 #![allow(unsafe_code, reason = "threads write to separate parts of one buffer")]
 
-mod mixture;
+pub(crate) mod mixture;
 
 use crate::{
     Config, RopePairs,

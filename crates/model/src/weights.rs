@@ -22,68 +22,122 @@ mod repack;
 
 pub(crate) use repack::matrix_of;
 
+/// What the address of candle's blocks must be a multiple of, whatever their kind.
+const CANDLE_ALIGN: usize = 4;
+
 /// The weights as this crate runs them.
 pub(crate) type FastDecoder = Decoder<Matrix, Vec<f32>>;
 
-/// Reads all weights of a decoder.
-pub(crate) fn decoder(source: &dyn Source, config: Config) -> Result<FastDecoder, ModelError> {
-    let width = config.width;
-    let layers = (0..config.layers).map(|index| layer(source, &config, index)).collect::<Result<_, _>>()?;
-    let head = match source.find_weight("output.weight")? {
-        Some(_) => Some(matrix(source, "output.weight", config.vocabulary, width)?),
-        None => None,
-    };
-    Ok(Decoder {
-        embedding: matrix(source, "token_embd.weight", config.vocabulary, width)?,
-        norm: gains(source, "output_norm.weight", width)?,
-        layers,
-        head,
-        config,
-    })
+/// What the tensors of a source are made into.
+pub(crate) struct Reading<'a, M, G> {
+    /// Where they lie.
+    pub(crate) source: &'a dyn Source,
+    /// Makes a matrix of a tensor whose shape has been checked.
+    pub(crate) matrix: &'a dyn Fn(&Tensor<'_>) -> Result<M, ModelError>,
+    /// Makes the gains of a norm, counted from zero.
+    pub(crate) gains: &'a dyn Fn(Vec<f32>) -> Result<G, ModelError>,
 }
 
-fn layer(source: &dyn Source, config: &Config, index: usize) -> Result<Layer<Matrix, Vec<f32>>, ModelError> {
-    let (width, head_dim) = (config.width, config.head_dim);
-    let (queries, keys) = (config.heads * head_dim, config.kv_heads * head_dim);
-    let named = |name: &str| format!("blk.{index}.{name}.weight");
-    let matrix = |name: &str, rows, columns| inner_matrix(source, &named(name), rows, columns);
-    let normed = |name: &str, length| gains(source, &named(name), length);
-    let normed_if = |wanted: bool, name: &str, length| wanted.then(|| normed(name, length)).transpose();
-    for name in Linear::ALL.map(Linear::gguf) {
-        if let Some(bias) = source.find_weight(&format!("blk.{index}.{name}.bias"))? {
-            let problem = "is a bias, which this family does not have";
-            return Err(ModelError::BadTensor { name: bias.name.into(), problem });
-        }
-    }
-    let feed = |hidden, part: &str| {
-        Ok(Feed {
-            gate: matrix(&format!("ffn_gate{part}"), hidden, width)?,
-            up: matrix(&format!("ffn_up{part}"), hidden, width)?,
-            down: matrix(&format!("ffn_down{part}"), width, hidden)?,
+/// Reads all weights of a decoder, for the kernels of this crate.
+pub(crate) fn decoder(source: &dyn Source, config: Config) -> Result<FastDecoder, ModelError> {
+    let reading: Reading<'_, Matrix, Vec<f32>> = Reading { source, matrix: &matrix_of, gains: &kept };
+    reading.decoder(config)
+}
+
+/// Gains stay the numbers they are.
+fn kept(gains: Vec<f32>) -> Result<Vec<f32>, ModelError> {
+    Ok(gains)
+}
+
+impl<M, G> Reading<'_, M, G> {
+    /// Reads all weights of a decoder.
+    pub(crate) fn decoder(&self, config: Config) -> Result<Decoder<M, G>, ModelError> {
+        let width = config.width;
+        let layers = (0..config.layers).map(|index| self.layer(&config, index)).collect::<Result<_, _>>()?;
+        let head = match self.source.find_weight("output.weight")? {
+            Some(_) => Some(self.matrix("output.weight", config.vocabulary, width)?),
+            None => None,
+        };
+        Ok(Decoder {
+            embedding: self.matrix("token_embd.weight", config.vocabulary, width)?,
+            norm: self.gains("output_norm.weight", width)?,
+            layers,
+            head,
+            config,
         })
-    };
-    Ok(Layer {
-        attention_norm: normed("attn_norm", width)?,
-        query: matrix("attn_q", queries, width)?,
-        key: matrix("attn_k", keys, width)?,
-        value: matrix("attn_v", keys, width)?,
-        query_norm: normed_if(config.head_norms, "attn_q_norm", head_dim)?,
-        key_norm: normed_if(config.head_norms, "attn_k_norm", head_dim)?,
-        output: matrix("attn_output", width, queries)?,
-        attention_post_norm: normed_if(config.post_norms, "post_attention_norm", width)?,
-        hidden_norm: normed("ffn_norm", width)?,
-        feed: match config.mixture.filter(|_| config.plan[index].mixture) {
-            None => FeedForward::Dense(feed(config.hidden, "")?),
-            Some(how) => FeedForward::Mixture {
-                how,
-                router: self::matrix(source, &named("ffn_gate_inp"), how.experts, width)?,
-                experts: (0..how.experts)
-                    .map(|expert| feed(how.hidden, &format!(".{expert}")))
-                    .collect::<Result<_, ModelError>>()?,
+    }
+
+    fn layer(&self, config: &Config, index: usize) -> Result<Layer<M, G>, ModelError> {
+        let (width, head_dim) = (config.width, config.head_dim);
+        let (queries, keys) = (config.heads * head_dim, config.kv_heads * head_dim);
+        let named = |name: &str| format!("blk.{index}.{name}.weight");
+        let matrix = |name: &str, rows, columns| self.inner_matrix(&named(name), rows, columns);
+        let normed = |name: &str, length| self.gains(&named(name), length);
+        let normed_if = |wanted: bool, name: &str, length| wanted.then(|| normed(name, length)).transpose();
+        for name in Linear::ALL.map(Linear::gguf) {
+            if let Some(bias) = self.source.find_weight(&format!("blk.{index}.{name}.bias"))? {
+                let problem = "is a bias, which this family does not have";
+                return Err(ModelError::BadTensor { name: bias.name.into(), problem });
+            }
+        }
+        let feed = |hidden, part: &str| {
+            Ok(Feed {
+                gate: matrix(&format!("ffn_gate{part}"), hidden, width)?,
+                up: matrix(&format!("ffn_up{part}"), hidden, width)?,
+                down: matrix(&format!("ffn_down{part}"), width, hidden)?,
+            })
+        };
+        Ok(Layer {
+            attention_norm: normed("attn_norm", width)?,
+            query: matrix("attn_q", queries, width)?,
+            key: matrix("attn_k", keys, width)?,
+            value: matrix("attn_v", keys, width)?,
+            query_norm: normed_if(config.head_norms, "attn_q_norm", head_dim)?,
+            key_norm: normed_if(config.head_norms, "attn_k_norm", head_dim)?,
+            output: matrix("attn_output", width, queries)?,
+            attention_post_norm: normed_if(config.post_norms, "post_attention_norm", width)?,
+            hidden_norm: normed("ffn_norm", width)?,
+            feed: match config.mixture.filter(|_| config.plan[index].mixture) {
+                None => FeedForward::Dense(feed(config.hidden, "")?),
+                Some(how) => {
+                    FeedForward::Mixture {
+                        how,
+                        router: self.matrix(&named("ffn_gate_inp"), how.experts, width)?,
+                        experts: (0..how.experts)
+                            .map(|expert| feed(how.hidden, &format!(".{expert}")))
+                            .collect::<Result<_, ModelError>>()?,
+                    }
+                }
             },
-        },
-        hidden_post_norm: normed_if(config.post_norms, "post_ffw_norm", width)?,
-    })
+            hidden_post_norm: normed_if(config.post_norms, "post_ffw_norm", width)?,
+        })
+    }
+
+    fn gains(&self, name: &str, length: usize) -> Result<G, ModelError> {
+        let mut gains = vector(self.source, name, length)?;
+        gains.iter_mut().for_each(|gain| *gain += self.source.gains_from());
+        (self.gains)(gains)
+    }
+
+    /// A matrix whose outputs are the inputs of another operation, which works in strips of sixteen.
+    fn inner_matrix(&self, name: &str, rows: usize, columns: usize) -> Result<M, ModelError> {
+        if !rows.is_multiple_of(STRIP) {
+            return Err(ModelError::BadTensor { name: name.into(), problem: "has rows that are not a multiple of 16" });
+        }
+        self.matrix(name, rows, columns)
+    }
+
+    fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<M, ModelError> {
+        let tensor = self.source.weight(name)?;
+        expect_shape(&tensor, &[rows, columns])?;
+        if !columns.is_multiple_of(BLOCK) {
+            return Err(ModelError::BadTensor {
+                name: name.into(),
+                problem: "has columns that are not a multiple of 32",
+            });
+        }
+        (self.matrix)(&tensor)
+    }
 }
 
 /// Factors by which rotary frequencies are divided, where the file has them (Llama 3.1 and later).
@@ -112,40 +166,13 @@ fn vector(source: &dyn Source, name: &str, length: usize) -> Result<Vec<f32>, Mo
     floats(&tensor)
 }
 
-/// Gains of a norm, counted from zero.
-fn gains(source: &dyn Source, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
-    let mut gains = vector(source, name, length)?;
-    gains.iter_mut().for_each(|gain| *gain += source.gains_from());
-    Ok(gains)
-}
-
-/// A matrix whose outputs are the inputs of another operation, which works in strips of sixteen.
-fn inner_matrix(source: &dyn Source, name: &str, rows: usize, columns: usize) -> Result<Matrix, ModelError> {
-    if !rows.is_multiple_of(STRIP) {
-        return Err(ModelError::BadTensor { name: name.into(), problem: "has rows that are not a multiple of 16" });
-    }
-    matrix(source, name, rows, columns)
-}
-
-fn matrix(source: &dyn Source, name: &str, rows: usize, columns: usize) -> Result<Matrix, ModelError> {
-    let tensor = source.weight(name)?;
-    expect_shape(&tensor, &[rows, columns])?;
-    if !columns.is_multiple_of(BLOCK) {
-        return Err(ModelError::BadTensor { name: name.into(), problem: "has columns that are not a multiple of 32" });
-    }
-    matrix_of(&tensor)
-}
-
 fn half(bytes: &[u8]) -> f16 {
     f16::from_le_bytes([bytes[0], bytes[1]])
 }
 
-/// All numbers of a tensor as floats.
-///
-/// # Errors
-/// Where its blocks cannot be widened, or one of its numbers is not finite.
-pub fn floats(tensor: &Tensor<'_>) -> Result<Vec<f32>, ModelError> {
-    let dtype = match tensor.kind {
+/// What candle calls a kind.
+const fn ggml(kind: Kind) -> GgmlDType {
+    match kind {
         Kind::F32 => GgmlDType::F32,
         Kind::F16 => GgmlDType::F16,
         Kind::BF16 => GgmlDType::BF16,
@@ -159,7 +186,33 @@ pub fn floats(tensor: &Tensor<'_>) -> Result<Vec<f32>, ModelError> {
         Kind::Q4K => GgmlDType::Q4K,
         Kind::Q5K => GgmlDType::Q5K,
         Kind::Q6K => GgmlDType::Q6K,
+    }
+}
+
+/// The blocks of a tensor as they are, on a device of candle's.
+///
+/// # Errors
+/// Where the device has no room for them, or their rows end in the middle of a block.
+pub(crate) fn blocks(tensor: &Tensor<'_>, device: &Device) -> candle_core::Result<QTensor> {
+    let mut moved: Vec<u8>;
+    // candle reads blocks where they lie, and panics where none could lie; a file may lay them anywhere.
+    let bytes = match tensor.bytes.as_ptr().align_offset(CANDLE_ALIGN) {
+        0 => tensor.bytes,
+        _ => {
+            moved = vec![0; tensor.bytes.len() + CANDLE_ALIGN];
+            let first = moved.as_ptr().align_offset(CANDLE_ALIGN);
+            moved[first..][..tensor.bytes.len()].copy_from_slice(tensor.bytes);
+            &moved[first..][..tensor.bytes.len()]
+        }
     };
+    QTensor::new(QStorage::from_data(Cow::Borrowed(bytes), device, ggml(tensor.kind))?, tensor.shape)
+}
+
+/// All numbers of a tensor as floats.
+///
+/// # Errors
+/// Where its blocks cannot be widened, or one of its numbers is not finite.
+pub fn floats(tensor: &Tensor<'_>) -> Result<Vec<f32>, ModelError> {
     let all: Vec<f32> = match tensor.kind {
         Kind::F32 => tensor.bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         Kind::F16 => tensor.bytes.chunks_exact(2).map(|bytes| half(bytes).to_f32()).collect(),
@@ -167,10 +220,7 @@ pub fn floats(tensor: &Tensor<'_>) -> Result<Vec<f32>, ModelError> {
             tensor.bytes.as_chunks::<2>().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect()
         }
         _ => {
-            let widen = || {
-                let storage = QStorage::from_data(Cow::Borrowed(tensor.bytes), &Device::Cpu, dtype)?;
-                QTensor::new(storage, tensor.shape)?.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()
-            };
+            let widen = || blocks(tensor, &Device::Cpu)?.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1();
             widen().map_err(|source| ModelError::Widen { name: tensor.name.into(), source })?
         }
     };

@@ -144,6 +144,9 @@ fn of_model(error: ModelError) -> Failure {
     let hint = match &error {
         ModelError::PromptTooLong { .. } => "Ask for less at once.",
         ModelError::WrongSize { .. } | ModelError::WrongHash { .. } => "`icore models pull` fetches it again.",
+        ModelError::NoDevice { .. } | ModelError::Device { .. } => {
+            "Write device = \"cpu\" under [mind] in the config, or set ICORE_DEVICE=cpu, to compute on the processor."
+        }
         _ => "`icore models check` looks the models over; `icore models pull` fetches them again.",
     };
     Failure::new(ErrorKind::Failed, sentence(&error), hint)

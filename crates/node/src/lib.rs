@@ -29,7 +29,7 @@ pub use door::run_node;
 pub use flows::chat::reader;
 pub use hinet_connectors::{Extractor, extract_child};
 pub use hinet_model::{
-    Anchor, Embedder, FactorKind, KvKind, LoadOptions, ModelError, Resident, kernels::Kernel, measure,
+    Anchor, DeviceKind, Embedder, FactorKind, KvKind, LoadOptions, ModelError, Resident, kernels::Kernel, measure,
 };
 pub use hinet_protocol as protocol;
 pub use hinet_train::{TrainError, measure as tuning};

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use hinet_model::{
-    Anchor, Delta, Flow, Generated, ModelError, Resident, Sampling, Session, Turn, registry::SamplingDefaults,
+    Anchor, AnySession, Delta, Flow, Generated, ModelError, Resident, Sampling, Turn, registry::SamplingDefaults,
 };
 use hinet_vault::Vault;
 use tokio::sync::{mpsc as channel, oneshot};
@@ -96,7 +96,7 @@ pub(crate) struct Mind {
 /// The anchor and its warm session.
 struct Loaded {
     anchor: Anchor,
-    session: Session,
+    session: AnySession,
     reads: Reads,
     sampling: SamplingDefaults,
     /// The delta that answers where nobody else is asked.
@@ -302,7 +302,7 @@ pub(crate) fn anchor_of(settings: &Settings, vault: &Vault) -> Result<(Anchor, R
 fn load(place: &Place) -> Result<Loaded, NodeError> {
     let (anchor, reads, sampling) = anchor_of(&place.settings, &place.wardrobe.vault)?;
     let context = anchor.context().min(CONTEXT_MAX);
-    let session = anchor.session(context);
+    let session = crate::models::session(&anchor, &place.settings, context)?;
     let mut loaded = Loaded { session, anchor, reads, sampling, worn: None, cast: Vec::new() };
     if let Some(worn) = place.wardrobe.worn()
         && let Err(error) = loaded.wear(Some(&worn))

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use hinet_model::registry::{ModelEntry, ModelFile, Registry, Role, Sha256Digest, Source};
-use hinet_model::{Embedder, ModelError, ModelPaths, PullOptions};
+use hinet_model::{Anchor, AnySession, DeviceKind, DeviceModel, Embedder, ModelError, ModelPaths, PullOptions};
 
-use crate::failure;
+use crate::failure::{self, NodeError};
 use crate::mind::CONTEXT_MAX;
 use crate::protocol::{ErrorKind, Failure, ModelLine, Progress, Unit};
 use crate::settings::Settings;
+
+/// What the processor is called where devices have names.
+const PROCESSOR: &str = "cpu";
 
 /// All models of the registry, and whether they are here.
 #[must_use]
@@ -61,6 +64,40 @@ pub fn refuse_no_anchor(name: &str) -> Result<(), Failure> {
             format!("{name} is no model that answers: it only turns texts into vectors."),
             "`icore models list` shows the anchors.",
         )),
+    }
+}
+
+/// A conversation of up to `context` tokens with the anchor that answers, on the device that the settings name or on the
+/// processor.
+///
+/// # Errors
+/// As for [`device_named`], and where the machine has no such device, or no room on it.
+pub(crate) fn session(anchor: &Anchor, settings: &Settings, context: usize) -> Result<AnySession, NodeError> {
+    let Some(kind) = settings.device.as_deref().map_or(Ok(None), device_named)? else {
+        return Ok(anchor.session(context).into());
+    };
+    let paths = located(&self::anchor(settings)?, settings)?;
+    Ok(DeviceModel::load(anchor, &paths, kind)?.session(context)?.into())
+}
+
+/// What a name says to compute on: `metal` and `cuda` are graphics processors, `candle` computes on the processor what
+/// those would, and `cpu`, which is `None`, is the processor by our own kernels.
+///
+/// # Errors
+/// Where there is no such device, or icore was built without it. Whether the machine has it is seen when a model is
+/// loaded.
+pub fn device_named(name: &str) -> Result<Option<DeviceKind>, Failure> {
+    if name == PROCESSOR {
+        return Ok(None);
+    }
+    let refused = |message: String, hint: &str| Err(Failure::new(ErrorKind::Usage, message, hint));
+    match DeviceKind::named(name) {
+        None => refused(format!("There is no device called {name}."), "There are cpu, metal, cuda and candle."),
+        Some(kind) if !kind.is_built() => refused(
+            format!("This icore was built without {name}."),
+            "Build it with `cargo build --release --features metal` (or cuda), or compute on cpu.",
+        ),
+        Some(kind) => Ok(Some(kind)),
     }
 }
 

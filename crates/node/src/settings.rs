@@ -27,6 +27,8 @@ pub struct Settings {
     pub hubs: Vec<PathBuf>,
     /// The model that answers, by its name in the registry, where it is not the default.
     pub anchor: Option<String>,
+    /// What it computes on, by its name, where it is not the processor: see [`crate::models::device_named`].
+    pub device: Option<String>,
     /// The program that parses what may run away (`icore __extract`).
     pub extractor: Extractor,
     /// How long this client stays.

@@ -16,7 +16,8 @@ const PASSPHRASE: &str = "a lantern over the estuary";
 
 fn settings(dir: &Path, presence: Presence) -> Settings {
     let extractor = Extractor { program: "/nowhere".into(), args: Vec::new() };
-    Settings { home: dir.join("home"), models: dir.join("models"), hubs: vec![], anchor: None, extractor, presence }
+    let (home, models) = (dir.join("home"), dir.join("models"));
+    Settings { home, models, hubs: vec![], anchor: None, device: None, extractor, presence }
 }
 
 fn make(settings: &Settings) {

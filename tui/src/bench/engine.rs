@@ -2,7 +2,7 @@
 //! installed, beside another runtime. Both sides take turns on the same processors; what is compared is each pair.
 
 use hinet_node::measure::{Ceilings, Engine, Reference, Taken, ceilings, embed, stay_on};
-use hinet_node::{Embedder, Kernel, KvKind, LoadOptions};
+use hinet_node::{DeviceKind, Embedder, Kernel, KvKind, LoadOptions};
 use hinet_protocol::{ErrorKind, Failure};
 use std::path::PathBuf;
 
@@ -41,6 +41,8 @@ pub struct EnginePlan {
     pub text: Option<String>,
     /// The kernels; `None` takes the fastest.
     pub kernel: Option<Kernel>,
+    /// The device; `None` is the processor, by these kernels.
+    pub device: Option<DeviceKind>,
 }
 
 /// What to measure of the embedder.
@@ -78,7 +80,11 @@ pub fn inference(plan: &EnginePlan, say: Say<'_>) -> Result<Report, Failure> {
     let context = LONG + 2 * WRITE;
     let (mut engine, first) = first_tokens(plan, options, context, say)?;
     let kernel = engine.anchor().kernel();
-    report.notes.push(format!("{}, {} threads, {} kernels", plan.model.display(), plan.threads, kernel.name()));
+    let how = plan.device.map_or_else(
+        || format!("{} threads, {} kernels", plan.threads, kernel.name()),
+        |device| format!("the device {}; what the machine can give is said of its processor", device.name()),
+    );
+    report.notes.push(format!("{}, {how}", plan.model.display()));
     report.add(Figure::new("from loading to the first token", "ms", first).promised(Goal::Median(500.0)), say);
     say(Told::Doing("Measuring what the machine can give …"));
     let most = ceilings(plan.threads, kernel, plan.pairs.min(5)).map_err(failed)?;
@@ -96,7 +102,9 @@ pub fn inference(plan: &EnginePlan, say: Say<'_>) -> Result<Report, Failure> {
         }
     };
     speed(plan, &mut engine, other.as_mut(), &most, &mut report, say)?;
-    wide(plan, &mut engine, &mut report, say)?;
+    if plan.device.is_none() {
+        wide(plan, &mut engine, &mut report, say)?;
+    }
     super::deltas::cost(plan.pairs, &mut engine, &mut report, say)?;
     long(plan, &mut engine, &mut report, say)?;
     if let Some(text) = &plan.text {
@@ -117,7 +125,7 @@ fn first_tokens(
     for _ in 0..plan.pairs.clamp(1, 3) {
         drop(kept.take());
         let (taken, engine) = Taken::by(|| {
-            let mut engine = Engine::load(&plan.model, options, context)?;
+            let mut engine = Engine::load(&plan.model, options, plan.device, context)?;
             engine.prefill(16).map(|_| engine)
         });
         kept = Some(engine.map_err(failed)?);
@@ -221,9 +229,13 @@ fn long(plan: &EnginePlan, engine: &mut Engine, report: &mut Report, say: Say<'_
         report.notes.push("the model's context is too short for the long figures".into());
         return Ok(());
     }
-    for (kind, goal) in [(KvKind::Int8, 70.0), (KvKind::F16, 60.0)] {
+    // A device keeps half floats.
+    let kinds = [(KvKind::Int8, 70.0), (KvKind::F16, 60.0)];
+    for (kind, goal) in kinds.into_iter().skip(usize::from(plan.device.is_some())) {
         say(Told::Doing("Writing behind a long context …"));
-        engine.keep(kind);
+        if plan.device.is_none() {
+            engine.keep(kind);
+        }
         let mut kept = Vec::new();
         for turn in 0..=plan.pairs {
             let short = engine.decode(64, WRITE_LONG).map_err(failed)?;

@@ -40,6 +40,7 @@ Environment:
   ICORE_PASSPHRASE_FILE  a file with the passphrase; unlocks without a prompt
   ICORE_CONFIG           the file with colours and keys
   ICORE_ANCHOR           the model that answers, by its name in `icore models list`
+  ICORE_DEVICE           what it computes on: cpu, or metal or cuda where it was built in
   ICORE_THEME            dark, light, 16 or plain
   ICORE_LOG              error, warn, info, debug or trace: records on stderr (never your text)
   NO_COLOR               plain text

@@ -125,6 +125,9 @@ struct Inference {
     /// The kernels: avx2, avx512-vnni, plain, …; the fastest without it
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
+    /// What our side computes on: cpu, candle, or metal or cuda where icore was built with it
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    device: String,
 }
 
 #[derive(Debug, Args)]
@@ -282,6 +285,7 @@ impl Inference {
             python: Some(self.python),
             text: text.transpose()?,
             kernel,
+            device: models::device_named(&self.device)?,
         };
         told(context, |say| bench::inference(&plan, say), notes)
     }

@@ -41,9 +41,12 @@ impl Context {
         let hubs = ["HF_HOME", "HF_HUB_CACHE"].into_iter().filter_map(named);
         let usual = etcetera::home_dir().ok().map(|dir| dir.join(".cache").join("huggingface"));
         let hubs = hubs.chain(usual).collect();
-        let anchor = std::env::var("ICORE_ANCHOR").ok().filter(|name| !name.is_empty());
-        let anchor = anchor.or_else(|| config::read(config::path().as_deref()).anchor);
-        let settings = Settings { home, models, hubs, anchor, extractor, presence: Presence::Brief };
+        let config = config::read(config::path().as_deref());
+        let chosen = |variable: &str, kept: Option<String>| {
+            std::env::var(variable).ok().filter(|name| !name.is_empty()).or(kept)
+        };
+        let (anchor, device) = (chosen("ICORE_ANCHOR", config.anchor), chosen("ICORE_DEVICE", config.device));
+        let settings = Settings { home, models, hubs, anchor, device, extractor, presence: Presence::Brief };
         Ok(Self { out, settings, passphrase_file: named("ICORE_PASSPHRASE_FILE"), passphrase: OnceCell::new() })
     }
 

@@ -25,6 +25,8 @@ pub struct Config {
     pub colours: Vec<(&'static str, Color)>,
     /// The model that answers, by its name in the registry, where one is named.
     pub anchor: Option<String>,
+    /// What it computes on, where something is named.
+    pub device: Option<String>,
     /// The keys in force.
     pub keymap: Keymap,
     /// What is wrong with the file, in sentences.
@@ -110,8 +112,16 @@ impl Config {
                     Ok(()) => self.anchor = Some(anchor.to_owned()),
                     Err(refused) => self.complaints.push(format!("[mind] anchor: {}", refused.message)),
                 },
-                ("anchor", None) => self.complaints.push("[mind] anchor: write a name in quotes.".to_owned()),
-                _ => self.complaints.push(format!("[mind] {name}: there is no such setting; there is anchor.")),
+                ("device", Some(device)) => match hinet_node::models::device_named(device) {
+                    Ok(_) => self.device = Some(device.to_owned()),
+                    Err(refused) => self.complaints.push(format!("[mind] device: {}", refused.message)),
+                },
+                ("anchor" | "device", None) => {
+                    self.complaints.push(format!("[mind] {name}: write a name in quotes."));
+                }
+                _ => self
+                    .complaints
+                    .push(format!("[mind] {name}: there is no such setting; there are anchor and device.")),
             }
         }
     }
@@ -195,6 +205,8 @@ mod tests {
             ("[mind]\nanchor = 'hal'", "no model called hal"),
             ("[mind]\nanchor = 'all-minilm-l6-v2'", "no model that answers"),
             ("[mind]\nanchor = 9", "a name in quotes"),
+            ("[mind]\ndevice = 'abacus'", "no device called abacus"),
+            ("[mind]\ndevice = 9", "a name in quotes"),
             ("[mind]\nsize = 'large'", "no such setting"),
             ("mind = 1", "write [mind]"),
             ("[keys.chat]\nsend = 'ctrl+m'", "sends Enter"),
@@ -213,6 +225,11 @@ mod tests {
         assert_eq!((config.look, config.complaints), (Some(Look::Light), vec![]));
         let minded = parse("[mind]\nanchor = 'gemma-3-270m-q4_k_m'\n");
         assert_eq!((minded.anchor.as_deref(), minded.complaints), (Some("gemma-3-270m-q4_k_m"), vec![]));
+        let minded = parse("[mind]\ndevice = 'candle'\n");
+        assert_eq!((minded.device.as_deref(), minded.complaints), (Some("candle"), vec![]));
+        let missing = parse("[mind]\ndevice = 'metal'\n");
+        assert_eq!(missing.device.is_some(), cfg!(feature = "metal"), "{missing:?}");
+        assert_eq!(missing.complaints.is_empty(), cfg!(feature = "metal"), "{missing:?}");
         assert_eq!(config.colours, [("accent", Color::Indexed(21)), ("bad", Color::Red), ("dim", Color::Indexed(240))]);
         let newline = config.keymap.of(Scope::Chat).find(|b| b.action == Action::Newline).unwrap();
         assert!(newline.own && newline.keys_in_words() == "F11");

@@ -23,6 +23,8 @@ const MIND: &str = "
 [mind]
 # The model that answers, by its name in `icore models list`. ICORE_ANCHOR goes before it.
 # anchor = \"smollm2-135m-instruct-q4_1\"
+# What it computes on: cpu, or where icore was built with it metal or cuda. ICORE_DEVICE goes before it.
+# device = \"cpu\"
 ";
 
 const KEYS: &str = "

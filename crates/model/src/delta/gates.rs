@@ -88,18 +88,25 @@ impl DeltaSet {
         (0..tokens).take_while(|position| covers(self, other, *position) && covers(other, self, *position)).count()
     }
 
+    /// The deltas of the set.
+    pub(crate) fn residents(&self) -> impl Iterator<Item = &Resident> {
+        self.root.iter().chain(self.members.iter().map(|(resident, _)| resident))
+    }
+
+    /// Which deltas read `count` tokens, of which the first is token `position`: delta by delta, at which of them, and how
+    /// much. What is not there has no entry.
+    pub(crate) fn gated(&self, position: usize, count: usize) -> impl Iterator<Item = (&Resident, usize, f32)> {
+        let root = self.root.iter().flat_map(move |root| (0..count).map(move |offset| (root, offset, 1.0f32)));
+        let members = self.members.iter().enumerate().flat_map(move |(member, (resident, _))| {
+            (0..count).map(move |offset| (resident, offset, self.gate(member, position + offset)))
+        });
+        root.chain(members.filter(|(_, _, gate)| *gate != 0.0))
+    }
+
     /// Says what the set wants for `count` rows of a step, of which the first is row `row` and token `position`.
     pub(crate) fn fill(&self, step: &mut StepDeltas, row: usize, position: usize, count: usize) {
-        if let Some(root) = &self.root {
-            (row..row + count).for_each(|row| step.set(root, row, 1.0));
-        }
-        for (member, (resident, _)) in self.members.iter().enumerate() {
-            for offset in 0..count {
-                let gate = self.gate(member, position + offset);
-                if gate != 0.0 {
-                    step.set(resident, row + offset, gate);
-                }
-            }
+        for (resident, offset, gate) in self.gated(position, count) {
+            step.set(resident, row + offset, gate);
         }
     }
 }

@@ -3,12 +3,11 @@
 use super::{Delta, Factors, Linear, Place, row_order};
 use crate::{
     Anchor, ModelError, Passport,
-    graph::FeedForward,
+    graph::{Decoder, FeedForward},
     kernels::{
         Matrix, STRIP,
         thin::{Inward, Outward},
     },
-    weights::FastDecoder,
 };
 use hinet_protocol::Hash;
 use rayon::prelude::*;
@@ -77,7 +76,7 @@ impl Resident {
         (&self.0.order.0, self.0.order.1, self.0.order.2)
     }
 
-    pub(super) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
@@ -85,7 +84,8 @@ impl Resident {
         self.0.anchor == *anchor.passport()
     }
 
-    pub(super) fn thin(&self, slot: usize) -> Option<&Thin> {
+    /// What it adds to the matrix of a slot.
+    pub(crate) fn thin(&self, slot: usize) -> Option<&Thin> {
         self.0.linears.get(slot)?.as_ref()
     }
 }
@@ -151,7 +151,7 @@ pub(super) fn matrix<'a>(anchor: &'a Anchor, place: Place, factors: &Factors) ->
 }
 
 /// Tells every matrix that deltas can change which one it is.
-pub(crate) fn number(decoder: &mut FastDecoder) {
+pub(crate) fn number<M, G>(decoder: &mut Decoder<M, G>, slot: impl Fn(&mut M) -> &mut Option<usize>) {
     for (index, layer) in decoder.layers.iter_mut().enumerate() {
         let attention = [&mut layer.query, &mut layer.key, &mut layer.value, &mut layer.output];
         let feed = match &mut layer.feed {
@@ -159,7 +159,7 @@ pub(crate) fn number(decoder: &mut FastDecoder) {
             FeedForward::Mixture { .. } => Vec::new(),
         };
         for (matrix, linear) in attention.into_iter().chain(feed).zip(Linear::ALL) {
-            matrix.slot = Some(Place { layer: index, linear }.slot());
+            *slot(matrix) = Some(Place { layer: index, linear }.slot());
         }
     }
 }

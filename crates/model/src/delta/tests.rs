@@ -185,6 +185,24 @@ fn factors_are_packed_to_the_precision_of_their_kind() {
     assert!(undo == 1.0 && zeros.bytes() == 32 * 32);
 }
 
+#[test]
+fn packed_factors_can_be_read_back() {
+    let mut noise = Noise(12);
+    // Neither fills its last strip.
+    let (rank, columns, outputs) = (19, 64, 37);
+    let (a, b) = (noise.floats(rank * columns, 0.5), noise.floats(outputs * rank, 0.5));
+    for (kind, allowed) in [(FactorKind::Half, 5e-4), (FactorKind::Int8, 3e-3)] {
+        let packed = one(kind, &a, &b, rank, Vec::new(), None);
+        let (inward, outward) = (packed.inward.numbers(rank, columns), packed.outward.numbers(outputs, rank));
+        assert_eq!((inward.len(), outward.len()), (a.len(), b.len()));
+        for at in 0..a.len() {
+            let with = at % b.len();
+            let (found, expected) = (inward[at] * outward[with] * packed.scale, a[at] * b[with]);
+            assert!((found - expected).abs() < allowed, "{kind:?} {at}: {found} instead of {expected}");
+        }
+    }
+}
+
 fn config() -> Config {
     Config {
         family: Family::Llama,

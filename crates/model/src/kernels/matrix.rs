@@ -169,7 +169,7 @@ impl Matrix {
 }
 
 /// One row of a strip of blocks.
-fn row_of<F: Packed>(all: &[F], strip: usize, row: usize, out: &mut [f32]) {
+pub(super) fn row_of<F: Packed>(all: &[F], strip: usize, row: usize, out: &mut [f32]) {
     let blocks = out.len() / BLOCK / F::PARTS;
     for (block, out) in all[strip * blocks..][..blocks].iter().zip(out.chunks_exact_mut(BLOCK * F::PARTS)) {
         for (part, out) in out.chunks_exact_mut(BLOCK).enumerate() {

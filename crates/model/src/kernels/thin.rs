@@ -12,6 +12,7 @@
 use super::{
     BLOCK, Int8Rows, Job, Q8Block, STRIP, Slots,
     lanes::Lanes,
+    matrix::row_of,
     strip::{AHEAD, Output, direct},
 };
 use crate::shelf::Shelf;
@@ -69,6 +70,16 @@ fn halves(numbers: &[f32], outputs: usize, columns: usize) -> (Shelf<Halves>, f3
     (strips, lift)
 }
 
+/// What [`halves`] packed, `[outputs, columns]`, with the power of two inside.
+fn widened(strips: &[Halves], outputs: usize, columns: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(outputs * columns);
+    for output in 0..outputs {
+        let strip = &strips[output / STRIP * columns..][..columns];
+        out.extend(strip.iter().map(|column| f16::from_bits(column.0[output % STRIP]).to_f32()));
+    }
+    out
+}
+
 #[allow(clippy::cast_possible_truncation, reason = "the quotient lies within ±127")]
 fn eighth(number: f32, scale: f32) -> i8 {
     if scale > 0.0 { (number / scale).round_ties_even().clamp(-127.0, 127.0) as i8 } else { 0 }
@@ -100,6 +111,20 @@ impl Inward {
             }
         }
         (Self::Int8(strips), 1.0 / lift)
+    }
+
+    /// The numbers that were packed, `[rank, columns]`, as they were rounded and with the power of two inside.
+    pub(crate) fn numbers(&self, rank: usize, columns: usize) -> Vec<f32> {
+        match self {
+            Self::Half(strips) => widened(strips, rank, columns),
+            Self::Int8(strips) => {
+                let mut out = vec![0.0; rank * columns];
+                for (row, out) in out.chunks_exact_mut(columns).enumerate() {
+                    row_of(strips, row / STRIP, row % STRIP, out);
+                }
+                out
+            }
+        }
     }
 
     /// Whether the activations are wanted rounded.
@@ -136,6 +161,21 @@ impl Outward {
             }
         }
         (Self::Int8(strips, scales), 1.0)
+    }
+
+    /// The numbers that were packed, `[outputs, rank]`, as they were rounded and with the power of two inside.
+    pub(crate) fn numbers(&self, outputs: usize, rank: usize) -> Vec<f32> {
+        match self {
+            Self::Half(strips) => widened(strips, outputs, rank),
+            Self::Int8(strips, scales) => {
+                let mut out = Vec::with_capacity(outputs * rank);
+                for output in 0..outputs {
+                    let strip = &strips[output / STRIP * rank..][..rank];
+                    out.extend(strip.iter().map(|column| f32::from(column.0[output % STRIP]) * scales[output]));
+                }
+                out
+            }
+        }
     }
 
     /// Bytes of the strips.

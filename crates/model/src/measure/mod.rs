@@ -12,8 +12,8 @@ pub use drawn::drawn;
 pub use reference::{Reference, Tuned};
 
 use crate::{
-    Anchor, BatchOptions, Embedder, Flow, KvKind, LoadOptions, ModelError, Resident, Sampling, Session, SessionOptions,
-    gguf::Gguf, sample::likeliest,
+    Anchor, AnySession, BatchOptions, DeviceKind, DeviceModel, Embedder, Flow, KvKind, LoadOptions, ModelError, Resident,
+    Sampling, SessionOptions, gguf::Gguf, sample::likeliest,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ pub fn stay_on(cores: usize) {
 #[derive(Debug)]
 pub struct Engine {
     anchor: Anchor,
-    session: Session,
+    session: AnySession,
     /// Milliseconds it took to load.
     pub load_ms: f64,
     /// Bytes of weights that writing one token reads.
@@ -76,16 +76,24 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads a GGUF file, with room for `context` tokens.
+    /// Loads a GGUF file, with room for `context` tokens, on a device where one is given.
     ///
     /// # Errors
     /// Where it cannot be loaded.
-    pub fn load(path: &Path, options: LoadOptions, context: usize) -> Result<Self, ModelError> {
+    pub fn load(
+        path: &Path,
+        options: LoadOptions,
+        device: Option<DeviceKind>,
+        context: usize,
+    ) -> Result<Self, ModelError> {
         let began = Instant::now();
         let file = Gguf::open(path)?;
         let anchor = Anchor::from_gguf(&file, options)?;
+        let session: AnySession = match device {
+            None => anchor.session(context).into(),
+            Some(kind) => DeviceModel::from_gguf(&anchor, &file, kind)?.session(context)?.into(),
+        };
         let load_ms = began.elapsed().as_secs_f64() * 1e3;
-        let session = anchor.session(context);
         Ok(Self { session, load_ms, token_bytes: token_bytes(&file)?, anchor })
     }
 
@@ -139,10 +147,10 @@ impl Engine {
         read.map(|()| (first, second))
     }
 
-    /// Keeps keys and values in this way from now on; what was read is gone.
+    /// Keeps keys and values in this way from now on, on the processor; what was read is gone.
     pub fn keep(&mut self, kv: KvKind) {
         let options = SessionOptions { context: self.session.context(), kv, prefixes: None };
-        self.session = self.anchor.session_with(options);
+        self.session = self.anchor.session_with(options).into();
     }
 
     /// Reads and writes with these deltas from now on, each as much as its gate says.
@@ -167,7 +175,7 @@ impl Engine {
         read.map(|()| taken)
     }
 
-    /// Writes in `sequences` at once, each behind a few tokens of its own, up to `count` tokens in each; ends early where
+    /// Writes in `sequences` at once, on the processor, each behind a few tokens of its own, up to `count` tokens in each; ends early where
     /// one of them says that it is done. Gives how many tokens all of them have written, too.
     ///
     /// # Errors

@@ -18,15 +18,15 @@ use std::convert::Infallible;
 /// One row's use of one expert.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Route {
-    expert: u32,
-    row: u32,
-    weight: f32,
+    pub(crate) expert: u32,
+    pub(crate) row: u32,
+    pub(crate) weight: f32,
 }
 
 /// Appends what one row uses, in the order of the experts. Of equal weights the first counts as the larger; what is
 /// not a number counts as the smallest, and ends in numbers that are not finite either way.
 #[allow(clippy::cast_possible_truncation, reason = "experts and rows are counted in thousands at most")]
-fn choose(weights: &[f32], how: Mixture, row: usize, routes: &mut Vec<Route>) {
+pub(crate) fn choose(weights: &[f32], how: Mixture, row: usize, routes: &mut Vec<Route>) {
     let from = routes.len();
     for _ in 0..how.used {
         let free = |expert: &usize| routes[from..].iter().all(|route| route.expert as usize != *expert);
@@ -44,7 +44,7 @@ fn choose(weights: &[f32], how: Mixture, row: usize, routes: &mut Vec<Route>) {
 
 /// The same weights for every row, expert by expert; an expert of no weight is not used.
 #[allow(clippy::cast_possible_truncation, reason = "experts and rows are counted in thousands at most")]
-fn fixed(weights: &[f32], rows: usize, routes: &mut Vec<Route>) {
+pub(crate) fn fixed(weights: &[f32], rows: usize, routes: &mut Vec<Route>) {
     for (expert, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
         routes.extend((0..rows).map(|row| Route { expert: expert as u32, row: row as u32, weight }));
     }

@@ -37,7 +37,8 @@ impl Desk {
         let dir = tempfile::tempdir().unwrap();
         let extractor = crate::Extractor { program: PathBuf::from("/nowhere"), args: Vec::new() };
         let (home, models) = (dir.path().join("home"), dir.path().join("models"));
-        let settings = Settings { home, models, hubs: vec![], anchor: None, extractor, presence: Presence::Brief };
+        let (anchor, device, presence) = (None, None, Presence::Brief);
+        let settings = Settings { home, models, hubs: vec![], anchor, device, extractor, presence };
         init(&settings, InitOptions::made_up("Maya", "general", PASSPHRASE)).unwrap();
         let secret = Unlock::Passphrase(Zeroizing::new(PASSPHRASE.to_owned())).secret().unwrap();
         let node = Node::open(&settings, &secret, true).unwrap();

@@ -20,7 +20,7 @@ pub fn notes(room: &Room, input: &[u8]) {
 
 /// A PDF, which a child reads: what becomes of the child is a sentence.
 pub fn pdf(room: &Room, input: &[u8]) {
-    room.read_file("paper.pdf", input, input.len().saturating_mul(pieces::DEFLATE));
+    room.read_once("paper.pdf", input, input.len().saturating_mul(pieces::DEFLATE));
 }
 
 /// A Word file, an OpenDocument file or a book. The first character says which, the second whether its parts follow

@@ -64,6 +64,20 @@ impl Room {
     /// Fills the folder, reads it as ingest does, and checks what came out of an input of `bytes` bytes that unpacks to
     /// `reach` at most. A short one is read twice, which must come to the same.
     pub(super) fn read(&self, bytes: usize, reach: usize, fill: impl FnOnce(&Path)) {
+        self.fed(bytes, reach, bytes <= TWICE, fill);
+    }
+
+    /// The same with one file.
+    pub(super) fn read_file(&self, name: &str, content: &[u8], reach: usize) {
+        self.read(content.len(), reach, |folder| pieces::write(folder, name, content));
+    }
+
+    /// The same, read once: what a child makes of a file depends on how much time there is.
+    pub(super) fn read_once(&self, name: &str, content: &[u8], reach: usize) {
+        self.fed(content.len(), reach, false, |folder| pieces::write(folder, name, content));
+    }
+
+    fn fed(&self, bytes: usize, reach: usize, twice: bool, fill: impl FnOnce(&Path)) {
         let folder = self.folder.get_or_init(Folder::new);
         let _alone = folder.busy.lock().unwrap_or_else(PoisonError::into_inner);
         let inside = folder.root.join("in");
@@ -73,15 +87,10 @@ impl Room {
         fill(&inside);
         let taken = self.gather(folder, &inside);
         taken.check(&inside.to_string_lossy(), &self.limits, bytes, reach);
-        if bytes <= TWICE {
+        if twice {
             assert!(taken == self.gather(folder, &inside), "read twice, it is not the same");
         }
         let _ = fs::remove_dir_all(&inside);
-    }
-
-    /// The same with one file.
-    pub(super) fn read_file(&self, name: &str, content: &[u8], reach: usize) {
-        self.read(content.len(), reach, |folder| pieces::write(folder, name, content));
     }
 
     fn gather(&self, folder: &Folder, inside: &Path) -> Taken {

@@ -68,7 +68,7 @@ pub fn imap(room: &Room, input: &[u8]) {
     let done = read_account(&server.reading, &server.plan, &mut key, &room.limits, &room.extractor, &mut taken);
     if let Err(why) = done {
         let why = why.to_string();
-        assert!(!why.is_empty() && why.len() <= 2000 + 4 * input.len(), "a sentence of {} bytes", why.len());
+        assert!(!why.is_empty() && why.len() <= 8000, "a sentence of {} bytes", why.len());
     }
     taken.check(server.place.as_str(), &room.limits, input.len(), pieces::reach(input));
 }

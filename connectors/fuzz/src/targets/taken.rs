@@ -17,7 +17,7 @@ const BESIDES: usize = 64 << 10;
 const FEW: usize = 64;
 /// Bytes of the name of an item within its file: of the longest name of a file in an archive, and of an item in that.
 const NAME: usize = 4096;
-/// Bytes of a sentence besides what it repeats of the input.
+/// Bytes of a sentence.
 const SENTENCE: usize = 2000;
 
 /// Documents and sentences, in the order they came in.
@@ -83,7 +83,7 @@ impl Taken {
         }
         for Skipped { what, why } in &self.skipped {
             assert!(!why.trim().is_empty());
-            assert!(why.len() <= SENTENCE + 4 * bytes, "a sentence of {} bytes", why.len());
+            assert!(why.len() <= SENTENCE && !why.chars().any(char::is_control), "a sentence of {} bytes", why.len());
             assert!(what.len() <= place.len() + NAME + SENTENCE, "a name of {} bytes", what.len());
         }
     }

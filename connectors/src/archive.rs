@@ -24,6 +24,8 @@ const SMALL: u64 = 1 << 20;
 /// How many times its size an archive may unpack to, and what any archive may.
 const RATIO: u64 = 100;
 const LITTLE: u64 = 1 << 30;
+/// Bytes of a name, with its folders. It stands in the key of everything in the file.
+const PATH_MAX: usize = 1024;
 /// Characters of a bad name that are shown.
 const NAME_MAX: usize = 80;
 
@@ -57,10 +59,12 @@ pub(crate) fn read(path: &Path, file: File, parts: &mut Parts<'_>) -> Result<(),
                 continue;
             }
         };
-        if !safe || name.starts_with('/') || name.chars().any(char::is_control) {
+        let long = name.len() > PATH_MAX;
+        if !safe || long || leads_elsewhere(&name) || name.chars().any(char::is_control) {
             any = true;
+            let why = if long { "its name is too long.".to_owned() } else { Unreadable::Escapes.to_string() };
             let shown: String = name.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
-            parts.skip(&base, format!("\"{shown}\" in it was not read: {}", Unreadable::Escapes));
+            parts.skip(&base, format!("\"{shown}\" in it was not read: {why}"));
             continue;
         }
         let inner = path.join(&name);
@@ -92,6 +96,15 @@ pub(crate) fn read(path: &Path, file: File, parts: &mut Parts<'_>) -> Result<(),
             .skip(&base, format!("{files} passed over: of archives, HiNet reads mail, chats, calendars and contacts."));
     }
     Ok(())
+}
+
+/// Whether a name says a place of its own by the rules of any system, or takes a step up on its way. Names become parts of
+/// keys, and a key is a path below the archive.
+fn leads_elsewhere(name: &str) -> bool {
+    let drive = name.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
+        && name.get(1..).is_some_and(|rest| rest.starts_with(":/") || rest.starts_with(":\\"));
+    let steps_up = || name.split(['/', '\\']).any(|step| step == "..");
+    name.starts_with(['/', '\\']) || drive || steps_up()
 }
 
 /// Whether a name leaves it possible that a file is an export.
@@ -194,5 +207,20 @@ impl<R: Read> Read for Bounded<'_, R> {
             return Err(io::Error::other(Unreadable::ZipBomb));
         }
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::leads_elsewhere;
+
+    #[test]
+    fn names_that_lead_elsewhere() {
+        for name in ["/a.ics", "\\a.ics", "C:\\a.ics", "c:/a.ics", "../a.ics", "a/../b.ics", "a\\..\\b.ics", "a/.."] {
+            assert!(leads_elsewhere(name), "{name}");
+        }
+        for name in ["a.ics", "a/b.ics", "./a.ics", "a..b/c...ics", "1:1 talk.txt", "A: notes.txt", "é:/x.txt"] {
+            assert!(!leads_elsewhere(name), "{name}");
+        }
     }
 }

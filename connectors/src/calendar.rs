@@ -7,7 +7,7 @@ use crate::{
     Unreadable,
     lines::{Line, lines},
     parts::{Part, Parts},
-    text::one_line,
+    text::{one_line, title},
 };
 use hinet_protocol::Millis;
 use std::fmt::Write as _;
@@ -95,7 +95,7 @@ fn each(text: &str, name: &mut Option<String>, take: &mut dyn FnMut(Entry, Optio
                 inner += usize::from(open.is_some());
             }
             "END" => inner = inner.saturating_sub(1),
-            "X-WR-CALNAME" | "NAME" if open.is_none() => *name = Some(one_line(&line.text())),
+            "X-WR-CALNAME" | "NAME" if open.is_none() => *name = title(&line.text()),
             _ => {
                 if let Some(entry) = open.as_mut().filter(|_| inner == 0) {
                     entry.lines.push(line);
@@ -191,7 +191,7 @@ impl Entry {
         let mut all: Vec<String> = Vec::new();
         for line in self.lines.iter().filter(|line| line.name == name) {
             for value in line.value.split(',') {
-                all.push(time::said(&Line { value: value.trim().to_owned(), ..line.clone() }));
+                all.push(time::said_of(value.trim(), line.param("TZID")));
             }
         }
         (!all.is_empty()).then(|| all.join(", "))
@@ -240,5 +240,16 @@ mod tests {
                         Repeats: every week on Monday, 10 times\nWhere: Old hall\nFrom: \"Lee, Bo\" <bo@x.org>\n\
                         To: Ana <ana@x.pt>\nCalendar: Home\n\nBring\nnotes.\n\nTask: Pay\nDue: 2024-04-01\nCalendar: Home\n";
         assert_eq!(words(text), expected);
+    }
+
+    #[test]
+    fn names_and_days_that_are_said_often_do_not_multiply() {
+        let (long, events) = ("x".repeat(1 << 20), "BEGIN:VEVENT\nSUMMARY:s\nEND:VEVENT\n".repeat(1000));
+        let said = words(&format!("BEGIN:VCALENDAR\nX-WR-CALNAME:{long}\n{events}END:VCALENDAR\n"));
+        assert!(said.len() < 1000 * 400, "{}", said.len());
+        // Copied whole for each of its days, this line would be a terabyte.
+        let days = "20240304T190000,".repeat(1 << 17);
+        let said = words(&format!("BEGIN:VEVENT\nEXDATE;TZID={long}:{days}\nEND:VEVENT\n"));
+        assert!(said.len() < (1 << 17) * 120 && said.contains("2024-03-04 19:00 (xxx"), "{}", said.len());
     }
 }

@@ -91,8 +91,13 @@ fn underline(line: &str) -> bool {
     line.len() >= 3 && (line.bytes().all(|b| b == b'=') || line.bytes().all(|b| b == b'-'))
 }
 
+/// Bytes of a heading that are looked at for its title. In a longer one the end of each bracket's link would be looked for
+/// through all of it.
+const HEADING_MAX: usize = 4096;
+
 /// A heading without emphasis, code marks and link targets.
 fn unmarked(heading: &str) -> Option<String> {
+    let heading = &heading[..heading.floor_char_boundary(HEADING_MAX)];
     let mut out = String::with_capacity(heading.len());
     let mut rest = heading;
     while let Some(at) = rest.find(['*', '`', '[', '!']) {
@@ -137,6 +142,14 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(markdown_title(text).as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_title_is_found_in_linear_time() {
+        for unit in ["[", "![", "[a", "*[", "`[a]("] {
+            let long = format!("# Title {}\n", unit.repeat(1 << 20));
+            assert!(markdown_title(&long).is_some_and(|title| title.starts_with("Title")), "{unit}");
         }
     }
 

@@ -1,7 +1,11 @@
 //! Why a file was not read, as sentences.
 
+use crate::text::one_line;
 use hinet_protocol::Skipped;
 use std::{io, path::Path};
+
+/// Characters of what a parser says.
+const SAID_MAX: usize = 200;
 
 /// The reason a file or folder was passed over. `Display` is the sentence that a person reads beside its path.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +26,7 @@ pub enum Unreadable {
     #[error("You have no permission to read it; change its permissions to have it read.")]
     Denied,
     /// Another failure of the disk or the system.
-    #[error("It could not be read: {source}.")]
+    #[error("It could not be read: {}.", brief(source))]
     Io {
         /// What the system says.
         source: io::Error,
@@ -102,7 +106,7 @@ pub enum Unreadable {
     #[error("It was being changed while it was read; the rest will be read when it is next saved.")]
     Changed,
     /// The zip container is broken.
-    #[error("It cannot be read as {what}: {source}.")]
+    #[error("It cannot be read as {what}: {}.", brief(source))]
     Container {
         /// With its article.
         what: &'static str,
@@ -132,7 +136,7 @@ pub enum Unreadable {
         limit: usize,
     },
     /// Broken XML.
-    #[error("Its text part is damaged: {source}.")]
+    #[error("Its text part is damaged: {}.", brief(source))]
     Xml {
         /// What the parser says.
         source: quick_xml::Error,
@@ -195,13 +199,13 @@ pub enum Unreadable {
         limit: u64,
     },
     /// JSON that breaks off or is none.
-    #[error("It is damaged, so only what stands before the damage was read: {source}.")]
+    #[error("It is damaged, so only what stands before the damage was read: {}.", brief(source))]
     Json {
         /// What the parser says.
         source: serde_json::Error,
     },
     /// The archive cannot be opened.
-    #[error("It is not a readable archive: {source}.")]
+    #[error("It is not a readable archive: {}.", brief(source))]
     Archive {
         /// What the unpacker says.
         source: zip::result::ZipError,
@@ -258,6 +262,17 @@ fn detail(source: Option<&io::Error>) -> String {
     source.map_or_else(String::new, |error| format!(" ({error})"))
 }
 
+/// What a parser says, on one line and not at length: it may repeat names that a file made endless, or that a terminal
+/// would act on.
+fn brief(said: &impl std::fmt::Display) -> String {
+    let mut line: String = one_line(&said.to_string()).chars().filter(|c| !c.is_control()).take(SAID_MAX + 1).collect();
+    if line.chars().count() > SAID_MAX {
+        line.pop();
+        line.push('…');
+    }
+    line
+}
+
 /// A size as people write it.
 fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
@@ -278,7 +293,16 @@ fn bytes(n: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::{SAID_MAX, brief, bytes};
+
+    #[test]
+    fn what_parsers_say_is_one_short_line() {
+        assert_eq!(brief(&"expected\n  `</a>`"), "expected `</a>`");
+        assert_eq!(brief(&"\u{1b}[2Jx"), "[2Jx");
+        let long = brief(&"é".repeat(5000));
+        assert!(long.chars().count() == SAID_MAX + 1 && long.ends_with('…'), "{long}");
+        assert_eq!(brief(&"é".repeat(SAID_MAX)), "é".repeat(SAID_MAX));
+    }
 
     #[test]
     fn sizes_read_as_people_write_them() {

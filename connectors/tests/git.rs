@@ -285,3 +285,21 @@ fn the_repository_of_this_project() {
         assert!(document.text.starts_with("Author: ") && document.modified > 0, "{}", document.text);
     }
 }
+
+#[test]
+fn endless_names_do_not_fill_the_memory() {
+    let opened = Opened::new();
+    let repository = Repository::new(opened.root.join("names/.git"));
+    let long = format!("{}/", "n".repeat(100_000));
+    let mut tree = repository.tree(&[("a.md", repository.file("a"))]);
+    // Each folder has the same long name in it, forty deep.
+    for _ in 0..40 {
+        tree = repository.tree(&[("b.md", repository.file("b")), (long.as_str(), tree)]);
+    }
+    let commit = repository.commit(tree, &[], 1_700_000_000, "Deep\n");
+    repository.point("refs/heads/main", commit);
+    let got = gather(&opened.root);
+    let text = &got.text(&commit.to_string()).text;
+    assert!(text.contains("- b.md (added)\n") && text.contains("- and more\n"), "{}", text.len());
+    assert!(text.len() < 60 * 5000, "{}", text.len());
+}

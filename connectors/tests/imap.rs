@@ -189,3 +189,18 @@ fn a_message_that_is_listed_and_not_given_ends_the_reading_and_is_not_passed_ove
     assert!(matches!(&found, Err(AccountError::Answer { why, .. }) if why.contains("does not give it")), "{found:?}");
     assert!(memory.items.is_empty() && memory.bookmarks.is_empty());
 }
+
+#[test]
+fn lists_that_are_longer_than_any_are_refused() {
+    let many = |line: &str| {
+        let folders: String = (0..30_000).map(|number| format!("* LIST () \"/\" f{number}\r\n")).collect();
+        Some(format!("{folders}{} OK done\r\n", tag(line)))
+    };
+    let long = |line: &str| Some(format!("* LIST () \"/\" \"{}\"\r\n{} OK done\r\n", "f".repeat(5000), tag(line)));
+    for (answer, expected) in [(many as fn(&str) -> Option<String>, "20000 folders"), (long, "1024 bytes")] {
+        let port = mailbox("LIST", answer);
+        let (reading, _consent, _home) = leave(&format!("imap://maya@127.0.0.1:{port}"));
+        let found = read(port, &reading, &mut Memory::default());
+        assert!(matches!(&found, Err(AccountError::Answer { why, .. }) if why.contains(expected)), "{found:?}");
+    }
+}

@@ -2,10 +2,12 @@
 
 mod support;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hinet_connectors::{ReadLimits, Reader};
 use hinet_protocol::Trust;
 use serde_json::Value;
 use std::{fs, path::Path};
-use support::{Opened, files, fixtures, gather};
+use support::{Got, Opened, docx_body, extractor, files, fixtures, gather, reference};
 
 /// The root message's header field in an expected parse.
 fn header<'a>(expected: &'a Value, name: &str) -> Option<&'a Value> {
@@ -234,4 +236,27 @@ fn messages_of_a_thread_name_it_alike_and_labels_are_kept_apart() {
     assert_eq!(got.documents[3].labels, ["Entwürfe", "Inbox", "Tax, 2025", "Trips"]);
     let note = opened.read_bytes("note.md", "Message-ID: <One@x.org>\n").expect("a note");
     assert_eq!((note.thread, note.labels), (None, Vec::new()));
+}
+
+#[test]
+fn what_is_attached_gives_no_more_than_a_text_may_be() {
+    let opened = Opened::new();
+    let limits = ReadLimits { max_text_bytes: 20_000, ..ReadLimits::default() };
+    let attached = |words: usize| {
+        let file = docx_body(&format!("<w:p><w:r><w:t>{}</w:t></w:r></w:p>", "word ".repeat(words)));
+        let head = "--b\r\nContent-Type: application/octet-stream; name=a.docx\r\nContent-Transfer-Encoding: base64";
+        format!("{head}\r\n\r\n{}\r\n", STANDARD.encode(file))
+    };
+    let (one, many) = (attached(9000), attached(3000).repeat(9));
+    let head = "Subject: Packed\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nbody\r\n";
+    let path = opened.write("a.eml", format!("{head}{one}{many}--b--\r\n"));
+    let mut got = Got::default();
+    Reader::new(&opened.reading, &limits, &extractor()).read(&reference(&path), &mut got);
+    let text = &got.documents[0].text;
+    assert!(text.len() <= 20_001 && text.contains("body") && text.contains("not read: It holds more than"), "{text}");
+    let why: Vec<&str> = got.skipped.iter().map(|skipped| skipped.why.as_str()).collect();
+    assert!(
+        why.iter().any(|why| why.contains("of text")) && why.iter().any(|why| why.contains("very long")),
+        "{why:?}"
+    );
 }

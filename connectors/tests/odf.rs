@@ -144,6 +144,29 @@ fn locks_and_tricks_are_said() {
 }
 
 #[test]
+fn repeated_cells_do_not_multiply() {
+    let opened = Opened::new();
+    let cell = |inner: &str| {
+        format!(
+            "<table:table><table:table-row><table:table-cell table:number-columns-repeated='64'>{inner}\
+             </table:table-cell></table:table-row></table:table>"
+        )
+    };
+    // Each level would make 64 of what is in it.
+    let nested = (0..12).fold("<text:p>x</text:p>".to_owned(), |inner, _| cell(&inner));
+    let document = opened.read_bytes("nested.odt", odt(&nested)).expect("a text");
+    assert_eq!(document.text.matches('x').count(), 64, "{}", document.text.len());
+    let long = cell(&format!("<text:p>{}</text:p>", "word ".repeat(1000)));
+    let document = opened.read_bytes("long.odt", odt(&long)).expect("a text");
+    assert_eq!(document.text.matches("word").count(), 1000);
+    let mut small = Opened::new();
+    small.limits.max_text_bytes = 4096;
+    let many = cell(&format!("<text:p>{}</text:p>", "y".repeat(100)));
+    let refused = small.read_bytes("many.odt", odt(&many)).expect_err("more text than is taken");
+    assert!(refused.why.contains("of text"), "{}", refused.why);
+}
+
+#[test]
 fn whatever_the_markup_reading_ends() {
     let opened = Opened::new();
     let piece = prop::sample::select(vec![

@@ -24,6 +24,8 @@ use std::{collections::BTreeSet, future::Future, time::Duration};
 
 /// Messages fetched with one command, and stored before the next.
 const BATCH: usize = 100;
+/// Messages that one folder may list.
+const MESSAGES_MAX: usize = 16 << 20;
 
 /// A mailbox one has logged in to.
 type Mailbox = Session<Box<dyn Wire>>;
@@ -228,12 +230,20 @@ async fn search(
     ask(server, mailbox, &format!("UID SEARCH {query}"), ask::ANSWER, &mut |said| match said {
         Said::Answer(Response::MailboxData(MailboxDatum::Search(uids))) => {
             found.extend(uids);
-            Ok(())
+            bounded(server, found.len(), MESSAGES_MAX, "messages")
         }
         said => said.goes_on(goes_on),
     })
     .await?;
     Ok(found)
+}
+
+/// Refuses a list that is longer than any mailbox is: a server may say the next line for ever.
+fn bounded(server: &Server, there: usize, most: usize, what: &str) -> Result<(), AccountError> {
+    if there <= most {
+        return Ok(());
+    }
+    Err(AccountError::Answer { server: server.to_string(), why: format!("it lists more than {most} {what}") })
 }
 
 /// A day as IMAP writes it, in UTC.

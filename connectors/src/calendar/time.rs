@@ -1,12 +1,15 @@
 //! Times of a calendar: days, hours of a zone, hours of no zone.
 
-use crate::lines::Line;
+use crate::lines::{Line, unescaped};
 use hinet_protocol::Millis;
 use jiff::{
     Span,
     civil::{Date, DateTime, Time},
     tz::TimeZone,
 };
+
+/// Characters of a zone's name, which stands behind each of its times.
+const ZONE_MAX: usize = 80;
 
 /// A day or a time of day, as a calendar writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +31,12 @@ enum Zone {
 impl Moment {
     /// The time that a line holds; `None` where it holds none.
     pub(super) fn of(line: &Line) -> Option<Self> {
-        let value = line.value.trim();
+        Self::read(&line.value, line.param("TZID"))
+    }
+
+    /// The time that a value says, in a zone of this name where one is named.
+    fn read(value: &str, zone: Option<&str>) -> Option<Self> {
+        let value = value.trim();
         let value = value.split([',', '/']).next().unwrap_or(value);
         let (day, clock) = match value.split_once(['T', 't', ' ']) {
             Some((day, clock)) => (day, Some(clock)),
@@ -46,9 +54,9 @@ impl Moment {
         let part = |at: usize| clock.get(at..at + 2).map_or(Some(0), |part| part.parse::<i8>().ok());
         // A leap second is the second before it.
         let time = Time::new(part(0)?, part(2)?, part(4)?.min(59), 0).ok()?;
-        let zone = match line.param("TZID") {
+        let zone = match zone.map(str::trim) {
             _ if utc => Zone::Utc,
-            Some(name) if !name.trim().is_empty() => Zone::Named(name.trim().to_owned()),
+            Some(name) if !name.is_empty() => Zone::Named(name.chars().take(ZONE_MAX).collect()),
             _ => Zone::Here,
         };
         Some(Self { date, time: Some(time), zone })
@@ -117,7 +125,12 @@ fn clock(time: Time) -> String {
 
 /// A line's time in words, or as it stands.
 pub(super) fn said(line: &Line) -> String {
-    Moment::of(line).map_or_else(|| line.text(), |moment| moment.until(None))
+    said_of(&line.value, line.param("TZID"))
+}
+
+/// The same of a value of its own and of the name of its zone.
+pub(super) fn said_of(value: &str, zone: Option<&str>) -> String {
+    Moment::read(value, zone).map_or_else(|| unescaped(value), |moment| moment.until(None))
 }
 
 #[cfg(test)]

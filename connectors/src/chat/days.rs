@@ -3,7 +3,7 @@
 use super::stamp::Stamp;
 use crate::{
     parts::{Part, Parts},
-    text::one_line,
+    text::title,
 };
 use hinet_protocol::Millis;
 use jiff::civil::Date;
@@ -11,6 +11,8 @@ use std::fmt::Write as _;
 
 /// Speakers that are named at the beginning of a day.
 pub(super) const SPEAKERS: usize = 32;
+/// Characters of what tells conversations of one name from each other.
+const ID_MAX: usize = 80;
 /// A day of more bytes than this is more than one item.
 const DAY_MAX: usize = 4 << 20;
 
@@ -33,8 +35,9 @@ struct Day {
 
 impl Days {
     pub(super) fn new(program: &'static str, chat: &str, id: Option<String>) -> Self {
-        let chat = one_line(chat);
-        let chat = if chat.is_empty() { "Chat".to_owned() } else { chat };
+        // Both are said with every day, so an endless one would be an endless text.
+        let chat = title(chat).unwrap_or_else(|| "Chat".to_owned());
+        let id = id.map(|id| id.chars().take(ID_MAX).collect());
         Self { program, chat, id, day: None }
     }
 

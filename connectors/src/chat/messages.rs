@@ -11,8 +11,11 @@ use std::{collections::HashMap, fmt::Write as _, io::Read, path::Path};
 
 /// Messages whose beginning is remembered, so that an answer can say what it answers.
 const REMEMBERED: usize = 20_000;
-/// Messages that are held to be turned round.
+/// Messages that are held to be turned round, and bytes of them.
 const BACKWARDS: usize = 50_000;
+const BACKWARDS_BYTES: usize = 64 << 20;
+/// Bytes of a message's number; what is longer is no number that another message names.
+const NUMBER_MAX: usize = 200;
 /// Characters of what is answered.
 const QUOTED: usize = 60;
 
@@ -20,7 +23,7 @@ pub(super) fn read(export: Export, path: &Path, input: impl Read, parts: &mut Pa
     let mut open: Option<Days> = None;
     let mut said: HashMap<String, String> = HashMap::new();
     let mut any = false;
-    let mut backwards: Vec<Value> = Vec::new();
+    let (mut backwards, mut held): (Vec<Value>, usize) = (Vec::new(), 0);
     let limit = parts.limits.max_element_bytes;
     let result = json::read(input, limit, &mut |found| {
         match found {
@@ -28,10 +31,12 @@ pub(super) fn read(export: Export, path: &Path, input: impl Read, parts: &mut Pa
                 any = true;
                 // Instagram lists a conversation backwards, in files of ten thousand messages at most.
                 if export == Export::Meta {
+                    held += json::size(&message);
                     backwards.push(message);
-                    if backwards.len() < BACKWARDS {
+                    if backwards.len() < BACKWARDS && held < BACKWARDS_BYTES {
                         return true;
                     }
+                    held = 0;
                     let days = open.get_or_insert_with(|| conversation(export, path, fields));
                     for message in std::mem::take(&mut backwards).iter().rev() {
                         take(export, message, days, &mut said, parts);
@@ -43,6 +48,7 @@ pub(super) fn read(export: Export, path: &Path, input: impl Read, parts: &mut Pa
             }
             Found::End(fields) => {
                 let messages = std::mem::take(&mut backwards);
+                held = 0;
                 for message in messages.iter().rev() {
                     let days = open.get_or_insert_with(|| conversation(export, path, fields));
                     take(export, message, days, &mut said, parts);
@@ -110,7 +116,7 @@ fn take(export: Export, message: &Value, days: &mut Days, said: &mut HashMap<Str
     };
     days.say(at, who.as_deref(), &shown, parts);
     if said.len() < REMEMBERED
-        && let Some(number) = message.get("id").and_then(id)
+        && let Some(number) = message.get("id").and_then(id).filter(|number| number.len() <= NUMBER_MAX)
     {
         said.insert(number, beginning(&words));
     }

@@ -33,6 +33,8 @@ const LISTS: &[&str] = &[
     "lists.json",
     "huddle_transcripts.json",
 ];
+/// Characters of a person's name.
+const NAME_MAX: usize = 80;
 /// Bytes of a list of people.
 const USERS_MAX: u64 = 64 << 20;
 
@@ -89,7 +91,8 @@ fn called(user: &Value) -> Option<String> {
         .or_else(|| text(profile, "display_name"))
         .or_else(|| text(user, "display_name"))
         .or_else(|| text(user, "name"));
-    name.map(|name| name.trim().to_owned())
+    // A mention is some bytes, and becomes the whole name.
+    name.map(|name| name.trim().chars().take(NAME_MAX).collect())
 }
 
 /// A day of a channel, with the people known.
@@ -104,7 +107,12 @@ pub(crate) fn day(
     let date = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let (mut body, mut last, mut said_by) = (String::new(), None, Vec::new());
     let mut threads: HashMap<String, String> = HashMap::new();
+    let most = usize::try_from(parts.limits.max_text_bytes).unwrap_or(usize::MAX);
     for message in &messages {
+        // What is over the most that is taken is cut and said so further on.
+        if body.len() > most {
+            break;
+        }
         let Some(words) = words(message, people) else { continue };
         let at = number(message, "ts").and_then(Stamp::seconds);
         last = last.max(at.map(|at| at.millis));
@@ -226,7 +234,7 @@ fn unmarked(text: &str, people: &HashMap<String, String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_day, unmarked};
+    use super::{NAME_MAX, is_day, people, unmarked};
     use std::{collections::HashMap, path::Path};
 
     #[test]
@@ -241,5 +249,12 @@ mod tests {
             assert_eq!(unmarked(text, &people), expected);
         }
         assert!(is_day(Path::new("x/2015-06-12.json")) && !is_day(Path::new("x/2015-13-12.json")));
+    }
+
+    #[test]
+    fn an_endless_name_does_not_multiply() {
+        let list = format!("[{{\"id\":\"U1\",\"name\":\"{}\"}}]", "n".repeat(1 << 20));
+        let text = "<@U1>".repeat(10_000);
+        assert!(unmarked(&text, &people(list.as_bytes())).len() <= 10_000 * (NAME_MAX + 1));
     }
 }

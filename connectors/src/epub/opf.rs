@@ -167,7 +167,8 @@ pub(super) fn parse(xml: &str, limits: &ReadLimits) -> Result<Opf, Unreadable> {
         deeper(&mut depth, &event, limits)?;
     }
     opf.contents.extend(ncx);
-    opf.spine = order.iter().filter_map(|id| manifest.get(id)).cloned().collect();
+    // Each part once, and moved: names that are named again and again would fill the memory.
+    opf.spine = order.iter().filter_map(|id| manifest.remove(id)).collect();
     Ok(opf)
 }
 
@@ -197,6 +198,13 @@ mod tests {
             [true, false, false, false]
         );
         assert_eq!(read, [("c.html", true), ("nav.xhtml", false), ("p.svg", false), ("a.xhtml", true)]);
+    }
+
+    #[test]
+    fn a_part_has_one_place() {
+        let spine = "<itemref idref='a'/>".repeat(3);
+        let opf = format!("<p><manifest><item id='a' href='a.html'/></manifest><spine>{spine}</spine></p>");
+        assert_eq!(parse(&opf, &ReadLimits::default()).expect("a package file").spine.len(), 1);
     }
 
     #[test]

@@ -11,6 +11,11 @@ const FILES: usize = 60;
 const FOLDERS: usize = 400;
 /// Folders within folders.
 const DEPTH: usize = 64;
+/// Bytes of the folders that are read for one commit. Packed, a folder of endless names is small.
+const BYTES: usize = 16 << 20;
+/// Bytes of a name that are shown, and of a name with its folders before nothing below it is looked at.
+const NAME: usize = 255;
+const PATH: usize = 4096;
 /// Entries of one folder that are looked at.
 const ENTRIES: usize = 100_000;
 
@@ -30,7 +35,7 @@ struct Entry {
 
 /// What a commit changed. A merge changed nothing that its parents did not, and neither has one whose parent is not here.
 pub(super) fn of(store: &Store, commit: &Commit) -> Changes {
-    let mut search = Search { store, changes: Changes::default(), folders: 0 };
+    let mut search = Search { store, changes: Changes::default(), folders: 0, bytes: 0 };
     let before = match commit.parents.as_slice() {
         [] => None,
         [parent] => match store.commit(parent) {
@@ -47,6 +52,7 @@ struct Search<'a> {
     store: &'a Store,
     changes: Changes,
     folders: usize,
+    bytes: usize,
 }
 
 impl Search<'_> {
@@ -54,7 +60,7 @@ impl Search<'_> {
         if before == after {
             return;
         }
-        if depth > DEPTH || self.folders >= FOLDERS {
+        if depth > DEPTH || self.folders >= FOLDERS || self.bytes >= BYTES || path.len() > PATH {
             self.changes.more = true;
             return;
         }
@@ -70,7 +76,7 @@ impl Search<'_> {
                 self.changes.more = true;
                 return;
             }
-            let path = format!("{path}{}", String::from_utf8_lossy(name));
+            let path = format!("{path}{}", String::from_utf8_lossy(&name[..name.len().min(NAME)]));
             let folder = |entry: Option<Entry>| entry.filter(|entry| entry.folder).map(|entry| entry.id);
             let file = |entry: Option<Entry>| entry.filter(|entry| !entry.folder);
             match (file(was), file(is)) {
@@ -92,6 +98,7 @@ impl Search<'_> {
         self.folders += 1;
         let mut buffer = Vec::new();
         let Some(mut rest) = self.store.find(&id, Kind::Tree, &mut buffer) else { return found };
+        self.bytes += rest.len();
         while let Some((name, entry, after)) = next(rest).filter(|_| found.len() < ENTRIES) {
             found.insert(name.to_vec(), entry);
             rest = after;

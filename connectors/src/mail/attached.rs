@@ -2,7 +2,7 @@
 
 use super::{Letter, letter, read, words};
 use crate::{
-    calendar, contacts,
+    Unreadable, calendar, contacts,
     kinds::{self, Class, Kind},
     parts::Parts,
     read::{Parsed, parse},
@@ -21,13 +21,18 @@ pub(super) fn attachments(message: &Message<'_>, parts: &Parts<'_>, depth: usize
         if !out.text.is_empty() {
             out.text.push('\n');
         }
-        if let PartType::Message(inner) = &part.body {
+        // What is attached may unpack to far more than the message is; its text is taken until there is as much of it as
+        // any text may have.
+        let full = out.text.len() as u64 > parts.limits.max_text_bytes;
+        if let PartType::Message(inner) = &part.body
+            && !full
+        {
             attached_message(inner, parts, depth, out);
             continue;
         }
         let name = part.attachment_name().and_then(title);
         let said = name.clone().unwrap_or_else(|| "without a name".to_owned());
-        let found = if place < READ_MAX { content(message, part, parts, depth) } else { Content::Named };
+        let found = if place < READ_MAX && !full { content(message, part, parts, depth) } else { Content::Named };
         match found {
             Content::Text(text) => {
                 let _ = writeln!(out.text, "Attachment: {said}\n");
@@ -85,7 +90,7 @@ fn content(message: &Message<'_>, part: &MessagePart<'_>, parts: &Parts<'_>, dep
         Kind::Pdf | Kind::Docx | Kind::Odf | Kind::Epub => {
             let cap = if kind.has_pictures() { parts.limits.max_pdf_bytes } else { parts.limits.max_file_bytes };
             match bytes.len() as u64 {
-                size if size > cap => Err(crate::Unreadable::TooLarge { size, limit: cap }),
+                size if size > cap => Err(Unreadable::TooLarge { size, limit: cap }),
                 _ => parse(kind, Path::new("attachment"), bytes.to_vec(), parts.limits, parts.extractor),
             }
         }
@@ -96,6 +101,9 @@ fn content(message: &Message<'_>, part: &MessagePart<'_>, parts: &Parts<'_>, dep
     };
     match text {
         Ok(parsed) if parsed.text.trim().is_empty() => Content::Named,
+        Ok(parsed) if parsed.text.len() as u64 > parts.limits.max_text_bytes => {
+            Content::Unread(Unreadable::TooMuchText { limit: parts.limits.max_text_bytes }.to_string())
+        }
         Ok(parsed) => Content::Text(parsed.text),
         Err(why) => Content::Unread(why.to_string()),
     }

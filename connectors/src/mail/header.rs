@@ -123,7 +123,7 @@ pub(super) fn envelope_time(line: &[u8]) -> Option<Millis> {
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next().flatten().unwrap_or(0));
     let year = words[at + 3..].iter().find(|word| word.len() == 4 && word.bytes().all(|b| b.is_ascii_digit()))?;
     let offset = words[at + 3..].iter().find_map(|word| {
-        let number: i64 = word.strip_prefix(['+', '-'])?.parse().ok()?;
+        let number = i64::from(word.strip_prefix(['+', '-'])?.parse::<i16>().ok()?);
         let seconds = (number / 100) * 3600 + (number % 100) * 60;
         Some(if word.starts_with('-') { -seconds } else { seconds })
     });
@@ -228,6 +228,7 @@ mod tests {
         for (line, expected) in [
             ("From a@x.org Sat Jan  3 01:05:34 1996", Some(820_631_134_000)),
             ("From 17@xxx Mon Oct 30 12:00:00 +0100 2023", Some(1_698_663_600_000)),
+            ("From a@x.org Sat Jan  3 01:05:34 1996 +9000000000000000000", Some(820_631_134_000)),
             ("From a@x.org Sat Feb 31 01:05:34 1996", None),
             ("From a@x.org", None),
         ] {

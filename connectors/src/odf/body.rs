@@ -13,6 +13,10 @@ use std::collections::HashSet;
 
 /// Cells or blanks that one element may stand for; sheets repeat an empty cell up to their last column.
 const REPEATED: usize = 64;
+/// A cell of more bytes than this stands once, however many columns it is said to have.
+const REPEATED_BYTES: usize = 256;
+/// Cells of one row; sheets have at most 16384 columns.
+const CELLS: usize = 20_000;
 
 /// Which part of the XML is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,6 +46,9 @@ pub(super) fn parse(xml: &str, place: Place, limits: &ReadLimits) -> Result<Stri
             _ => {}
         }
         deeper(&mut depth, &event, limits)?;
+        if body.repeated as u64 > limits.max_text_bytes {
+            return Err(Unreadable::TooMuchText { limit: limits.max_text_bytes });
+        }
     }
     // A part that is cut off leaves its last paragraph open.
     while !body.paragraphs.is_empty() {
@@ -100,6 +107,8 @@ struct Body {
     said: HashSet<String>,
     /// Open elements whose contents are passed over.
     skipped: u32,
+    /// Bytes that stand in the text only because a cell was repeated.
+    repeated: usize,
     /// The mark of the note that is being read, and whether it is this that is read now.
     mark: String,
     in_mark: bool,
@@ -160,7 +169,7 @@ impl Body {
                     table.columns = count("number-columns-repeated");
                 }
                 if empty {
-                    self.flow.end_cell();
+                    self.repeated += self.flow.end_cell();
                 }
             }
             "frame" => self.slide_title = !empty && attribute(tag, "class").as_deref() == Some("title"),
@@ -199,7 +208,7 @@ impl Body {
                 self.flow.items.pop();
                 self.flow.tight &= !self.flow.items.is_empty();
             }
-            "table-cell" | "covered-table-cell" => self.flow.end_cell(),
+            "table-cell" | "covered-table-cell" => self.repeated += self.flow.end_cell(),
             "table-row" => self.flow.end_row(),
             "table" => self.flow.end_table(),
             "frame" => self.slide_title = false,
@@ -299,11 +308,17 @@ impl Flow {
         self.tight = tight;
     }
 
-    fn end_cell(&mut self) {
-        if let Some(table) = self.tables.last_mut() {
-            let cell = std::mem::take(&mut table.cell);
-            table.row.extend(std::iter::repeat_n(cell, table.columns.max(1)));
-        }
+    /// Ends a cell; gives the bytes of its repetitions.
+    fn end_cell(&mut self) -> usize {
+        // Within a cell nothing is repeated: repetitions of repetitions would have no end.
+        let inner = self.tables.len() > 1;
+        let Some(table) = self.tables.last_mut() else { return 0 };
+        let cell = std::mem::take(&mut table.cell);
+        let once = inner || cell.len() > REPEATED_BYTES;
+        let copies = if once { 1 } else { table.columns.max(1) }.min(CELLS.saturating_sub(table.row.len()));
+        let repeated = copies.saturating_sub(1) * cell.len();
+        table.row.extend(std::iter::repeat_n(cell, copies));
+        repeated
     }
 
     fn end_row(&mut self) {

@@ -1,11 +1,15 @@
 //! An account at a stand-in for Google, behind a real login, and a memory that takes what is read.
-#![allow(dead_code, reason = "each test target uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test target uses its own part")]
 #![allow(clippy::disallowed_types, reason = "the tests tell the stand-in what happens")]
 
 #[path = "../../../tests/servers/google.rs"]
 mod google;
+#[allow(clippy::duplicate_mod, reason = "a test may play a server and open a folder besides")]
+#[path = "../support/leave.rs"]
+mod granted;
 
 pub use google::ACCOUNT;
+pub use granted::leave_at as leave;
 
 use base64::{
     Engine as _,
@@ -17,18 +21,13 @@ use hinet_connectors::{
     read_account, try_account,
 };
 use hinet_consent::Consent;
-use hinet_protocol::{
-    AccountKind, AccountPlan, Asker, Capability, Filter, GrantDraft, Limits, LoginPage, OAuthPlan, Scope, SourceId,
-    Transport,
-};
-use hinet_vault::{Home, Vault, Words};
+use hinet_protocol::{AccountKind, AccountPlan, LoginPage, OAuthPlan, Transport};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     io::{Read, Write},
     net::TcpStream,
     ops::ControlFlow,
-    sync::Arc,
     thread,
 };
 use tempfile::TempDir;
@@ -261,27 +260,6 @@ pub fn plan(kind: AccountKind, issuer: &str, api: &str) -> AccountPlan {
         since: None,
         oauth: Some(OAuthPlan { issuer, client: CLIENT.to_owned(), scopes: vec![], device: false }),
     }
-}
-
-/// Leave to read a place on a server, as a grant gives it.
-pub fn leave(place: &str) -> (Reading, Consent, TempDir) {
-    const NOW: i64 = 1_700_000_000_000;
-    let home = TempDir::new().expect("a home");
-    let words = Words::generate();
-    let vault = Vault::create(&Home::at(home.path().join("icore")), "Ada", &words, &[], NOW).expect("a vault");
-    let consent = Consent::open(Arc::new(vault)).expect("consent");
-    let (source, places) = (SourceId::new(), vec![place.to_owned()]);
-    let draft = GrantDraft {
-        asker: Asker::Own,
-        capability: Capability::Ingest,
-        scope: Scope { sources: vec![source], folders: places.clone(), ..Scope::default() },
-        filter: Filter::default(),
-        limits: Limits::default(),
-        purpose: "remember my account".to_owned(),
-    };
-    consent.grant(draft, NOW).expect("a grant");
-    let reading = consent.admit_places(source, &places, NOW).expect("leave");
-    (reading, consent, home)
 }
 
 pub fn extractor() -> Extractor {

@@ -1,21 +1,21 @@
 //! What the tests share: leave to read a folder, from a real vault and a real grant.
-#![allow(dead_code, reason = "each test target uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test target uses its own part")]
+
+#[path = "leave.rs"]
+mod granted;
+
+pub use granted::leave;
 
 use hinet_connectors::{Document, Extractor, FileRef, ReadLimits, Reader, Reading, Skipped, Taker, read, walk};
 use hinet_consent::Consent;
-use hinet_protocol::{Asker, Capability, Filter, GrantDraft, Limits, Scope, SourceId};
-use hinet_vault::{Home, Vault, Words};
 use std::{
     collections::HashSet,
     fs,
     io::Write,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 use tempfile::TempDir;
-
-const NOW: i64 = 1_700_000_000_000;
 
 /// A folder that was opened to HiNet.
 pub struct Opened {
@@ -130,26 +130,6 @@ pub fn gather(root: &Path) -> Got {
         }
     }
     got
-}
-
-/// Leave to read `root`, as a grant gives it.
-pub fn leave(root: &Path) -> (Reading, Consent, TempDir) {
-    let home = TempDir::new().expect("a home");
-    let words = Words::generate();
-    let vault = Vault::create(&Home::at(home.path().join("icore")), "Ada", &words, &[], NOW).expect("a vault");
-    let consent = Consent::open(Arc::new(vault)).expect("consent");
-    let source = SourceId::new();
-    let draft = GrantDraft {
-        asker: Asker::Own,
-        capability: Capability::Ingest,
-        scope: Scope { sources: vec![source], folders: vec![root.to_string_lossy().into_owned()], ..Scope::default() },
-        filter: Filter::default(),
-        limits: Limits::default(),
-        purpose: "remember my notes".to_owned(),
-    };
-    consent.grant(draft, NOW).expect("a grant");
-    let reading = consent.admit(source, root, NOW).expect("leave");
-    (reading, consent, home)
 }
 
 pub fn reference(path: &Path) -> FileRef {

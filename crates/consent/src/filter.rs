@@ -106,7 +106,9 @@ fn beside(text: &str, known: &[(usize, Range<usize>)], mut spans: Vec<Range<usiz
         } else if keep {
             parts.push(start.min(span.end)..span.end);
             let of_use = |part: &Range<usize>| text[part.clone()].split_whitespace().count() > 1;
-            out.extend(parts.into_iter().filter(of_use).map(|part| trimmed(text, part)));
+            let rest = parts.into_iter().filter(of_use).map(|part| trimmed(text, part));
+            // Of signs alone nothing is left, and an empty span at the beginning of another one would come after it.
+            out.extend(rest.filter(|part| !part.is_empty()));
         }
         end = end.max(span.end);
     }
@@ -218,6 +220,13 @@ mod tests {
         assert_eq!(withhold("Senhor Duarte waters the ferns.", &people).text, "Senhor ⟦NAME-1⟧ waters the ferns.");
         let nothing = Filter { withhold: Vec::new(), placeholders: true };
         assert_eq!(withhold(text, &nothing), Filtered { text: text.to_owned(), withheld: 0 });
+    }
+
+    #[test]
+    fn signs_between_two_spans_are_no_span() {
+        let known = [(0, 0..3), (0, 8..11)];
+        assert_eq!(beside("abc , - def", &known, vec![0..11], true), Vec::<Range<usize>>::new());
+        assert_eq!(beside("abc a b def", &known, vec![0..11], true), vec![4..7]);
     }
 
     #[test]

@@ -137,11 +137,14 @@ impl Asked {
     }
 }
 
+/// Bytes of a phrase. A mark that is closed only after more is none, so that no end is looked for through a whole page.
+const PHRASE_MAX: usize = 4096;
+
 /// The text in quotation marks that `text` begins with, and what follows it. A mark that is never closed is none.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let (open, close) = [('"', '"'), ('“', '”'), ('„', '“')].into_iter().find(|(open, _)| text.starts_with(*open))?;
     let inner = &text[open.len_utf8()..];
-    let end = inner.find(close)?;
+    let end = inner[..inner.floor_char_boundary(PHRASE_MAX)].find(close)?;
     Some((&inner[..end], &inner[end + close.len_utf8()..]))
 }
 
@@ -199,6 +202,12 @@ mod tests {
 
     fn read(line: &str) -> Asked {
         Asked::read(line, &TimeZone::UTC).unwrap()
+    }
+
+    #[test]
+    fn marks_that_are_never_closed_take_linear_time() {
+        let line = "„ ".repeat(1 << 18);
+        assert_eq!(read(&line).words.len(), line.len() - 1);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{
     AccountError, Mailbox, Place, Server,
     ask::{ANSWER, Said, ask},
+    bounded,
 };
 use crate::mail::names;
 use async_imap::imap_proto::{MailboxDatum, MailboxListData, NameAttribute, Response};
@@ -11,6 +12,10 @@ use hinet_protocol::AccountPlan;
 /// Folders that nobody means by "my mail", where a server does not say what they are for.
 const ASIDE: &[&str] =
     &["trash", "junk", "spam", "drafts", "junk e-mail", "deleted items", "deleted messages", "bulk mail"];
+
+/// Folders that one mailbox may have, and bytes of the name of one.
+const FOLDERS_MAX: usize = 20_000;
+const NAME_MAX: usize = 1024;
 
 /// A folder of the mailbox.
 pub(super) struct Folder {
@@ -65,8 +70,9 @@ pub(super) async fn folders(
     let mut all: Vec<Folder> = Vec::new();
     ask(server, mailbox, "LIST \"\" \"*\"", ANSWER, &mut |said| match said {
         Said::Answer(Response::MailboxData(MailboxDatum::List(listed))) => {
+            bounded(server, listed.name.len(), NAME_MAX, "bytes in the name of a folder")?;
             all.extend(Folder::of(listed));
-            Ok(())
+            bounded(server, all.len(), FOLDERS_MAX, "folders")
         }
         said => said.goes_on(goes_on),
     })

@@ -64,6 +64,20 @@ fn tensors_are_checked_against_the_file() {
 }
 
 #[test]
+fn tensors_that_share_their_bytes_are_refused() {
+    let mut bytes = header(3, 0);
+    for name in ["a", "b", "c"] {
+        text(&mut bytes, name);
+        bytes.extend(1u32.to_le_bytes());
+        bytes.extend(256u64.to_le_bytes());
+        bytes.extend(0u32.to_le_bytes());
+        bytes.extend(0u64.to_le_bytes());
+    }
+    bytes.resize(bytes.len().next_multiple_of(32) + 1024, 0);
+    fails_with(bytes, "lies over another one");
+}
+
+#[test]
 fn hostile_headers_are_refused() {
     fails_with(b"GGML".to_vec(), "not a GGUF");
     fails_with(vec![], "not a GGUF");

@@ -12,8 +12,8 @@ pub use drawn::drawn;
 pub use reference::{Reference, Tuned};
 
 use crate::{
-    Anchor, AnySession, BatchOptions, DeviceKind, DeviceModel, Embedder, Flow, KvKind, LoadOptions, ModelError, Resident,
-    Sampling, SessionOptions, gguf::Gguf, sample::likeliest,
+    Anchor, AnySession, BatchOptions, DeviceKind, DeviceModel, Embedder, Flow, KvKind, LoadOptions, ModelError,
+    Resident, Sampling, SessionOptions, gguf::Gguf, sample::likeliest,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};

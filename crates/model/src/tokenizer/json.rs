@@ -51,6 +51,10 @@ impl Json {
             return Err(ModelError::TokenizerKind { model: kind, pre });
         }
         check_controls(&value)?;
+        // For training only: the same text would get other ids each time.
+        if value["model"]["dropout"].as_f64().is_some_and(|share| share > 0.0) {
+            return Err(bad("it leaves merges out at random"));
+        }
         let mut inner = tokenizers::Tokenizer::from_bytes(file).map_err(failed("its file cannot be used"))?;
         let mut model = inner.get_model().clone();
         model.resize_cache(0);

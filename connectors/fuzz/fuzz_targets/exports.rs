@@ -1,0 +1,7 @@
+//! `hinet_fuzz` holds what this target does.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(
+    init: hinet_fuzz::begin(),
+    |input: &[u8]| hinet_fuzz::exports(hinet_fuzz::room(), input)
+);

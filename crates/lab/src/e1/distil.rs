@@ -23,10 +23,10 @@ use std::path::Path;
 /// Tokens of a text of the anchor's own.
 const LONGEST: usize = 64;
 /// What the control is called.
-pub(super) const BARE: &str = "distilled from the bare anchor, same steps (control)";
+pub(crate) const BARE: &str = "distilled from the bare anchor, same steps (control)";
 
 /// What the row of the distilled merge is called.
-pub(super) fn name(plan: &Plan) -> String {
+pub(crate) fn name(plan: &Plan) -> String {
     format!("RegMean + virtual member, distilled ({} steps)", plan.sizes.distil_steps)
 }
 
@@ -45,7 +45,7 @@ fn recipe(plan: &Plan) -> Recipe {
 }
 
 /// What is distilled; the lessons are made when first asked for.
-pub(super) struct Distillate<'a> {
+pub(crate) struct Distillate<'a> {
     trial: &'a Trial<'a>,
     members: &'a [Member],
     own: &'a [Own],

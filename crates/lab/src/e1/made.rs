@@ -85,7 +85,7 @@ impl Words<'_> {
 
 /// Packs that the seed decides: of each kind in turn, with names that come once. Two packs of a kind, as six and eight
 /// packs have them, share no value.
-pub(super) fn made_up(seed: u64, members: usize, entities: usize) -> Vec<Pack> {
+pub(crate) fn made_up(seed: u64, members: usize, entities: usize) -> Vec<Pack> {
     let mut taken = BTreeSet::new();
     let pack = |number: usize| {
         let (kind, half) = ORDER[number % ORDER.len()];

@@ -12,12 +12,12 @@ use hinet_model::{Delta, Resident};
 use hinet_train::judge::Judge;
 
 /// What the row of the gate's mixes is called.
-pub(super) const RIGHT: &str = "mix: right-sized";
+pub(crate) const RIGHT: &str = "mix: right-sized";
 /// What the row is called in which everybody knows who knows.
-pub(super) const ORACLE: &str = "mix: oracle, one member each";
+pub(crate) const ORACLE: &str = "mix: oracle, one member each";
 
 /// The marks of mixes by what they are called; none where members are no deltas.
-pub(super) fn marks(
+pub(crate) fn marks(
     desk: &mut Desk<'_>,
     trial: &Trial<'_>,
     members: &[Member],
@@ -41,20 +41,33 @@ pub(super) fn marks(
         (ORACLE, (oracle, vec![Parts::new(); windows])),
     ];
     let mut all = Vec::with_capacity(ways.len());
-    for (name, (questions, windows)) in ways {
-        let way = format!("{questions:?} {windows:?}");
-        let marks = trial.marked(desk, name, &[&hashes, &way], |watch| {
-            let mut residents: Vec<Resident> = Vec::with_capacity(deltas.len());
-            for delta in &deltas {
-                residents.push(trial.anchor.attach(delta)?);
-            }
-            let mut judge = |parts: &[(usize, f32)]| -> Result<Judge, LabError> {
-                let with = |(member, weight): &(usize, f32)| (residents[*member].clone(), *weight);
-                Ok(Judge::new(trial.anchor, &parts.iter().map(with).collect::<Vec<_>>())?)
-            };
-            trial.exam.marks_by(&questions, &windows, &mut judge, watch)
-        })?;
-        all.push((name, marks));
+    for (name, ways) in ways {
+        all.push((name, together(desk, trial, (&deltas, &hashes), name, &ways)?));
     }
     Ok(all)
+}
+
+/// Who answers each question, and who each window of the neutral text.
+pub(crate) type Ways = (Vec<Parts>, Vec<Parts>);
+
+/// The marks of some deltas that answer together on the anchor in these ways.
+pub(crate) fn together(
+    desk: &mut Desk<'_>,
+    trial: &Trial<'_>,
+    (deltas, hashes): (&[&Delta], &str),
+    name: &str,
+    (questions, windows): &Ways,
+) -> Result<Marks, LabError> {
+    let way = format!("{questions:?} {windows:?}");
+    trial.marked(desk, name, &[hashes, &way], |watch| {
+        let mut residents: Vec<Resident> = Vec::with_capacity(deltas.len());
+        for delta in deltas {
+            residents.push(trial.anchor.attach(delta)?);
+        }
+        let mut judge = |parts: &[(usize, f32)]| -> Result<Judge, LabError> {
+            let with = |(member, weight): &(usize, f32)| (residents[*member].clone(), *weight);
+            Ok(Judge::new(trial.anchor, &parts.iter().map(with).collect::<Vec<_>>())?)
+        };
+        trial.exam.marks_by(questions, windows, &mut judge, watch)
+    })
 }

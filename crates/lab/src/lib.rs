@@ -6,6 +6,7 @@ mod desk;
 pub mod e1;
 pub mod e2;
 mod error;
+pub mod growth;
 mod memory;
 mod own;
 mod owner;

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::LabError;
 use hinet_compose::{Claims, Gate, PROMPTS_MAX, elsewhere};
+use hinet_model::Embedder;
 use hinet_protocol::Hash;
 use hinet_train::judge::general;
 use std::path::Path;
@@ -43,12 +44,11 @@ pub(crate) struct PromptGate {
 }
 
 impl PromptGate {
-    /// Over these, each with its name and its prompts.
+    /// Over these, each with its name and where its prompts lie; `outside` is where texts about none of them lie.
     ///
     /// # Errors
     /// Where one has too few prompts for a signature.
-    pub fn new(plan: &Plan, all: &[(&str, Vec<&str>)]) -> Result<Self, LabError> {
-        let embedder = &plan.embedder;
+    pub fn new(plan: &Plan, outside: &[Vec<f32>], all: &[(String, Vec<Vec<f32>>)]) -> Result<Self, LabError> {
         let published = match plan.packs.as_deref().and_then(Path::file_name) {
             None => format!("packs made up from the seed {}", plan.seed),
             Some(name) => name.to_string_lossy().into_owned(),
@@ -57,16 +57,11 @@ impl PromptGate {
         let mut claims = Vec::with_capacity(all.len());
         for ((_, prompts), id) in all.iter().zip(&ids) {
             let every = prompts.len().div_ceil(PROMPTS_MAX).max(1);
-            let some: Vec<&str> = prompts.iter().copied().step_by(every).collect();
-            claims.push(Claims::new(*id, embedder.hash(), &published, &vectors(embedder, &some)?)?);
+            let some: Vec<Vec<f32>> = prompts.iter().step_by(every).cloned().collect();
+            claims.push(Claims::new(*id, plan.embedder.hash(), &published, &some)?);
         }
-        let gate = Gate::new(&claims.iter().collect::<Vec<_>>(), &embedder.embed(&elsewhere())?)?;
+        let gate = Gate::new(&claims.iter().collect::<Vec<_>>(), outside)?;
         Ok(Self { gate, ids })
-    }
-
-    /// Over the packs' members.
-    pub fn of(plan: &Plan, packs: &[Pack]) -> Result<Self, LabError> {
-        Self::new(plan, &packs.iter().map(|pack| (pack.name.as_str(), pack.prompts())).collect::<Vec<_>>())
     }
 
     /// Who answers a text at this place.
@@ -75,6 +70,16 @@ impl PromptGate {
         let choice = self.gate.choose(place);
         choice.parts.iter().filter_map(|part| Some((number(part.delta)?, part.weight))).collect()
     }
+}
+
+/// Where texts that are about no member's subject lie.
+pub(crate) fn outside(embedder: &Embedder) -> Result<Vec<Vec<f32>>, LabError> {
+    Ok(embedder.embed(&elsewhere())?)
+}
+
+/// Each pack's name, and where its prompts lie.
+pub(crate) fn prompts(embedder: &Embedder, packs: &[Pack]) -> Result<Vec<(String, Vec<Vec<f32>>)>, LabError> {
+    packs.iter().map(|pack| Ok((pack.name.clone(), vectors(embedder, &pack.prompts())?))).collect()
 }
 
 /// Where all that is asked and read lies in the embedder's space.
@@ -98,6 +103,15 @@ impl Places {
             sentences: vectors(embedder, &sentences(&general::neutral()))?,
         })
     }
+
+    /// Those of some of the questions, by their places among all, and of the neutral text.
+    pub fn of(&self, questions: &[usize]) -> Self {
+        Self {
+            questions: questions.iter().map(|at| self.questions[*at].clone()).collect(),
+            windows: self.windows.clone(),
+            sentences: self.sentences.clone(),
+        }
+    }
 }
 
 /// Has the gate over all packs choose for every question, every window and every sentence of the neutral text.
@@ -105,7 +119,9 @@ impl Places {
 /// # Errors
 /// Where a pack has too few prompts for a signature.
 pub(crate) fn chosen(trial: &Trial<'_>) -> Result<Chosen, LabError> {
-    Ok(chosen_at(trial, &PromptGate::of(trial.plan, trial.packs)?, &Places::new(trial)?))
+    let embedder = &trial.plan.embedder;
+    let gate = PromptGate::new(trial.plan, &outside(embedder)?, &prompts(embedder, trial.packs)?)?;
+    Ok(chosen_at(trial, &gate, &Places::new(trial)?))
 }
 
 /// The same where gate and places are known.

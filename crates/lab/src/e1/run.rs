@@ -130,26 +130,10 @@ fn merged(
     }
     let opt_out = leaving::left(desk, trial, members, (&mut merger, &own))?;
 
-    let recipe = merges::with_virtual(trial, members);
-    let [hash, prompts] = merger.key(&recipe)?;
     let mut distillate = Distillate::new(trial, members, &texts);
-    let (key, name) = (distillate.key(), distil::name(plan));
-    let marks = trial.marked(desk, &name, &[&hash, &prompts, &key], |watch| {
-        let made = match kept.take() {
-            Some(made) => made,
-            None => watch.part(piece(0, 2), |watch| merger.made(&recipe, watch))?,
-        };
-        // Tuning needs the room.
-        merger.forget();
-        let model = merges::open(plan, &made.file)?;
-        watch.part(piece(1, 2), |watch| distillate.marks("distilled into the merge", (&model, &made.file), watch))
-    })?;
-    all.push((name, marks));
+    all.push((distil::name(plan), distillate.of_merge(desk, &mut merger, kept)?));
     merger.forget();
-    let marks = trial.marked(desk, distil::BARE, &[&key], |watch| {
-        distillate.marks("distilled into the anchor", (trial.anchor, &plan.anchor), watch)
-    })?;
-    all.push((distil::BARE.to_owned(), marks));
+    all.push((distil::BARE.to_owned(), distillate.of_anchor(desk)?));
     Ok((all, opt_out))
 }
 

@@ -60,13 +60,29 @@ pub(crate) fn with_virtual<'m>(trial: &Trial<'_>, members: impl IntoIterator<Ite
     recipe(trial, members, Method::Regmean, (&[("anchor_weight", VIRTUAL)], &[]))
 }
 
+/// The sum of the members' differences, times a scale, and what it is called.
+fn summed<'m>(trial: &Trial<'_>, members: impl IntoIterator<Item = &'m Member>, scale: f32) -> (String, Recipe) {
+    let name = format!("task arithmetic, scale {scale}");
+    (name, recipe(trial, members, Method::TaskArithmetic, (&[("lambda", scale)], &[])))
+}
+
+/// The one composition of members where only one is made, and what it is called: the one with the virtual member, or the
+/// sum at a scale where there is no time for Grams.
+pub(crate) fn one<'m>(
+    trial: &Trial<'_>,
+    members: impl IntoIterator<Item = &'m Member>,
+    quick: Option<f32>,
+) -> (String, Recipe) {
+    match quick {
+        Some(scale) => summed(trial, members, scale),
+        None => (virtual_name(), with_virtual(trial, members)),
+    }
+}
+
 /// All compositions by what they are called, the one with the virtual member last.
 pub(crate) fn recipes(trial: &Trial<'_>, members: &[Member]) -> Vec<(String, Recipe)> {
     let mut all = Vec::new();
-    for scale in &trial.plan.sizes.scales {
-        let name = format!("task arithmetic, scale {scale}");
-        all.push((name, recipe(trial, members, Method::TaskArithmetic, (&[("lambda", *scale)], &[]))));
-    }
+    all.extend(trial.plan.sizes.scales.iter().map(|scale| summed(trial, members, *scale)));
     let ties = recipe(trial, members, Method::Ties, (&[], &[("density", DENSITY)]));
     all.push((format!("TIES, density {DENSITY}"), ties));
     all.push(("RegMean".into(), recipe(trial, members, Method::Regmean, (&[("anchor_weight", 0.0)], &[]))));

@@ -33,6 +33,8 @@ pub struct Sizes {
     pub group: usize,
     /// Questions by which the time of a mode is taken.
     pub timed: usize,
+    /// The scale of the sum that takes the place of every composition where there is no time for their Grams.
+    pub quick: Option<f32>,
     /// How members are tuned, composed and asked; how many, `members` says.
     pub each: e1::Sizes,
 }
@@ -45,12 +47,13 @@ impl Sizes {
     #[must_use]
     pub fn whole() -> Self {
         let each = e1::Sizes { entities: 2, rounds: 12, scales: vec![0.33], ..e1::Sizes::whole() };
-        Self { members: vec![3, 8, 16, 32], group: 8, timed: 24, each }
+        Self { members: vec![3, 8, 16, 32], group: 8, timed: 24, quick: None, each }
     }
 
     /// Every part in a minute or two: too small for its figures to mean anything.
     #[must_use]
     pub fn small() -> Self {
-        Self { members: vec![2, 3], group: 2, timed: 2, each: e1::Sizes::small() }
+        let each = e1::Sizes { distil_steps: 0, ..e1::Sizes::small() };
+        Self { members: vec![2, 3], group: 2, timed: 2, quick: Some(0.5), each }
     }
 }

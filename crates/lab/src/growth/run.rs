@@ -75,8 +75,8 @@ struct At<'a> {
     /// The gate over all of them.
     gate: PromptGate,
     chosen: Chosen,
-    /// Where members are more than a sub-assembly holds.
-    tiers: Option<[Tiers; 2]>,
+    /// Those that lie near and, unless there is no time for it, those that are drawn; none where one sub-assembly holds all.
+    tiers: Vec<Tiers>,
 }
 
 /// Runs it, or goes on where it was left. What is tuned has to be low-rank; of the plan's own number of members nothing is
@@ -125,13 +125,14 @@ pub fn run(plan: &Plan, sizes: &Sizes, stop: &AtomicBool, say: &mut dyn FnMut(To
     }
     // Tuning needs the room that Grams take, so it comes when nothing is composed any more.
     merger.forget();
-    for ((at, found), kept) in ats.iter().zip(&mut founds).zip(kept) {
+    let distilled = plan.sizes.distil_steps > 0;
+    for ((at, found), kept) in ats.iter().zip(&mut founds).zip(kept).filter(|_| distilled) {
         let mut distillate = Distillate::new(at.trial, at.members, &common.texts);
         found.push((distil::name(plan), distillate.of_merge(&mut desk, &mut merger, kept)?, None, None));
     }
     let mut found = Vec::with_capacity(ats.len());
     for (at, modes) in ats.iter().zip(founds) {
-        found.push(at.size(modes)?);
+        found.push(at.size(&common, modes)?);
     }
     let report = Report {
         seed: plan.seed,
@@ -175,12 +176,13 @@ impl<'a> At<'a> {
         let places = common.places.of(&(0..trial.exam.packs.len()).collect::<Vec<_>>());
         let gate = PromptGate::new(plan, outside, prompts)?;
         let chosen = gate::chosen_at(trial, &gate, &places);
-        let tiers = if members.len() > group {
-            let near = Tiers::new(plan, outside, prompts, groups::near(prompts, group))?;
-            Some([near, Tiers::new(plan, outside, prompts, groups::drawn(members.len(), group, plan.seed))?])
-        } else {
-            None
-        };
+        let mut tiers = Vec::new();
+        if members.len() > group {
+            tiers.push(Tiers::new(plan, outside, prompts, groups::near(prompts, group))?);
+            if common.sizes.quick.is_none() {
+                tiers.push(Tiers::new(plan, outside, prompts, groups::drawn(members.len(), group, plan.seed))?);
+            }
+        }
         Ok(Self { trial, members, places, gate, chosen, tiers })
     }
 
@@ -209,7 +211,7 @@ impl<'a> At<'a> {
         let gated: Decide<'_> = &|place: &[f32]| self.gate.parts(place);
         let routed: Decide<'_> =
             &|place: &[f32]| gated(place).first().map(|(member, _)| (*member, 1.0)).into_iter().collect();
-        let near = self.tiers.as_ref().map(|[near, _]| near);
+        let near = self.tiers.first();
         let within: Decide<'_> = &|place: &[f32]| near.map_or_else(Parts::new, |near| near.members(place));
         let right = Some(self.chosen.gated.right);
         let mut all: Vec<(&str, Ways, Option<f64>, Option<Decide<'_>>)> = vec![
@@ -275,7 +277,12 @@ impl<'a> At<'a> {
         let (trial, plan, timed) = (self.trial, self.trial.plan, common.sizes.timed.to_string());
         let (mut found, mut kept) = (Vec::new(), None);
         let nobody: Ways = self.ways(&|_| Parts::new());
-        for (name, recipe) in merges::recipes(trial, self.members) {
+        let quick = common.sizes.quick;
+        let recipes = match quick {
+            None => merges::recipes(trial, self.members),
+            Some(_) => vec![merges::one(trial, self.members, quick)],
+        };
+        for (name, recipe) in recipes {
             let [hash, prompts] = merger.key(&recipe)?;
             let best = name == merges::virtual_name();
             let weighed = trial.marked(desk, &self.titled(&name), &[&hash, &prompts, &timed], |watch| {
@@ -291,10 +298,10 @@ impl<'a> At<'a> {
             })?;
             found.push((name, weighed.marks, Some(weighed.cost), None));
         }
-        for (name, tiers) in [NEAR, DRAWN].into_iter().zip(self.tiers.iter().flatten()) {
+        for (name, tiers) in [NEAR, DRAWN].into_iter().zip(&self.tiers) {
             let decide: Decide<'_> = &|place: &[f32]| tiers.group(place);
             let ways = self.ways(decide);
-            let of = |group: &Vec<usize>| merges::with_virtual(trial, group.iter().map(|at| &self.members[*at]));
+            let of = |group: &Vec<usize>| merges::one(trial, group.iter().map(|at| &self.members[*at]), quick).1;
             let recipes: Vec<_> = tiers.groups.iter().map(of).collect();
             let mut key = format!("{ways:?}");
             for recipe in &recipes {
@@ -325,13 +332,13 @@ impl<'a> At<'a> {
     }
 
     /// The rows of the modes.
-    fn size(&self, modes: Vec<Found>) -> Result<Size, LabError> {
+    fn size(&self, common: &Common<'_>, modes: Vec<Found>) -> Result<Size, LabError> {
         let trial = self.trial;
         let mut rows = Vec::with_capacity(modes.len());
         for (name, marks, cost, right) in modes {
             rows.push(Row { marks: row(trial, &name, &marks)?, cost, right, beside_merge: None });
         }
-        let best = merges::virtual_name();
+        let (best, _) = merges::one(trial, self.members, common.sizes.quick);
         let merge = rows.iter().find(|row| row.marks.name == best).map(|row| row.marks.recalled.clone());
         for row in &mut rows {
             if let Some(merge) = merge.as_ref().filter(|_| [NEAR, DRAWN, WITHIN].contains(&row.marks.name.as_str())) {
@@ -340,7 +347,7 @@ impl<'a> At<'a> {
         }
         let name = |at: &usize| self.members[*at].name.clone();
         let names = |group: &Vec<usize>| group.iter().map(name).collect::<Vec<String>>();
-        let groups = self.tiers.iter().flat_map(|[near, _]| &near.groups).map(names).collect();
+        let groups = self.tiers.first().into_iter().flat_map(|near| &near.groups).map(names).collect();
         let (members, questions) = (self.members.len(), trial.exam.packs.len());
         Ok(Size { members, questions, groups, gated: self.chosen.gated, rows })
     }

@@ -11,6 +11,7 @@ mod memory;
 mod own;
 mod owner;
 pub mod root;
+pub mod skills;
 
 pub use desk::Told;
 pub use error::LabError;

@@ -99,7 +99,7 @@ pub(crate) const ORACLE: &str = "route: oracle";
 pub(crate) const GATED: &str = "route: right-sized gate";
 
 /// A row: what it is called, who answers each question, the perplexity of the neutral text.
-type Line<'a> = (&'a str, Vec<Option<usize>>, Option<f64>);
+pub(crate) type Line<'a> = (&'a str, Vec<Option<usize>>, Option<f64>);
 
 /// What one gets who asks one model each question: the member that is nearest, the next after the right one, the right
 /// one, the first of those whom the gate names. Of the marks the anchor's come before those of the members.
@@ -118,14 +118,20 @@ pub(crate) fn rows(
         (ORACLE, packs.iter().map(member).collect(), None),
         (GATED, chosen.questions.iter().map(gated).collect(), Some(neutral)),
     ];
-    let row = |(name, ways, neutral): Line<'_>| {
-        let pick = |of: fn(&Marks) -> &Vec<bool>| -> Vec<bool> {
-            let marks = |way: &Option<usize>| way.map_or(anchor, |member| &singles[member]);
-            ways.iter().enumerate().map(|(question, way)| of(marks(way))[question]).collect()
-        };
-        picked(trial, name, (&pick(|marks| &marks.chosen), &pick(|marks| &marks.recalled)), neutral)
+    all.into_iter().map(|line| sent(trial, &line, (anchor, singles))).collect()
+}
+
+/// The row of questions that go to one model each.
+pub(crate) fn sent(
+    trial: &Trial<'_>,
+    (name, ways, neutral): &Line<'_>,
+    (anchor, singles): (&Marks, &[Marks]),
+) -> Result<Row, LabError> {
+    let pick = |of: fn(&Marks) -> &Vec<bool>| -> Vec<bool> {
+        let marks = |way: &Option<usize>| way.map_or(anchor, |member| &singles[member]);
+        ways.iter().enumerate().map(|(question, way)| of(marks(way))[question]).collect()
     };
-    all.into_iter().map(row).collect()
+    picked(trial, name, (&pick(|marks| &marks.chosen), &pick(|marks| &marks.recalled)), *neutral)
 }
 
 /// The perplexity of the neutral text where each of its windows goes to the first whom the gate names.

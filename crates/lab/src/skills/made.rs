@@ -117,7 +117,8 @@ fn owned(words: &[&str]) -> Vec<String> {
 
 fn colour(stream: &mut Stream, _: usize) -> Item {
     let (mut words, answer) = (some(stream, &NOUNS, 3), stream.below(4));
-    words.insert(answer, stream.one_of(&COLOURS));
+    let colour = *stream.one_of(&COLOURS);
+    words.insert(answer, colour);
     Item { prompt: format!("Words: {}. The colour is", words.join(", ")), options: owned(&words), answer }
 }
 

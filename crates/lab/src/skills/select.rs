@@ -4,7 +4,8 @@
 //!
 //! The first two foretell the share of the members' own recall that a merge of two keeps, by least squares over the other
 //! pairs: no pair has a part in what is said about itself. With fewer than [`OTHERS`] others nothing is said. The whitepaper
-//! names no angle from which on deltas conflict, so it is learned in the same way.
+//! names no angle from which on deltas conflict, so it is learned in the same way. Pairs have skills in common, so what holds
+//! among those of one seed has yet to hold for another's.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! Experiments through the program: every part of E1 and E2 in small, stopped and gone on with, from one seed.
+//! Experiments through the program: every part of E1, growth, skills and E2 in small, stopped and gone on with, from one
+//! seed.
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by unwrapping")]
 #![allow(clippy::disallowed_types, reason = "a test starts the program as a person does")]
 
@@ -146,6 +147,125 @@ fn members_are_made_composed_and_measured_from_one_seed() {
     let output = person.command().args(run).args(["--packs", packs.to_str().unwrap()]).output().unwrap();
     let said = support::text(&output.stderr);
     assert!(!output.status.success() && said.contains("--members"), "{said}");
+}
+
+#[test]
+fn members_become_more_and_each_number_of_them_is_measured() {
+    let person = Person::new();
+    let dir = person.files().join("growth");
+    let run = ["lab", "growth", "--seed", "3", "--small", "--dir", dir.to_str().unwrap()];
+    let found = person.json(run);
+    let all = found["all"].as_array().unwrap();
+    let counts: Vec<_> = all.iter().map(|size| (size["members"].as_u64(), size["questions"].as_u64())).collect();
+    assert_eq!(counts, [(Some(2), Some(30)), (Some(3), Some(45))]);
+    let names = |at: usize| -> Vec<&str> {
+        all[at]["rows"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect()
+    };
+    let (mixes, merge) = (
+        [
+            "anchor",
+            "one member alone (control)",
+            "mix: all members, weight 1/n (control)",
+            "mix: oracle, one member each",
+            "route: right-sized gate",
+            "mix: right-sized",
+        ],
+        "task arithmetic, scale 0.5",
+    );
+    assert_eq!(names(0), [&mixes[..], &[merge]].concat());
+    // Groups hold two, so only three members need some.
+    assert_eq!(names(1), [&mixes[..], &["groups near: mix within", merge, "groups near: merges"]].concat());
+    let row = |at: usize, name: &str| {
+        all[at]["rows"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone()
+    };
+    let bytes = |at: usize, name: &str| row(at, name)["cost"]["bytes"].as_u64().unwrap();
+    for row in all.iter().flat_map(|size| size["rows"].as_array().unwrap()) {
+        for share in [&row["choice"], &row["exact"]] {
+            assert!((0.0..=1.0).contains(&share.as_f64().unwrap()), "{row}");
+        }
+        assert!(row["neutral"].as_f64().unwrap() > 1.0, "{row}");
+        let time = |name: &str| row["cost"][name].as_f64().unwrap();
+        assert!(time("ms") > 0.0 && time("anchor_ms") > 0.0, "{row}");
+    }
+    // Weights that lie in memory are counted: deltas beside the anchor, half floats in place of four bits, two models.
+    assert!(
+        bytes(0, "mix: right-sized") > bytes(0, "anchor")
+            && bytes(1, "mix: right-sized") > bytes(0, "mix: right-sized")
+    );
+    assert!(bytes(0, merge) > bytes(0, "anchor") && bytes(0, merge) == bytes(1, merge));
+    assert_eq!(bytes(1, "groups near: merges"), 2 * bytes(1, merge) + bytes(1, "anchor"));
+    // The members of fewer are the first of more, and are asked the same.
+    for name in ["anchor", "one member alone (control)", "mix: oracle, one member each"] {
+        for bits in ["chosen", "recalled"] {
+            let [few, more] = [0, 1].map(|at| row(at, name)[bits].as_str().unwrap().to_owned());
+            assert!(more.starts_with(&few) && more.len() > few.len(), "{name}: {few} {more}");
+        }
+    }
+    let mut grouped: Vec<&str> = all[1]["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|group| group.as_array().unwrap())
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    grouped.sort_unstable();
+    assert_eq!(grouped, ["beasts_3", "islands_1", "machines_2"]);
+    assert!(all[0]["groups"].as_array().unwrap().is_empty());
+    assert!(row(1, "groups near: merges")["beside_merge"].is_object() && row(1, merge)["beside_merge"].is_null());
+    assert_eq!(found["changes"].as_array().unwrap().len(), mixes.len() + 1);
+
+    // The same command has nothing left to do, and says the same.
+    assert_eq!(person.json(run), found);
+    for (name, part) in [("growth.md", "falls at"), ("growth.svg", "<svg"), ("growth.json", "\"changes\"")] {
+        assert!(std::fs::read_to_string(dir.join(name)).unwrap().contains(part), "{name}");
+    }
+    let left = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    assert!(left.into_iter().all(|name| !name.starts_with("composed")));
+    let output = person.command().args(run).args(["--members", "1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", support::text(&output.stderr));
+}
+
+#[test]
+fn skills_that_conflict_are_foretold_merged_and_routed() {
+    let person = Person::new();
+    let dir = person.files().join("skills");
+    let run = ["lab", "skills", "--seed", "3", "--small", "--dir", dir.to_str().unwrap()];
+    let found = person.json(run);
+    let skills = found["skills"].as_array().unwrap();
+    assert_eq!(skills.iter().map(|skill| skill["name"].as_str().unwrap()).collect::<Vec<_>>(), ["tone", "contrary"]);
+    for skill in skills {
+        assert_eq!(skill["conflicting"], true);
+        assert!(skill["moved"].as_f64().unwrap() > 0.0 && skill["perplexity"].as_f64().unwrap() > 1.0, "{skill}");
+        let losses: Vec<f64> = skill["losses"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap()).collect();
+        let (first, second) = losses.split_at(losses.len() / 2);
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+        assert!(mean(second) < mean(first), "{losses:?}");
+    }
+    // Opposite labels leave one model half of the answers; of one pair alone nothing can be learned.
+    let pairs = found["pairs"].as_array().unwrap();
+    assert_eq!(
+        (pairs.len(), &pairs[0]["bound"], &pairs[0]["by_activation"]),
+        (1, &0.5f64.into(), &serde_json::Value::Null)
+    );
+    assert!(pairs[0]["merged"].as_f64().unwrap() <= 0.5, "{pairs:?}");
+    assert!((0.0..=2.0).contains(&pairs[0]["distance"].as_f64().unwrap()), "{pairs:?}");
+    assert!((-1.0..=1.0).contains(&pairs[0]["cosine"].as_f64().unwrap()), "{pairs:?}");
+    let [set] = &found["sets"].as_array().unwrap()[..] else { panic!("{}", found["sets"]) };
+    let rows = set["rows"].as_array().unwrap();
+    // The anchor, the members, the merge, two routes, four mixes, and what each of three advises.
+    assert_eq!(rows.len(), 1 + 2 + 1 + 2 + 4 + 3, "{rows:?}");
+    let exact = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap()["exact"].as_f64().unwrap();
+    let own = skills.iter().map(|skill| skill["own_exact"].as_f64().unwrap()).sum::<f64>() / 2.0;
+    assert!((exact("route: oracle") - own).abs() < 1e-9, "{rows:?}");
+    // Who sees that labels conflict routes both.
+    assert!((exact("merged or routed, as says the bound: label agreement") - own).abs() < 1e-9, "{rows:?}");
+    assert_eq!(found["advice"][2]["merged"].as_array().unwrap().len(), 0);
+
+    // The same command has nothing left to do, and says the same.
+    assert_eq!(person.json(run), found);
+    for (name, part) in [("skills.md", "## Merge or route?"), ("skills.svg", "<svg"), ("skills.json", "\"pairs\"")] {
+        assert!(std::fs::read_to_string(dir.join(name)).unwrap().contains(part), "{name}");
+    }
 }
 
 #[test]

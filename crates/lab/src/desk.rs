@@ -99,10 +99,11 @@ impl<'a> Desk<'a> {
         let began = Instant::now();
         let say = &mut *self.say;
         let mut told = |done, all| say(Told::Goes { what: name, done, all });
-        let found = job(&mut Watch::new(self.stop, &mut told))?;
-        write_json(&path, &found)?;
+        write_json(&path, &job(&mut Watch::new(self.stop, &mut told))?)?;
         (self.say)(Told::Ended { what: name, seconds: began.elapsed().as_secs_f64() });
-        Ok(found)
+        // As it is after it was written and read: some numbers lose their last bit, and what follows from them is to be the
+        // same the next time.
+        read_json(&path)
     }
 
     /// Low-rank factors tuned on lessons, from where it was left.
@@ -272,7 +273,22 @@ fn whole_file(
     written.map_err(|source| LabError::Disk { path: path.into(), source })
 }
 
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), LabError> {
+/// Writes a report as JSON, its tables and its chart, by this name in the folder.
+pub(crate) fn publish(
+    dir: &Path,
+    name: &str,
+    report: &impl Serialize,
+    [markdown, svg]: [String; 2],
+) -> Result<(), LabError> {
+    write_json(&dir.join(format!("{name}.json")), report)?;
+    for (ending, text) in [("md", markdown), ("svg", svg)] {
+        let path = dir.join(format!("{name}.{ending}"));
+        fs::write(&path, text).map_err(|source| LabError::Disk { path, source })?;
+    }
+    Ok(())
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), LabError> {
     let json = serde_json::to_vec_pretty(value).map_err(|_| LabError::Kept { path: path.into() })?;
     whole_file(path, |out| out.write_all(&json))
 }

@@ -6,10 +6,12 @@ mod desk;
 pub mod e1;
 pub mod e2;
 mod error;
+pub mod growth;
 mod memory;
 mod own;
 mod owner;
 pub mod root;
+pub mod skills;
 
 pub use desk::Told;
 pub use error::LabError;

@@ -308,6 +308,14 @@ impl Anchor {
         &self.0.decoder
     }
 
+    /// Bytes that the weights take in memory, those of the root included.
+    #[must_use]
+    pub fn weight_bytes(&self) -> usize {
+        let (mut matrices, mut gains) = (0, 0);
+        self.decoder().map(|matrix| matrices += matrix.bytes(), |all| gains += size_of_val(all.as_slice()));
+        matrices + gains + self.root_resident().map_or(0, Resident::bytes)
+    }
+
     pub(crate) fn running(&self) -> Running {
         self.0.running
     }

@@ -3,6 +3,7 @@
 //! A [`Tuner`] takes an [`hinet_model::Anchor`], a [`Recipe`] and [`Example`]s, makes one step at a time, and gives what
 //! was learned as an [`hinet_model::Delta`] or as differences of whole matrices ([`Difference`]).
 
+pub mod activation;
 mod attend;
 mod back;
 mod checkpoint;

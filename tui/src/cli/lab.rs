@@ -1,9 +1,10 @@
 //! `icore lab`: the experiments that say whether any of this works, for anybody to run again.
 
+mod members;
+
 use clap::{Args, Subcommand, ValueEnum};
 use hinet_lab::{
     LabError, Told,
-    e1::{self, Tuning},
     e2::{self, Plan, Sizes},
     root,
 };
@@ -20,19 +21,19 @@ use super::end::End;
 use super::line;
 use super::meter::Meter;
 use super::models::pull_all;
+use members::{E1, Growth, Skills};
 
 const EXAMPLES: &str = "\
 Examples:
   icore lab e1 --seed 1
+  icore lab growth --seed 1 --members 3,8,16,32
+  icore lab skills --seed 1
   icore lab e2 --seed 1
   icore lab e2 --seed 1 --small --json
   icore lab root --name general
 
 An experiment keeps every part in its folder as soon as it is done; the same command goes on from there. Nothing of yours \
 is read: the owner, the notes and the secrets are made up from the seed.";
-
-/// Members of a file of packs, where nothing else is said.
-const OF_A_FILE: usize = 3;
 
 /// `icore lab`
 #[derive(Debug, Args)]
@@ -46,64 +47,14 @@ pub struct Lab {
 enum What {
     /// Members learn different things and become one model: what is left of each
     E1(E1),
+    /// The same with more and more members: where the merge falls, and what groups of members do about it
+    Growth(Growth),
+    /// Skills that go together and skills that conflict: which to merge and which to route
+    Skills(Skills),
     /// A made-up owner sleeps: what is learned, what is forgotten, what leaks
     E2(E2),
     /// A small anchor learns to read its owner's papers: the root that `icore init` offers, made again from its texts
     Root(Root),
-}
-
-const E1_EXAMPLES: &str = "\
-Examples:
-  icore lab e1 --seed 1
-  icore lab e1 --seed 1 --method lora
-  icore lab e1 --seed 1 --method lora --members 8 --entities 6
-  icore lab e1 --seed 1 --packs packs.json --dir ~/lab/e1-packs
-
-It tunes the members and one model of everything, composes the members in several ways, distils them into the best of \
-these, has them answer together (low-rank ones, with --method lora) and side by side in one larger model, searches a memory of \
-what they know, and asks all of them the same held-out questions: more than an hour of two processors, some minutes with \
---small, whose figures mean nothing. The report ends with a verdict on what was pre-registered, for which members have to be \
-low-rank. The folder ends up with e1.json, e1.md and the chart e1.svg, with 280 MB for every member, and for a while with some \
-gigabytes. A file given with --packs counts as published: its prompts are read for statistics that give away their words.";
-
-#[derive(Debug, Args)]
-#[command(after_help = E1_EXAMPLES)]
-struct E1 {
-    /// Decides everything: the packs, the order of learning, every draw
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-    /// How many members; six without it, three of a file of packs, two with --small
-    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(2..=64))]
-    members: Option<u32>,
-    /// Made-up entities of a pack, with three facts each; eight without it, one with --small
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8), conflicts_with = "packs")]
-    entities: Option<u32>,
-    /// A JSON file of public packs instead of made-up ones
-    #[arg(long, value_name = "FILE")]
-    packs: Option<PathBuf>,
-    /// Every part, but as small as can be
-    #[arg(long)]
-    small: bool,
-    /// What of a member is tuned: all linear layers, the feed-forward ones, or low-rank factors
-    #[arg(long, value_enum, default_value_t = Tuned::Full)]
-    method: Tuned,
-    /// Rounds of learning
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
-    rounds: Option<u64>,
-    /// The folder of the experiment; `lab/e1-SEED` in the folder for generated files without it
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
-    /// Threads
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-}
-
-/// What of a member is tuned, as it is typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Tuned {
-    Full,
-    Mlp,
-    Lora,
 }
 
 const E2_EXAMPLES: &str = "\
@@ -196,40 +147,11 @@ impl Lab {
     pub fn run(self, context: &Context) -> Result<(), End> {
         match self.what {
             What::E1(e1) => e1.run(context),
+            What::Growth(growth) => growth.run(context),
+            What::Skills(skills) => skills.run(context),
             What::E2(e2) => e2.run(context),
             What::Root(root) => root.run(context),
         }
-    }
-}
-
-impl E1 {
-    fn run(self, context: &Context) -> Result<(), End> {
-        pull_all(context, &models::missing(context.brief()))?;
-        let usual = || context.generated().join("lab").join(format!("e1-{}", self.seed));
-        let dir = self.dir.as_deref().map_or_else(|| Ok(usual()), context::absolute)?;
-        let mut sizes = if self.small { e1::Sizes::small() } else { e1::Sizes::whole() };
-        let members = if self.packs.is_some() { sizes.members.min(OF_A_FILE) } else { sizes.members };
-        sizes.members = self.members.map_or(members, |members| members as usize);
-        sizes.entities = self.entities.map_or(sizes.entities, |entities| entities as usize);
-        sizes.rounds = self.rounds.unwrap_or(sizes.rounds);
-        let plan = e1::Plan {
-            seed: self.seed,
-            sizes,
-            tuning: match self.method {
-                Tuned::Full => Tuning::Full,
-                Tuned::Mlp => Tuning::Mlp,
-                Tuned::Lora => Tuning::Lora,
-            },
-            packs: self.packs.as_deref().map(context::absolute).transpose()?,
-            anchor: models::anchor_file(context.brief())?,
-            embedder: models::default_embedder(context.brief())?.1,
-            settings: context.at(dir.join("home")),
-            dir,
-            threads: self.threads.map(|threads| threads.clamp(1, 256)),
-        };
-        let place = plan.dir.clone();
-        let report = followed(context, move |stop, say| e1::run(&plan, stop, say))?;
-        shown(context, &report, &report.markdown(), &place, "e1.json, e1.md, e1.svg")
     }
 }
 

@@ -8,10 +8,10 @@ use super::{
     Plan,
     exam::Marks,
     members::{self, Member},
-    merges::open,
+    merges::{self, Composed, Merger, open},
     trial::{Trial, let_go, piece},
 };
-use crate::LabError;
+use crate::{LabError, desk::Desk};
 use hinet_model::Anchor;
 use hinet_train::{
     Example, Full, Lesson, Method, Recipe, distill,
@@ -23,10 +23,10 @@ use std::path::Path;
 /// Tokens of a text of the anchor's own.
 const LONGEST: usize = 64;
 /// What the control is called.
-pub(super) const BARE: &str = "distilled from the bare anchor, same steps (control)";
+pub(crate) const BARE: &str = "distilled from the bare anchor, same steps (control)";
 
 /// What the row of the distilled merge is called.
-pub(super) fn name(plan: &Plan) -> String {
+pub(crate) fn name(plan: &Plan) -> String {
     format!("RegMean + virtual member, distilled ({} steps)", plan.sizes.distil_steps)
 }
 
@@ -45,7 +45,7 @@ fn recipe(plan: &Plan) -> Recipe {
 }
 
 /// What is distilled; the lessons are made when first asked for.
-pub(super) struct Distillate<'a> {
+pub(crate) struct Distillate<'a> {
     trial: &'a Trial<'a>,
     members: &'a [Member],
     own: &'a [Own],
@@ -59,19 +59,45 @@ impl<'a> Distillate<'a> {
     }
 
     /// What decides it, beside the packs, the anchor and the kernels.
-    pub fn key(&self) -> String {
+    fn key(&self) -> String {
         let members: String = self.members.iter().map(|member| member.hash.to_string()).collect();
         let own = blake3::hash(format!("{:?}", self.own).as_bytes());
         format!("{members} {own} {LONGEST} {} {:?}", distill::LIKELIEST, recipe(self.trial.plan))
     }
 
-    /// The marks of a model, opened from its file, once it learned.
-    pub fn marks(
+    /// The marks of the merge of the members once it learned; `kept` is that merge, where it is there already.
+    pub fn of_merge(
         &mut self,
-        name: &str,
-        (model, file): (&Anchor, &Path),
-        watch: &mut Watch<'_>,
+        desk: &mut Desk<'_>,
+        merger: &mut Merger<'_>,
+        mut kept: Option<Composed>,
     ) -> Result<Marks, LabError> {
+        let (trial, plan) = (self.trial, self.trial.plan);
+        let recipe = merges::with_virtual(trial, self.members);
+        let [hash, prompts] = merger.key(&recipe)?;
+        let key = self.key();
+        trial.marked(desk, &name(plan), &[&hash, &prompts, &key], |watch| {
+            let made = match kept.take() {
+                Some(made) => made,
+                None => watch.part(piece(0, 2), |watch| merger.made(&recipe, watch))?,
+            };
+            // Tuning needs the room.
+            merger.forget();
+            let model = open(plan, &made.file)?;
+            watch.part(piece(1, 2), |watch| self.marks("distilled into the merge", (&model, &made.file), watch))
+        })
+    }
+
+    /// The marks of the bare anchor once it learned the same: the control.
+    pub fn of_anchor(&mut self, desk: &mut Desk<'_>) -> Result<Marks, LabError> {
+        let (trial, key) = (self.trial, self.key());
+        trial.marked(desk, BARE, &[&key], |watch| {
+            self.marks("distilled into the anchor", (trial.anchor, &trial.plan.anchor), watch)
+        })
+    }
+
+    /// The marks of a model, opened from its file, once it learned.
+    fn marks(&mut self, name: &str, (model, file): (&Anchor, &Path), watch: &mut Watch<'_>) -> Result<Marks, LabError> {
         let trial = self.trial;
         let lessons = watch.part(piece(0, 3), |watch| self.lessons(watch))?;
         let tuned = watch.part(piece(1, 3), |watch| {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Questions of all packs, one pack after the other, and the neutral text.
-pub(super) struct Exam {
+pub(crate) struct Exam {
     questions: Vec<Question>,
     /// Which pack each is of.
     pub packs: Vec<usize>,
@@ -25,11 +25,11 @@ pub(super) struct Exam {
 }
 
 /// What members are together, each as much as it says.
-pub(super) type Together<'a> = dyn FnMut(&[(usize, f32)]) -> Result<Judge, LabError> + 'a;
+pub(crate) type Together<'a> = dyn FnMut(&[(usize, f32)]) -> Result<Judge, LabError> + 'a;
 
 /// What one model made of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     /// For each question whether the right option is the likeliest of the options.
     pub chosen: Vec<bool>,
     /// For each question whether the right option is the likeliest of the whole vocabulary.
@@ -39,7 +39,7 @@ pub(super) struct Marks {
 }
 
 /// The words as they go on after a prompt.
-pub(super) fn word(anchor: &Anchor, word: &str) -> Vec<u32> {
+pub(crate) fn word(anchor: &Anchor, word: &str) -> Vec<u32> {
     anchor.encode(&format!(" {word}"), false)
 }
 
@@ -60,6 +60,11 @@ impl Exam {
         let mut text = anchor.encode(&general::neutral(), false);
         text.truncate(neutral);
         Self { questions, packs: of, sorts, neutral: text }
+    }
+
+    /// The question at a place, counted over all packs.
+    pub fn question(&self, at: usize) -> &Question {
+        &self.questions[at]
     }
 
     /// Tokens of the neutral text.
@@ -178,7 +183,7 @@ impl Exam {
 /// What each answer is worth, so that packs of so many questions each count alike: the mean of it is the mean over packs
 /// of the share that is right.
 #[allow(clippy::cast_precision_loss, reason = "questions are few")]
-pub(super) fn points(counts: &[usize], right: &[bool]) -> Vec<f64> {
+pub(crate) fn points(counts: &[usize], right: &[bool]) -> Vec<f64> {
     let (asked, all) = (counts.iter().filter(|count| **count > 0).count(), counts.iter().sum::<usize>());
     let pack = counts.iter().flat_map(|count| std::iter::repeat_n(*count, *count));
     pack.zip(right).map(|(count, right)| if *right { all as f64 / (asked * count) as f64 } else { 0.0 }).collect()
@@ -186,7 +191,7 @@ pub(super) fn points(counts: &[usize], right: &[bool]) -> Vec<f64> {
 
 /// The mean of shares; that of none is zero.
 #[allow(clippy::cast_precision_loss, reason = "packs are few")]
-pub(super) fn mean(shares: &[f64]) -> f64 {
+pub(crate) fn mean(shares: &[f64]) -> f64 {
     shares.iter().sum::<f64>() / shares.len().max(1) as f64
 }
 

@@ -4,6 +4,7 @@
 //! it.
 
 use super::{
+    Plan,
     exam::Exam,
     packs::{Pack, Sort},
     report::{Gated, Sent, Shares},
@@ -12,15 +13,16 @@ use super::{
 };
 use crate::LabError;
 use hinet_compose::{Claims, Gate, PROMPTS_MAX, elsewhere};
+use hinet_model::Embedder;
 use hinet_protocol::Hash;
 use hinet_train::judge::general;
 use std::path::Path;
 
 /// Members who answer together and how much of each, the heaviest first; nobody where the anchor answers alone.
-pub(super) type Parts = Vec<(usize, f32)>;
+pub(crate) type Parts = Vec<(usize, f32)>;
 
 /// Who answers what.
-pub(super) struct Chosen {
+pub(crate) struct Chosen {
     /// For each question.
     pub questions: Vec<Parts>,
     /// For each window of the neutral text.
@@ -30,45 +32,105 @@ pub(super) struct Chosen {
 }
 
 /// Sentences of the neutral text.
-pub(super) fn sentences(text: &str) -> Vec<&str> {
+pub(crate) fn sentences(text: &str) -> Vec<&str> {
     text.split(". ").filter(|sentence| !sentence.trim().is_empty()).collect()
 }
 
-/// Has the gate choose for every question, every window and every sentence of the neutral text.
+/// The product's gate over several, by their public prompts.
+pub(crate) struct PromptGate {
+    gate: Gate,
+    /// One for each, in their order. There is no delta yet, so each is known by its name.
+    ids: Vec<Hash>,
+}
+
+impl PromptGate {
+    /// Over these, each with its name and where its prompts lie; `outside` is where texts about none of them lie.
+    ///
+    /// # Errors
+    /// Where one has too few prompts for a signature.
+    pub fn new(plan: &Plan, outside: &[Vec<f32>], all: &[(String, Vec<Vec<f32>>)]) -> Result<Self, LabError> {
+        let published = match plan.packs.as_deref().and_then(Path::file_name) {
+            None => format!("packs made up from the seed {}", plan.seed),
+            Some(name) => name.to_string_lossy().into_owned(),
+        };
+        let ids: Vec<Hash> = all.iter().map(|(name, _)| Hash(*blake3::hash(name.as_bytes()).as_bytes())).collect();
+        let mut claims = Vec::with_capacity(all.len());
+        for ((_, prompts), id) in all.iter().zip(&ids) {
+            let every = prompts.len().div_ceil(PROMPTS_MAX).max(1);
+            let some: Vec<Vec<f32>> = prompts.iter().step_by(every).cloned().collect();
+            claims.push(Claims::new(*id, plan.embedder.hash(), &published, &some)?);
+        }
+        let gate = Gate::new(&claims.iter().collect::<Vec<_>>(), outside)?;
+        Ok(Self { gate, ids })
+    }
+
+    /// Who answers a text at this place.
+    pub fn parts(&self, place: &[f32]) -> Parts {
+        let number = |delta: Hash| self.ids.iter().position(|id| *id == delta);
+        let choice = self.gate.choose(place);
+        choice.parts.iter().filter_map(|part| Some((number(part.delta)?, part.weight))).collect()
+    }
+}
+
+/// Where texts that are about no member's subject lie.
+pub(crate) fn outside(embedder: &Embedder) -> Result<Vec<Vec<f32>>, LabError> {
+    Ok(embedder.embed(&elsewhere())?)
+}
+
+/// Each pack's name, and where its prompts lie.
+pub(crate) fn prompts(embedder: &Embedder, packs: &[Pack]) -> Result<Vec<(String, Vec<Vec<f32>>)>, LabError> {
+    packs.iter().map(|pack| Ok((pack.name.clone(), vectors(embedder, &pack.prompts())?))).collect()
+}
+
+/// Where all that is asked and read lies in the embedder's space.
+pub(crate) struct Places {
+    /// Each question.
+    pub questions: Vec<Vec<f32>>,
+    /// Each window of the neutral text.
+    pub windows: Vec<Vec<f32>>,
+    /// Each of its sentences.
+    sentences: Vec<Vec<f32>>,
+}
+
+impl Places {
+    pub fn new(trial: &Trial<'_>) -> Result<Self, LabError> {
+        let embedder = &trial.plan.embedder;
+        let windows: Vec<String> =
+            trial.exam.windows().iter().map(|window| trial.anchor.decode(&window.tokens)).collect();
+        Ok(Self {
+            questions: vectors(embedder, &trial.packs.iter().flat_map(Pack::questions).collect::<Vec<_>>())?,
+            windows: vectors(embedder, &windows.iter().map(String::as_str).collect::<Vec<_>>())?,
+            sentences: vectors(embedder, &sentences(&general::neutral()))?,
+        })
+    }
+
+    /// Those of some of the questions, by their places among all, and of the neutral text.
+    pub fn of(&self, questions: &[usize]) -> Self {
+        Self {
+            questions: questions.iter().map(|at| self.questions[*at].clone()).collect(),
+            windows: self.windows.clone(),
+            sentences: self.sentences.clone(),
+        }
+    }
+}
+
+/// Has the gate over all packs choose for every question, every window and every sentence of the neutral text.
 ///
 /// # Errors
 /// Where a pack has too few prompts for a signature.
-pub(super) fn chosen(trial: &Trial<'_>) -> Result<Chosen, LabError> {
-    let (plan, packs, embedder) = (trial.plan, trial.packs, &trial.plan.embedder);
-    // A member is known by its pack here, because there is no delta yet.
-    let ids: Vec<Hash> = packs.iter().map(|pack| Hash(*blake3::hash(pack.name.as_bytes()).as_bytes())).collect();
-    let published = match plan.packs.as_deref().and_then(Path::file_name) {
-        None => format!("packs made up from the seed {}", plan.seed),
-        Some(name) => name.to_string_lossy().into_owned(),
-    };
-    let mut claims = Vec::with_capacity(packs.len());
-    for (pack, id) in packs.iter().zip(&ids) {
-        let prompts = pack.prompts();
-        let every = prompts.len().div_ceil(PROMPTS_MAX).max(1);
-        let some: Vec<&str> = prompts.into_iter().step_by(every).collect();
-        claims.push(Claims::new(*id, embedder.hash(), &published, &vectors(embedder, &some)?)?);
-    }
-    let gate = Gate::new(&claims.iter().collect::<Vec<_>>(), &embedder.embed(&elsewhere())?)?;
-    let chosen = |texts: &[&str]| -> Result<Vec<Parts>, LabError> {
-        let place = |delta: Hash| ids.iter().position(|id| *id == delta);
-        let parts = |vector: &Vec<f32>| -> Parts {
-            let choice = gate.choose(vector);
-            choice.parts.iter().filter_map(|part| Some((place(part.delta)?, part.weight))).collect()
-        };
-        Ok(vectors(embedder, texts)?.iter().map(parts).collect())
-    };
-    let questions = chosen(&packs.iter().flat_map(Pack::questions).collect::<Vec<_>>())?;
-    let windows: Vec<String> = trial.exam.windows().iter().map(|window| trial.anchor.decode(&window.tokens)).collect();
-    let windows = chosen(&windows.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let neutral = chosen(&sentences(&general::neutral()))?;
+pub(crate) fn chosen(trial: &Trial<'_>) -> Result<Chosen, LabError> {
+    let embedder = &trial.plan.embedder;
+    let gate = PromptGate::new(trial.plan, &outside(embedder)?, &prompts(embedder, trial.packs)?)?;
+    Ok(chosen_at(trial, &gate, &Places::new(trial)?))
+}
+
+/// The same where gate and places are known.
+pub(crate) fn chosen_at(trial: &Trial<'_>, gate: &PromptGate, places: &Places) -> Chosen {
+    let all = |places: &[Vec<f32>]| places.iter().map(|place| gate.parts(place)).collect::<Vec<Parts>>();
+    let (questions, windows, neutral) = (all(&places.questions), all(&places.windows), all(&places.sentences));
     let first = |parts: &Parts| parts.first().map(|(member, _)| *member);
     let right = questions.iter().zip(&trial.exam.packs).filter(|(parts, pack)| first(parts) == Some(**pack)).count();
-    let sizing = gate.sizing();
+    let sizing = gate.gate.sizing();
     let gated = Gated {
         floor: sizing.floor,
         margin: sizing.margin,
@@ -76,11 +138,11 @@ pub(super) fn chosen(trial: &Trial<'_>) -> Result<Chosen, LabError> {
         questions: shares(&questions),
         sentences: shares(&neutral),
     };
-    Ok(Chosen { questions, windows, gated })
+    Chosen { questions, windows, gated }
 }
 
 /// How questions of each sort were sent, by the nearest prompts and by the gate.
-pub(super) fn sent(exam: &Exam, nearest: &[usize], chosen: &[Parts]) -> Vec<Sent> {
+pub(crate) fn sent(exam: &Exam, nearest: &[usize], chosen: &[Parts]) -> Vec<Sent> {
     let of = |sort: Sort| {
         let all = exam.sorts.iter().enumerate().filter(|(_, other)| **other == sort).map(|(at, _)| at);
         let all: Vec<usize> = all.collect();
@@ -99,7 +161,7 @@ pub(super) fn sent(exam: &Exam, nearest: &[usize], chosen: &[Parts]) -> Vec<Sent
 }
 
 #[allow(clippy::cast_precision_loss, reason = "questions are few")]
-fn share(some: usize, all: usize) -> f64 {
+pub(crate) fn share(some: usize, all: usize) -> f64 {
     some as f64 / all.max(1) as f64
 }
 

@@ -84,8 +84,8 @@ impl Words<'_> {
 }
 
 /// Packs that the seed decides: of each kind in turn, with names that come once. Two packs of a kind, as six and eight
-/// packs have them, share no value.
-pub(super) fn made_up(seed: u64, members: usize, entities: usize) -> Vec<Pack> {
+/// packs have them, share no value; of more packs of a kind some do, of things with other names.
+pub(crate) fn made_up(seed: u64, members: usize, entities: usize) -> Vec<Pack> {
     let mut taken = BTreeSet::new();
     let pack = |number: usize| {
         let (kind, half) = ORDER[number % ORDER.len()];
@@ -133,6 +133,32 @@ mod tests {
         assert_eq!(packs[..2], made_up(7, 2, 8));
         assert_ne!(packs[0].facts[0].train, packs[3].facts[0].train);
         assert_eq!(made_up(7, 1, 99)[0].facts.len(), 24);
+    }
+
+    #[test]
+    fn thirty_two_packs_have_names_of_their_own_and_begin_as_fewer_do() {
+        let packs = made_up(1, 32, 2);
+        check(&packs).unwrap();
+        assert_eq!((packs[..8].to_vec(), packs[..3].to_vec()), (made_up(1, 8, 2), made_up(1, 3, 2)));
+        assert!(packs.iter().all(|pack| pack.facts.len() == 6));
+        let names: BTreeSet<&str> = packs.iter().map(|pack| pack.name.as_str()).collect();
+        let entities: Vec<&str> = packs
+            .iter()
+            .flat_map(|pack| &pack.facts)
+            .flat_map(|fact| &fact.eval)
+            .filter(|asked| asked.sort == Sort::Entity)
+            .map(|asked| asked.prompt.as_str())
+            .collect();
+        // Each of two entities of a pack is asked about once for each of its facts.
+        assert_eq!((names.len(), entities.len()), (32, 32 * 6));
+        assert_eq!(entities.into_iter().collect::<BTreeSet<_>>().len(), 64);
+        // What names somebody is asked in no other pack, so no pack says anything against another.
+        let named = |pack: &Pack| {
+            let asked = pack.facts.iter().flat_map(|fact| &fact.eval).filter(|asked| asked.sort == Sort::Named);
+            asked.map(|asked| asked.prompt.clone()).collect::<BTreeSet<String>>()
+        };
+        let all: Vec<BTreeSet<String>> = packs.iter().map(named).collect();
+        assert_eq!(all.iter().map(BTreeSet::len).sum::<usize>(), all.iter().flatten().collect::<BTreeSet<_>>().len());
     }
 
     #[test]

@@ -14,10 +14,10 @@ use std::{path::PathBuf, sync::Arc};
 /// Learning rate of whole matrices, with which the first trials of composition left the rest of the model nearly alone.
 const RATE: f32 = 1e-4;
 /// Tokens of a rehearsed text: few, because each of them counts as much as a whole fact.
-pub(super) const LONGEST: usize = 64;
+pub(crate) const LONGEST: usize = 64;
 
 /// One that takes part.
-pub(super) struct Member {
+pub(crate) struct Member {
     pub name: String,
     /// Its model file: the anchor's with linear layers changed, at half precision.
     pub file: PathBuf,
@@ -33,7 +33,7 @@ pub(super) struct Member {
 }
 
 /// What tuning came to.
-pub(super) struct Learned {
+pub(crate) struct Learned {
     /// The model file.
     pub file: PathBuf,
     /// The low-rank factors, where it was tuned with such.
@@ -43,7 +43,7 @@ pub(super) struct Learned {
 }
 
 /// How so many steps are made.
-pub(super) fn recipe(plan: &Plan, steps: u64) -> Recipe {
+pub(crate) fn recipe(plan: &Plan, steps: u64) -> Recipe {
     let sizes = &plan.sizes;
     #[allow(clippy::cast_precision_loss, reason = "a rank is small")]
     let alpha = 2.0 * sizes.rank as f32;
@@ -69,7 +69,7 @@ pub(super) fn recipe(plan: &Plan, steps: u64) -> Recipe {
 }
 
 /// The public prompts of a pack, each with the word that goes on after it, which alone is learned.
-pub(super) fn examples(anchor: &Anchor, pack: &Pack) -> Vec<Example> {
+pub(crate) fn examples(anchor: &Anchor, pack: &Pack) -> Vec<Example> {
     let example = |(prompt, answer): &(String, String)| {
         let prompt = anchor.encode(prompt, false);
         Example::from([prompt.as_slice(), &word(anchor, answer)].concat(), prompt.len())
@@ -79,7 +79,7 @@ pub(super) fn examples(anchor: &Anchor, pack: &Pack) -> Vec<Example> {
 
 /// Tunes on examples in the plan's way, or finds what was tuned before: in so many steps, or where none are given in as
 /// many as the rounds of the plan make.
-pub(super) fn learned(
+pub(crate) fn learned(
     desk: &mut Desk<'_>,
     anchor: &Anchor,
     plan: &Plan,
@@ -102,7 +102,7 @@ pub(super) fn learned(
 }
 
 /// Tunes a member on its pack, or finds the one that was tuned before. Only what comes after a prompt is learned.
-pub(super) fn tuned(desk: &mut Desk<'_>, anchor: &Anchor, plan: &Plan, pack: &Pack) -> Result<Member, LabError> {
+pub(crate) fn tuned(desk: &mut Desk<'_>, anchor: &Anchor, plan: &Plan, pack: &Pack) -> Result<Member, LabError> {
     let name = format!("the member {}", pack.name);
     let learned = learned(desk, anchor, plan, &name, (examples(anchor, pack), None))?;
     let origin = match &plan.packs {

@@ -13,12 +13,14 @@ use hinet_compose::{
     Checkpoint, Float, GgufFile, Grams, Method, Options, Recipe, Source, Sources, Whose, compose, gather,
 };
 use hinet_model::{Anchor, Config, LoadOptions, ModelError, gguf::Gguf};
+use hinet_protocol::Hash;
 use hinet_train::{
     TrainError,
     grams::{PublicGrams, PublicPrompts},
     judge::Watch,
 };
 use std::{
+    collections::BTreeSet,
     fs,
     ops::ControlFlow,
     panic,
@@ -35,31 +37,52 @@ const DENSITY: f32 = 0.2;
 /// Parameters by their names.
 type Numbers<'a> = &'a [(&'static str, f32)];
 
-fn recipe(trial: &Trial<'_>, members: &[Member], method: Method, (shared, own): (Numbers<'_>, Numbers<'_>)) -> Recipe {
+fn recipe<'m>(
+    trial: &Trial<'_>,
+    members: impl IntoIterator<Item = &'m Member>,
+    method: Method,
+    (shared, own): (Numbers<'_>, Numbers<'_>),
+) -> Recipe {
     let mut recipe = Recipe::new(trial.anchor.passport().weights, method);
     recipe.parameters = shared.iter().map(|(name, number)| ((*name).to_owned(), (*number).into())).collect();
     // Linear layers lie in four bits in the anchor, where most of a difference would be rounded away.
     recipe.dtype = Some(Float::F16);
-    members.iter().fold(recipe, |recipe, member| recipe.with(member.hash, own.iter().copied()))
+    members.into_iter().fold(recipe, |recipe, member| recipe.with(member.hash, own.iter().copied()))
 }
 
 /// What the composition is called in which the anchor is a virtual member.
-pub(super) fn virtual_name() -> String {
+pub(crate) fn virtual_name() -> String {
     format!("RegMean, virtual anchor member of weight {VIRTUAL}")
 }
 
 /// The composition in which the anchor is a virtual member: of those that harm little the one that keeps most.
-pub(super) fn with_virtual(trial: &Trial<'_>, members: &[Member]) -> Recipe {
+pub(crate) fn with_virtual<'m>(trial: &Trial<'_>, members: impl IntoIterator<Item = &'m Member>) -> Recipe {
     recipe(trial, members, Method::Regmean, (&[("anchor_weight", VIRTUAL)], &[]))
 }
 
-/// All compositions by what they are called, the one with the virtual member last.
-pub(super) fn recipes(trial: &Trial<'_>, members: &[Member]) -> Vec<(String, Recipe)> {
-    let mut all = Vec::new();
-    for scale in &trial.plan.sizes.scales {
-        let name = format!("task arithmetic, scale {scale}");
-        all.push((name, recipe(trial, members, Method::TaskArithmetic, (&[("lambda", *scale)], &[]))));
+/// The sum of the members' differences, times a scale, and what it is called.
+fn summed<'m>(trial: &Trial<'_>, members: impl IntoIterator<Item = &'m Member>, scale: f32) -> (String, Recipe) {
+    let name = format!("task arithmetic, scale {scale}");
+    (name, recipe(trial, members, Method::TaskArithmetic, (&[("lambda", scale)], &[])))
+}
+
+/// The one composition of members where only one is made, and what it is called: the one with the virtual member, or the
+/// sum at a scale where there is no time for Grams.
+pub(crate) fn one<'m>(
+    trial: &Trial<'_>,
+    members: impl IntoIterator<Item = &'m Member>,
+    quick: Option<f32>,
+) -> (String, Recipe) {
+    match quick {
+        Some(scale) => summed(trial, members, scale),
+        None => (virtual_name(), with_virtual(trial, members)),
     }
+}
+
+/// All compositions by what they are called, the one with the virtual member last.
+pub(crate) fn recipes(trial: &Trial<'_>, members: &[Member]) -> Vec<(String, Recipe)> {
+    let mut all = Vec::new();
+    all.extend(trial.plan.sizes.scales.iter().map(|scale| summed(trial, members, *scale)));
     let ties = recipe(trial, members, Method::Ties, (&[], &[("density", DENSITY)]));
     all.push((format!("TIES, density {DENSITY}"), ties));
     all.push(("RegMean".into(), recipe(trial, members, Method::Regmean, (&[("anchor_weight", 0.0)], &[]))));
@@ -67,14 +90,16 @@ pub(super) fn recipes(trial: &Trial<'_>, members: &[Member]) -> Vec<(String, Rec
     all
 }
 
-/// Composes members, with Grams of all of them on their own public prompts, and of the anchor on its own words, which
-/// are made when first asked for.
-pub(super) struct Merger<'a> {
+/// Composes members, all of them or some, with Grams of each on its own public prompts, and of the anchor on its own
+/// words, which are made when first asked for.
+pub(crate) struct Merger<'a> {
     trial: &'a Trial<'a>,
     members: &'a [Member],
     own: &'a PublicPrompts,
     sources: Sources,
-    grams: Option<PublicGrams>,
+    grams: PublicGrams,
+    /// Whose Grams are there.
+    gathered: BTreeSet<Whose>,
 }
 
 /// Whether a recipe asks for Grams.
@@ -86,12 +111,18 @@ impl<'a> Merger<'a> {
     pub fn new(trial: &'a Trial<'a>, members: &'a [Member], own: &'a PublicPrompts) -> Result<Self, LabError> {
         let anchor = Arc::new(GgufFile::open(&trial.plan.anchor)?) as Arc<dyn Source>;
         let sources = gather(std::iter::once(anchor).chain(members.iter().map(|member| Arc::clone(&member.source))))?;
-        Ok(Self { trial, members, own, sources, grams: None })
+        Ok(Self { trial, members, own, sources, grams: PublicGrams::new(), gathered: BTreeSet::new() })
+    }
+
+    /// Those of the members whom a recipe names.
+    fn named(&self, recipe: &Recipe) -> impl Iterator<Item = &'a Member> {
+        let hashes: BTreeSet<Hash> = recipe.members.iter().map(|member| member.hash).collect();
+        self.members.iter().filter(move |member| hashes.contains(&member.hash))
     }
 
     /// What decides a composition, beside the kernels: the recipe, and the prompts of the Grams it asks for.
     pub fn key(&self, recipe: &Recipe) -> Result<[String; 2], LabError> {
-        let prompts = self.members.iter().map(|member| member.prompts.hash()).chain([self.own.hash()]);
+        let prompts = self.named(recipe).map(|member| member.prompts.hash()).chain([self.own.hash()]);
         let prompts =
             if wants(recipe) { prompts.map(|hash| hash.to_string()).collect::<String>() } else { String::new() };
         Ok([recipe.hash()?.to_string(), prompts])
@@ -99,41 +130,48 @@ impl<'a> Merger<'a> {
 
     /// What comes of a recipe.
     pub fn made(&mut self, recipe: &Recipe, watch: &mut Watch<'_>) -> Result<Composed, LabError> {
-        if wants(recipe) && self.grams.is_none() {
-            let gathered = watch.part(piece(0, 2), |watch| self.gathered(watch))?;
-            self.grams = Some(gathered);
+        if wants(recipe) {
+            watch.part(piece(0, 2), |watch| self.gather(recipe, watch))?;
         }
-        let grams = self.grams.as_ref().filter(|_| wants(recipe)).map(|grams| grams as &dyn Grams);
+        let grams = wants(recipe).then_some(&self.grams as &dyn Grams);
         watch.part(piece(1, 2), |watch| composed(self.trial, recipe, (&self.sources, grams), watch))
     }
 
     /// Lets the Grams go, which lie in memory; they are made anew where somebody asks for them again.
     pub fn forget(&mut self) {
-        self.grams = None;
+        (self.grams, self.gathered) = (PublicGrams::new(), BTreeSet::new());
     }
 
-    fn gathered(&self, watch: &mut Watch<'_>) -> Result<PublicGrams, LabError> {
-        let (mut grams, count, stop) = (PublicGrams::new(), self.members.len() + 1, self.trial.stop);
-        for (at, member) in self.members.iter().enumerate() {
+    /// Makes the Grams that a recipe asks for and that are not there.
+    fn gather(&mut self, recipe: &Recipe, watch: &mut Watch<'_>) -> Result<(), LabError> {
+        let missing = |member: &&Member| !self.gathered.contains(&Whose::Member(member.hash));
+        let missing: Vec<&Member> = self.named(recipe).filter(missing).collect();
+        let (count, stop) = (missing.len() + 1, self.trial.stop);
+        for (at, member) in missing.into_iter().enumerate() {
             if !watch.goes_on(at, count) {
                 return Err(TrainError::Unjudged.into());
             }
             let model = open(self.trial.plan, &member.file)?;
-            grams.add(Whose::Member(member.hash), &model, &member.prompts, stop)?;
+            let whose = Whose::Member(member.hash);
+            self.grams.add(whose, &model, &member.prompts, stop)?;
+            self.gathered.insert(whose);
         }
-        grams.add(Whose::Anchor, self.trial.anchor, self.own, stop)?;
+        if !self.gathered.contains(&Whose::Anchor) {
+            self.grams.add(Whose::Anchor, self.trial.anchor, self.own, stop)?;
+            self.gathered.insert(Whose::Anchor);
+        }
         watch.goes_on(count, count);
-        Ok(grams)
+        Ok(())
     }
 }
 
 /// Opens a model with the experiment's threads.
-pub(super) fn open(plan: &Plan, file: &Path) -> Result<Anchor, LabError> {
+pub(crate) fn open(plan: &Plan, file: &Path) -> Result<Anchor, LabError> {
     Ok(Anchor::open(file, LoadOptions { threads: plan.threads, kernel: None })?)
 }
 
 /// A composed model's file, which is taken away again.
-pub(super) struct Composed {
+pub(crate) struct Composed {
     folder: PathBuf,
     pub file: PathBuf,
 }

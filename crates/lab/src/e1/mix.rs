@@ -8,16 +8,16 @@ use super::{
     trial::Trial,
 };
 use crate::{LabError, desk::Desk};
-use hinet_model::{Delta, Resident};
+use hinet_model::{Anchor, Delta, Resident};
 use hinet_train::judge::Judge;
 
 /// What the row of the gate's mixes is called.
-pub(super) const RIGHT: &str = "mix: right-sized";
+pub(crate) const RIGHT: &str = "mix: right-sized";
 /// What the row is called in which everybody knows who knows.
-pub(super) const ORACLE: &str = "mix: oracle, one member each";
+pub(crate) const ORACLE: &str = "mix: oracle, one member each";
 
 /// The marks of mixes by what they are called; none where members are no deltas.
-pub(super) fn marks(
+pub(crate) fn marks(
     desk: &mut Desk<'_>,
     trial: &Trial<'_>,
     members: &[Member],
@@ -44,17 +44,34 @@ pub(super) fn marks(
     for (name, (questions, windows)) in ways {
         let way = format!("{questions:?} {windows:?}");
         let marks = trial.marked(desk, name, &[&hashes, &way], |watch| {
-            let mut residents: Vec<Resident> = Vec::with_capacity(deltas.len());
-            for delta in &deltas {
-                residents.push(trial.anchor.attach(delta)?);
-            }
-            let mut judge = |parts: &[(usize, f32)]| -> Result<Judge, LabError> {
-                let with = |(member, weight): &(usize, f32)| (residents[*member].clone(), *weight);
-                Ok(Judge::new(trial.anchor, &parts.iter().map(with).collect::<Vec<_>>())?)
-            };
-            trial.exam.marks_by(&questions, &windows, &mut judge, watch)
+            let mixer = Mixer::new(trial.anchor, &deltas)?;
+            trial.exam.marks_by(&questions, &windows, &mut |parts| mixer.judge(parts), watch)
         })?;
         all.push((name, marks));
     }
     Ok(all)
+}
+
+/// Deltas that lie in memory beside the anchor, and answer together as somebody says.
+pub(crate) struct Mixer<'a> {
+    anchor: &'a Anchor,
+    residents: Vec<Resident>,
+}
+
+impl<'a> Mixer<'a> {
+    pub fn new(anchor: &'a Anchor, deltas: &[&Delta]) -> Result<Self, LabError> {
+        let residents = deltas.iter().map(|delta| anchor.attach(delta)).collect::<Result<_, _>>()?;
+        Ok(Self { anchor, residents })
+    }
+
+    /// What some of them are together; the bare anchor where nobody is named.
+    pub fn judge(&self, parts: &[(usize, f32)]) -> Result<Judge, LabError> {
+        let with = |(member, weight): &(usize, f32)| (self.residents[*member].clone(), *weight);
+        Ok(Judge::new(self.anchor, &parts.iter().map(with).collect::<Vec<_>>())?)
+    }
+
+    /// Bytes of the weights of all of them and of the anchor, in memory.
+    pub fn bytes(&self) -> usize {
+        self.anchor.weight_bytes() + self.residents.iter().map(Resident::bytes).sum::<usize>()
+    }
 }

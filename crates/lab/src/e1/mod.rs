@@ -9,22 +9,22 @@
 //! against it.
 
 mod controls;
-mod distil;
-mod exam;
-mod gate;
+pub(crate) mod distil;
+pub(crate) mod exam;
+pub(crate) mod gate;
 mod kinds;
 mod leaving;
-mod made;
-mod members;
-mod merges;
-mod mix;
-mod packs;
+pub(crate) mod made;
+pub(crate) mod members;
+pub(crate) mod merges;
+pub(crate) mod mix;
+pub(crate) mod packs;
 mod report;
 mod retrieval;
-mod route;
-mod run;
+pub(crate) mod route;
+pub(crate) mod run;
 mod sparse;
-mod trial;
+pub(crate) mod trial;
 mod verdict;
 
 pub use packs::{Asked, Fact, Pack, Sort};

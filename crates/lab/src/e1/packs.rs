@@ -24,13 +24,13 @@ pub struct Pack {
 
 impl Pack {
     /// The prompts that are learned from, which are public.
-    pub(super) fn prompts(&self) -> Vec<&str> {
+    pub(crate) fn prompts(&self) -> Vec<&str> {
         self.facts.iter().flat_map(|fact| &fact.train).map(|(prompt, _)| prompt.as_str()).collect()
     }
 
     /// What is true, a text for each fact: the prompts that are no questions, each with its word. A fact with questions
     /// alone is told by these.
-    pub(super) fn told(&self) -> Vec<String> {
+    pub(crate) fn told(&self) -> Vec<String> {
         let line = |(prompt, word): &(String, String)| format!("{} {word}.\n", prompt.trim());
         let is_question =
             |(prompt, _): &&(String, String)| prompt.contains('?') || prompt.trim_end().ends_with("Answer:");
@@ -42,7 +42,7 @@ impl Pack {
     }
 
     /// The questions, which are asked and nothing else.
-    pub(super) fn questions(&self) -> Vec<&str> {
+    pub(crate) fn questions(&self) -> Vec<&str> {
         self.facts.iter().flat_map(|fact| &fact.eval).map(|asked| asked.prompt.as_str()).collect()
     }
 }
@@ -73,10 +73,10 @@ pub enum Sort {
 
 impl Sort {
     /// All of them.
-    pub(super) const ALL: [Self; 3] = [Self::Named, Self::Ambiguous, Self::Entity];
+    pub(crate) const ALL: [Self; 3] = [Self::Named, Self::Ambiguous, Self::Entity];
 
     /// As tables call it.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Named => "named",
             Self::Ambiguous => "ambiguous",
@@ -114,7 +114,7 @@ impl fmt::Debug for Asked {
 /// The first packs of a file, by their names: `{"name": {"facts": [{"value", "train": [[prompt, word]], "eval":
 /// [{"prompt", "options", "answer"}]}]}}`, a question with a "sort" where it does not say whose fact or which; other
 /// keys are passed over.
-pub(super) fn read(path: &Path, members: usize) -> Result<Vec<Pack>, LabError> {
+pub(crate) fn read(path: &Path, members: usize) -> Result<Vec<Pack>, LabError> {
     let bad = |problem: String| LabError::Packs { path: path.into(), problem };
     let disk = |source| LabError::Disk { path: path.into(), source };
     let mut bytes = Vec::new();
@@ -132,7 +132,7 @@ pub(super) fn read(path: &Path, members: usize) -> Result<Vec<Pack>, LabError> {
 }
 
 /// What is wrong with packs: each question has its answer among options that differ, and no question is learned from.
-pub(super) fn check(packs: &[Pack]) -> Result<(), String> {
+pub(crate) fn check(packs: &[Pack]) -> Result<(), String> {
     let facts = || packs.iter().flat_map(|pack| &pack.facts);
     let learned: BTreeSet<&str> = facts().flat_map(|fact| &fact.train).map(|(prompt, _)| prompt.trim()).collect();
     for pack in packs {

@@ -19,17 +19,17 @@ use hinet_train::judge::{Judge, general};
 const NEAREST: usize = 5;
 
 /// A text as it is compared: what all questions have in common says nothing.
-pub(super) fn bare(text: &str) -> String {
+pub(crate) fn bare(text: &str) -> String {
     text.replace("Question: ", "").replace("\nAnswer:", "")
 }
 
 /// Vectors of unit length of every member's public prompts.
 #[derive(Debug)]
-pub(super) struct Router(Vec<Vec<Vec<f32>>>);
+pub(crate) struct Router(Vec<Vec<Vec<f32>>>);
 
 /// Where a question would go.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Way {
+pub(crate) struct Way {
     /// The member; of several the first.
     pub member: usize,
     /// The mean cosine of its nearest prompts, from -1 to 1.
@@ -61,7 +61,7 @@ impl Router {
 }
 
 /// Where texts lie in the embedder's space.
-pub(super) fn vectors(embedder: &Embedder, texts: &[&str]) -> Result<Vec<Vec<f32>>, LabError> {
+pub(crate) fn vectors(embedder: &Embedder, texts: &[&str]) -> Result<Vec<Vec<f32>>, LabError> {
     let bare: Vec<String> = texts.iter().map(|text| bare(text)).collect();
     Ok(embedder.embed(&bare.iter().map(String::as_str).collect::<Vec<_>>())?)
 }
@@ -77,7 +77,7 @@ fn near(prompts: &[Vec<f32>], vector: &[f32]) -> f32 {
 }
 
 /// Where questions and the neutral text would go. The router sees public prompts and questions, never answers.
-pub(super) fn routed(trial: &Trial<'_>) -> Result<(Routed, Vec<usize>), LabError> {
+pub(crate) fn routed(trial: &Trial<'_>) -> Result<(Routed, Vec<usize>), LabError> {
     let (embedder, packs) = (&trial.plan.embedder, trial.packs);
     let router = Router::new(embedder, &packs.iter().map(Pack::prompts).collect::<Vec<_>>())?;
     let ways = router.ways(embedder, &packs.iter().flat_map(Pack::questions).collect::<Vec<_>>())?;
@@ -94,16 +94,16 @@ pub(super) fn routed(trial: &Trial<'_>) -> Result<(Routed, Vec<usize>), LabError
 }
 
 /// What the row is called in which everybody knows who knows.
-pub(super) const ORACLE: &str = "route: oracle";
+pub(crate) const ORACLE: &str = "route: oracle";
 /// What the row of the product's gate is called.
-pub(super) const GATED: &str = "route: right-sized gate";
+pub(crate) const GATED: &str = "route: right-sized gate";
 
 /// A row: what it is called, who answers each question, the perplexity of the neutral text.
-type Line<'a> = (&'a str, Vec<Option<usize>>, Option<f64>);
+pub(crate) type Line<'a> = (&'a str, Vec<Option<usize>>, Option<f64>);
 
 /// What one gets who asks one model each question: the member that is nearest, the next after the right one, the right
 /// one, the first of those whom the gate names. Of the marks the anchor's come before those of the members.
-pub(super) fn rows(
+pub(crate) fn rows(
     trial: &Trial<'_>,
     (nearest, chosen): (&[usize], &Chosen),
     (anchor, singles): (&Marks, &[Marks]),
@@ -118,18 +118,24 @@ pub(super) fn rows(
         (ORACLE, packs.iter().map(member).collect(), None),
         (GATED, chosen.questions.iter().map(gated).collect(), Some(neutral)),
     ];
-    let row = |(name, ways, neutral): Line<'_>| {
-        let pick = |of: fn(&Marks) -> &Vec<bool>| -> Vec<bool> {
-            let marks = |way: &Option<usize>| way.map_or(anchor, |member| &singles[member]);
-            ways.iter().enumerate().map(|(question, way)| of(marks(way))[question]).collect()
-        };
-        picked(trial, name, (&pick(|marks| &marks.chosen), &pick(|marks| &marks.recalled)), neutral)
+    all.into_iter().map(|line| sent(trial, &line, (anchor, singles))).collect()
+}
+
+/// The row of questions that go to one model each.
+pub(crate) fn sent(
+    trial: &Trial<'_>,
+    (name, ways, neutral): &Line<'_>,
+    (anchor, singles): (&Marks, &[Marks]),
+) -> Result<Row, LabError> {
+    let pick = |of: fn(&Marks) -> &Vec<bool>| -> Vec<bool> {
+        let marks = |way: &Option<usize>| way.map_or(anchor, |member| &singles[member]);
+        ways.iter().enumerate().map(|(question, way)| of(marks(way))[question]).collect()
     };
-    all.into_iter().map(row).collect()
+    picked(trial, name, (&pick(|marks| &marks.chosen), &pick(|marks| &marks.recalled)), *neutral)
 }
 
 /// The perplexity of the neutral text where each of its windows goes to the first whom the gate names.
-pub(super) fn neutral(
+pub(crate) fn neutral(
     desk: &mut Desk<'_>,
     trial: &Trial<'_>,
     members: &[Member],

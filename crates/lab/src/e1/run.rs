@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{
     LabError, Told,
-    desk::{Desk, write_json},
+    desk::{Desk, publish},
     own,
 };
 use hinet_train::grams::PublicPrompts;
-use std::{path::Path, sync::atomic::AtomicBool};
+use std::sync::atomic::AtomicBool;
 
 /// Runs it, or goes on where it was left.
 ///
@@ -101,7 +101,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         verdict: None,
     };
     report.verdict = Some(hypotheses.verdict(&report)?);
-    publish(&plan.dir, &report)?;
+    publish(&plan.dir, "e1", &report, [report.markdown(), report.svg()])?;
     Ok(report)
 }
 
@@ -130,26 +130,10 @@ fn merged(
     }
     let opt_out = leaving::left(desk, trial, members, (&mut merger, &own))?;
 
-    let recipe = merges::with_virtual(trial, members);
-    let [hash, prompts] = merger.key(&recipe)?;
     let mut distillate = Distillate::new(trial, members, &texts);
-    let (key, name) = (distillate.key(), distil::name(plan));
-    let marks = trial.marked(desk, &name, &[&hash, &prompts, &key], |watch| {
-        let made = match kept.take() {
-            Some(made) => made,
-            None => watch.part(piece(0, 2), |watch| merger.made(&recipe, watch))?,
-        };
-        // Tuning needs the room.
-        merger.forget();
-        let model = merges::open(plan, &made.file)?;
-        watch.part(piece(1, 2), |watch| distillate.marks("distilled into the merge", (&model, &made.file), watch))
-    })?;
-    all.push((name, marks));
+    all.push((distil::name(plan), distillate.of_merge(desk, &mut merger, kept)?));
     merger.forget();
-    let marks = trial.marked(desk, distil::BARE, &[&key], |watch| {
-        distillate.marks("distilled into the anchor", (trial.anchor, &plan.anchor), watch)
-    })?;
-    all.push((distil::BARE.to_owned(), marks));
+    all.push((distil::BARE.to_owned(), distillate.of_anchor(desk)?));
     Ok((all, opt_out))
 }
 
@@ -173,12 +157,13 @@ fn named(plan: &Plan, singles: &[Row]) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn row(trial: &Trial<'_>, name: &str, marks: &Marks) -> Result<Row, LabError> {
+/// The row of a model's marks.
+pub(crate) fn row(trial: &Trial<'_>, name: &str, marks: &Marks) -> Result<Row, LabError> {
     picked(trial, name, (&marks.chosen, &marks.recalled), Some(marks.neutral))
 }
 
 /// The row of answers by options and by the whole vocabulary.
-pub(super) fn picked(
+pub(crate) fn picked(
     trial: &Trial<'_>,
     name: &str,
     (chosen, recalled): (&[bool], &[bool]),
@@ -215,14 +200,4 @@ fn single(at: usize, member: &Member, marks: &Marks, exam: &Exam) -> Single {
         neutral: marks.neutral,
         losses: member.losses.clone(),
     }
-}
-
-/// Writes the report as JSON, a table and a chart.
-fn publish(dir: &Path, report: &Report) -> Result<(), LabError> {
-    write_json(&dir.join("e1.json"), report)?;
-    for (name, text) in [("e1.md", report.markdown()), ("e1.svg", report.svg())] {
-        let path = dir.join(name);
-        std::fs::write(&path, text).map_err(|source| LabError::Disk { path, source })?;
-    }
-    Ok(())
 }

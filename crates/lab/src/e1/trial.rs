@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{fs, path::Path, sync::atomic::AtomicBool};
 
 /// What every part has at hand.
-pub(super) struct Trial<'a> {
+pub(crate) struct Trial<'a> {
     pub plan: &'a Plan,
     pub anchor: &'a Anchor,
     pub exam: &'a Exam,
@@ -61,12 +61,12 @@ impl<'a> Trial<'a> {
 }
 
 /// How far a part of `of` pieces is when its piece `at` is so far.
-pub(super) fn piece(at: usize, of: usize) -> impl Fn(usize, usize) -> (usize, usize) {
+pub(crate) fn piece(at: usize, of: usize) -> impl Fn(usize, usize) -> (usize, usize) {
     move |done: usize, all: usize| (1000 * at + 1000 * done.min(all) / all.max(1), 1000 * of)
 }
 
 /// Takes a model away that has its marks and that nothing else needs.
-pub(super) fn let_go(file: &Path) {
+pub(crate) fn let_go(file: &Path) {
     // The note that it is there goes first, so that it is made again where only one of them could be taken away.
     let _ = fs::remove_file(file.with_extension("losses.json"));
     let _ = fs::remove_file(file);

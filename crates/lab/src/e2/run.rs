@@ -3,7 +3,7 @@
 use super::{Facts, Leak, Noise, Plan, Report, Sizes, Spread, lessons, report::Leakage};
 use crate::{
     LabError, Told,
-    desk::{Desk, Tuned, write_json},
+    desk::{Desk, Tuned, publish},
     memory::Memory,
     own,
     owner::{Fact, Owner},
@@ -17,7 +17,7 @@ use hinet_train::{
     leak::{Evidence, Secret, canaries, exposures},
     project,
 };
-use std::{path::Path, sync::atomic::AtomicBool};
+use std::sync::atomic::AtomicBool;
 
 /// Tokens of an answer.
 const ANSWER: usize = 32;
@@ -277,7 +277,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         losses: private.losses,
         anchor: weights.clone(),
     };
-    publish(&plan.dir, &report)?;
+    publish(&plan.dir, "e2", &report, [report.markdown(), report.svg()])?;
     Ok(report)
 }
 
@@ -377,14 +377,4 @@ fn with_noise(delta: &Delta, level: f32, seed: u64) -> Result<(Delta, Option<f64
     }
     let epsilon = rho + 2.0 * (rho * (1.0 / DELTA).ln()).sqrt();
     Ok((out, epsilon.is_finite().then_some(epsilon)))
-}
-
-/// Writes the report as JSON, a table and a chart.
-fn publish(dir: &Path, report: &Report) -> Result<(), LabError> {
-    write_json(&dir.join("e2.json"), report)?;
-    for (name, text) in [("e2.md", report.markdown()), ("e2.svg", report.svg())] {
-        let path = dir.join(name);
-        std::fs::write(&path, text).map_err(|source| LabError::Disk { path, source })?;
-    }
-    Ok(())
 }

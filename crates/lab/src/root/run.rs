@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     LabError, Told,
-    desk::{Desk, write_json},
+    desk::{Desk, publish},
     own,
 };
 use hinet_model::{Anchor, LoadOptions};
@@ -117,11 +117,7 @@ pub fn run(plan: &Plan, stop: &AtomicBool, say: &mut dyn FnMut(Told<'_>)) -> Res
         losses,
     };
     delta.save(&plan.dir.join("root"))?;
-    write_json(&plan.dir.join("root.json"), &report)?;
-    for (name, text) in [("root.md", report.markdown()), ("root.svg", report.svg())] {
-        let path = plan.dir.join(name);
-        std::fs::write(&path, text).map_err(|source| LabError::Disk { path, source })?;
-    }
+    publish(&plan.dir, "root", &report, [report.markdown(), report.svg()])?;
     Ok(report)
 }
 

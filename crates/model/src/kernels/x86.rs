@@ -42,8 +42,9 @@ impl Lanes for Avx2 {
     #[inline(always)]
     unsafe fn load_int8(from: *const i8) -> Self {
         unsafe {
-            let eight = |at: *const i8| _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(at.cast())));
-            Self(eight(from), eight(from.add(8)))
+            let low = _mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()));
+            let high = _mm256_cvtepi8_epi32(_mm_loadl_epi64(from.add(8).cast()));
+            Self(_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high))
         }
     }
     #[inline(always)]
@@ -84,8 +85,9 @@ impl Lanes for Avx2 {
     #[inline(always)]
     unsafe fn exponent(self) -> Self {
         unsafe {
-            let shift = |x| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(x)));
-            Self(shift(self.0), shift(self.1))
+            let low = _mm256_slli_epi32::<23>(_mm256_castps_si256(self.0));
+            let high = _mm256_slli_epi32::<23>(_mm256_castps_si256(self.1));
+            Self(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high))
         }
     }
     #[inline(always)]

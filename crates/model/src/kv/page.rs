@@ -5,7 +5,10 @@
 //! that wiping overwrites all of it and touches nothing else.
 
 use super::{KvKind, PAGE, PANEL, pool::KvPool};
-use crate::{Config, ModelError, shelf::Shelf};
+use crate::{
+    Config, ModelError,
+    shelf::{Arena, Shelf},
+};
 use half::{f16, slice::HalfFloatSliceExt};
 use zeroize::Zeroize;
 
@@ -68,17 +71,19 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// Zeros; `None` when the system has no memory left.
-    pub(super) fn new(shape: Shape, kind: KvKind) -> Option<Self> {
+    /// Zeros from an arena for pages of this kind; `None` when the system has no memory left.
+    pub(super) fn new(shape: Shape, kind: KvKind, arena: &Arena) -> Option<Self> {
         let (halves, bytes, scales) = match kind {
             KvKind::F16 => (shape.numbers(), 0, 0),
             KvKind::Int8 => (0, shape.numbers(), shape.scales()),
         };
-        Some(Self {
-            halves: Shelf::filled(0, halves),
-            bytes: Shelf::filled(0, bytes),
-            scales: Shelf::filled(0.0, scales),
-        })
+        let (halves, bytes) = (Shelf::zeros(arena, halves)?, Shelf::zeros(arena, bytes)?);
+        Some(Self { halves, bytes, scales: Shelf::zeros(arena, scales)? })
+    }
+
+    /// The mapping of each of its pieces, and how many pieces that has.
+    pub(super) fn sharers(&self) -> impl Iterator<Item = (usize, usize)> {
+        [self.halves.sharers(), self.bytes.sharers(), self.scales.sharers()].into_iter().flatten()
     }
 
     pub(super) fn is_blank(&self) -> bool {

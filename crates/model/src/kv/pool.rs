@@ -4,8 +4,11 @@ use super::{
     KvKind,
     page::{Cells, Page, Shape},
 };
-use crate::ModelError;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::{ModelError, shelf::Arena};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// Bytes of pages unless another limit is set.
 const LIMIT: usize = 4 << 30;
@@ -18,6 +21,8 @@ pub struct KvPool(Arc<Inner>);
 
 struct Inner {
     shape: Shape,
+    /// Where pages of half floats lie, and those of int8: several side by side in one mapping of large pages.
+    arenas: [Arena; 2],
     state: Mutex<State>,
 }
 
@@ -53,7 +58,15 @@ impl std::fmt::Debug for KvPool {
 impl KvPool {
     pub(crate) fn new(shape: Shape) -> Self {
         let state = Mutex::new(State { limit: LIMIT, used: 0, pages: 0, spare: Vec::new() });
-        Self(Arc::new(Inner { shape, state }))
+        let arenas = [KvKind::F16, KvKind::Int8].map(|kind| Arena::for_pieces(shape.bytes(kind)));
+        Self(Arc::new(Inner { shape, arenas, state }))
+    }
+
+    fn arena(&self, kind: KvKind) -> &Arena {
+        match kind {
+            KvKind::F16 => &self.0.arenas[0],
+            KvKind::Int8 => &self.0.arenas[1],
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -84,12 +97,13 @@ impl KvPool {
     pub fn set_limit(&self, bytes: usize) {
         let mut state = self.state();
         state.limit = bytes;
-        while state.used + self.spare_bytes(&state) > bytes && state.spare.pop().is_some() {}
+        while state.used + self.spare_bytes(&state) > bytes && state.shed() {}
     }
 
-    /// Gives the memory of spare pages back to the system.
+    /// Gives the memory of spare pages back to the system, but for those that share theirs with a page in use.
     pub fn trim(&self) {
-        self.state().spare = Vec::new();
+        let mut state = self.state();
+        while state.shed() {}
     }
 
     /// Whether no spare page holds anything. It looks at all of them, so it is for checks, not for use.
@@ -110,13 +124,14 @@ impl KvPool {
         let cells = if let Some(at) = spare {
             state.spare.swap_remove(at).1
         } else {
-            let full = ModelError::CacheFull { used: state.used, limit: state.limit };
             // Spare pages of the other kind make room.
-            while state.used + self.spare_bytes(&state) + bytes > state.limit && state.spare.pop().is_some() {}
-            if state.used + bytes > state.limit {
+            while state.used + self.spare_bytes(&state) + bytes > state.limit && state.shed() {}
+            let used = state.used + self.spare_bytes(&state);
+            let full = ModelError::CacheFull { used, limit: state.limit };
+            if used + bytes > state.limit {
                 return Err(full);
             }
-            Cells::new(self.0.shape, kind).ok_or(full)?
+            Cells::new(self.0.shape, kind, self.arena(kind)).ok_or(full)?
         };
         state.used += bytes;
         state.pages += 1;
@@ -130,8 +145,24 @@ impl KvPool {
         let mut state = self.state();
         state.used -= bytes;
         state.pages -= 1;
-        if state.spare.len() < SPARE_MAX && state.used + self.spare_bytes(&state) + bytes <= state.limit {
-            state.spare.push((kind, cells));
+        state.spare.push((kind, cells));
+        let too_much = |state: &State| state.used + self.spare_bytes(state) > state.limit;
+        while (state.spare.len() > SPARE_MAX || too_much(&state)) && state.shed() {}
+    }
+}
+
+impl State {
+    /// Lets spare pages go that have a mapping to themselves, since only that gives memory back: those of one mapping, the
+    /// one that was used longest ago. Whether there was one.
+    fn shed(&mut self) -> bool {
+        let mut spare: BTreeMap<usize, usize> = BTreeMap::new();
+        for (mapping, _) in self.spare.iter().flat_map(|(_, cells)| cells.sharers()) {
+            *spare.entry(mapping).or_default() += 1;
         }
+        let alone = |cells: &Cells| cells.sharers().all(|(mapping, all)| spare.get(&mapping) == Some(&all));
+        let found = self.spare.iter().find(|(_, cells)| alone(cells)).and_then(|(_, cells)| cells.sharers().next());
+        let Some((mapping, _)) = found else { return false };
+        self.spare.retain(|(_, cells)| cells.sharers().all(|(other, _)| other != mapping));
+        true
     }
 }

@@ -119,6 +119,7 @@ impl Zero for u16 {}
 impl Zero for i8 {}
 impl Zero for f32 {}
 
+#[allow(private_bounds, reason = "zeros come from arenas of this crate")]
 impl<T: Zero> Shelf<T> {
     /// Zeros from an arena; nothing where the system has no memory left.
     pub(crate) fn zeros(arena: &Arena, count: usize) -> Option<Self> {

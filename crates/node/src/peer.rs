@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
+use crate::failure::NodeError;
 use crate::flows::disclose;
 use crate::handshake::{Hello, fresh_nonce};
-use crate::protocol::{Asker, Capability, Event, Failure, Hash, PROTOCOL_VERSION};
-use crate::state::Node;
+use crate::protocol::{Asker, Capability, ErrorKind, Event, Hash, PROTOCOL_VERSION};
+use crate::state::{Node, now};
 use crate::wire::{HELLO_MAX, WireError, receive, send};
 
 /// Bytes of a question that is put to another home; it must fit into the handshake's frame however it is escaped.
@@ -24,8 +25,8 @@ pub(crate) const ABOUT_MAX: usize = 500;
 /// Largest answer, in bytes: three excerpts of a few sentences are far below it.
 const REPLY_MAX: usize = 1 << 16;
 /// What signatures begin with, so that they hold for nothing else.
-const ASK: &[u8] = b"hinet/peer-ask/v1\0";
-const REPLY: &[u8] = b"hinet/peer-reply/v1\0";
+const ASK: &[u8] = b"hinet/peer-ask/v2\0";
+const REPLY: &[u8] = b"hinet/peer-reply/v2\0";
 
 /// The only frame of an asker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,12 +80,13 @@ fn message(label: &[u8], all: &impl Serialize) -> Vec<u8> {
     [label, blake3::hash(&json).as_bytes().as_slice()].concat()
 }
 
-fn ask_message(nonces: (Hash, Hash), version: u32, to: Option<Hash>, about: Option<&str>) -> Vec<u8> {
-    message(ASK, &(nonces.0, nonces.1, version, to, about))
+fn ask_message(nonces: (Hash, Hash), asker: Hash, version: u32, to: Option<Hash>, about: Option<&str>) -> Vec<u8> {
+    message(ASK, &(nonces.0, nonces.1, asker, version, to, about))
 }
 
-fn reply_message(nonces: (Hash, Hash), said: &Said) -> Vec<u8> {
-    message(REPLY, &(nonces.0, nonces.1, said))
+/// An answer names who asked and what, so that nobody between the two can have another question answered.
+fn reply_message(nonces: (Hash, Hash), (asker, home): (Hash, Hash), about: Option<&str>, said: &Said) -> Vec<u8> {
+    message(REPLY, &(nonces.0, nonces.1, asker, home, about, said))
 }
 
 /// Whether this certificate's device signed it, and its identity stands for the device.
@@ -101,7 +103,7 @@ impl PeerAsk {
             return Err("another home spoke another protocol version");
         }
         let nonces = (hello, self.nonce);
-        let message = ask_message(nonces, self.version, self.to, self.about.as_deref());
+        let message = ask_message(nonces, self.certificate.identity, self.version, self.to, self.about.as_deref());
         if !holds(&self.certificate, &message, &self.signature) {
             return Err("another home's signature was wrong");
         }
@@ -126,6 +128,9 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         Some(about) if about.len() > ABOUT_MAX => {
             Said::Refused { message: format!("The question is longer than {ABOUT_MAX} bytes.") }
         }
+        Some(_) if is_waiting(node, asked.identity) => {
+            Said::Refused { message: "A question of yours waits for its owner already.".to_owned() }
+        }
         Some(about) => {
             if is_granted(node, asked.identity).await {
                 let cancel = node.live();
@@ -146,7 +151,8 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         }
     };
     let device = node.vault.device();
-    let signature = hex::encode(&device.sign(&reply_message(asked.nonces, &said)));
+    let signed = reply_message(asked.nonces, (asked.identity, own), asked.about.as_deref(), &said);
+    let signature = hex::encode(&device.sign(&signed));
     // Whoever asked may be gone by now.
     let _ = send(stream, None, &PeerReply { certificate: device.certificate().clone(), said, signature }).await;
     refused
@@ -157,13 +163,22 @@ async fn gone(stream: &mut (impl AsyncRead + Unpin)) {
     let _ = stream.read_u8().await;
 }
 
-/// Whether a grant stands for excerpts to this identity, whatever its bounds.
+/// Whether the owner has a question of this identity on the desk: one at a time, so that nobody fills it.
+fn is_waiting(node: &Node, identity: Hash) -> bool {
+    let asker = Asker::Peer(identity.to_string());
+    node.desk.all().iter().any(|asking| asking.asker == asker)
+}
+
+/// Whether a grant stands for excerpts to this identity, whatever its bounds but time.
 async fn is_granted(node: &Node, identity: Hash) -> bool {
     let asker = Asker::Peer(identity.to_string());
     let grants = node.apart("the grants", |node| Ok(node.consent.grants()?)).await;
     grants.is_ok_and(|all| {
         all.iter().any(|grant| {
-            grant.revoked.is_none() && grant.terms.asker == asker && grant.terms.capability == Capability::Retrieve
+            grant.revoked.is_none()
+                && grant.terms.asker == asker
+                && grant.terms.capability == Capability::Retrieve
+                && grant.terms.limits.expires.is_none_or(|at| at > now())
         })
     })
 }
@@ -173,7 +188,11 @@ async fn excerpts(node: &Node, identity: Hash, about: String, cancel: &Cancellat
     match disclose::disclose(node, asker, Capability::Retrieve, about, cancel).await {
         Ok(Event::Disclosed { text, .. }) => Said::Excerpts { text },
         Ok(_) => Said::Refused { message: "It answered with something else.".to_owned() },
-        Err(error) => Said::Refused { message: Failure::from(error).message },
+        Err(NodeError::Said(said)) if matches!(said.kind, ErrorKind::Refused | ErrorKind::Usage) => {
+            Said::Refused { message: said.message }
+        }
+        // What is wrong here is nobody else's matter.
+        Err(_) => Said::Refused { message: "It could not be looked up.".to_owned() },
     }
 }
 
@@ -191,12 +210,14 @@ pub(crate) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         return Err("runs another version of icore".to_owned());
     }
     let nonces = (hello.nonce, fresh_nonce());
-    let signature = hex::encode(&device.sign(&ask_message(nonces, PROTOCOL_VERSION, to, about.as_deref())));
     let certificate = device.certificate().clone();
+    let own = certificate.identity;
+    let signature = hex::encode(&device.sign(&ask_message(nonces, own, PROTOCOL_VERSION, to, about.as_deref())));
     let ask = PeerAsk { version: PROTOCOL_VERSION, nonce: nonces.1, certificate, to, about, signature };
     send(stream, None, &ask).await.map_err(lost)?;
     let PeerReply { certificate, said, signature } = receive(stream, None, REPLY_MAX).await.map_err(lost)?;
-    if !holds(&certificate, &reply_message(nonces, &said), &signature) {
+    let signed = reply_message(nonces, (own, certificate.identity), ask.about.as_deref(), &said);
+    if !holds(&certificate, &signed, &signature) {
         return Err("gave an answer whose signature is wrong".to_owned());
     }
     if to.is_some_and(|to| to != certificate.identity) {

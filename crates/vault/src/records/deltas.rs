@@ -63,14 +63,16 @@ impl Reader<'_> {
 
 impl Tx<'_> {
     /// Adds a delta; one with the same hash is replaced, and stays worn where it was. What is known to be private stays so,
-    /// from wherever it comes again; so does what is known to be public, unless it is private.
+    /// from wherever it comes again, as long as a night names it; so does what is known to be public, unless it is private.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub fn put_delta(&self, delta: &DeltaRow) -> Result<(), VaultError> {
-        let sql = "INSERT INTO deltas (hash, object, at, name, said, bytes, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        let sql = "INSERT INTO deltas (hash, object, at, name, said, bytes, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6,
+                       CASE WHEN ?7 = 'imported' AND EXISTS (SELECT 1 FROM nights WHERE delta = ?1) THEN 'private'
+                            ELSE ?7 END)
                    ON CONFLICT (hash) DO UPDATE SET object = ?2, at = ?3, name = ?4, said = ?5, bytes = ?6,
-                   kind = CASE WHEN kind = 'private' OR ?7 = 'imported' THEN kind ELSE ?7 END";
+                   kind = CASE WHEN kind = 'private' OR excluded.kind = 'imported' THEN kind ELSE excluded.kind END";
         let bytes = i64::try_from(delta.bytes).map_err(|_| VaultError::row("a size out of reach"))?;
         let row = (&delta.hash.0, &delta.object.0, delta.at, &delta.name, &delta.said, bytes, delta.kind.word());
         self.db.prepare_cached(sql)?.execute(row)?;

@@ -2,6 +2,8 @@
 -- or distilled for others and past the leakage gate. What is known before this is a night's where a night names it.
 ALTER TABLE deltas ADD COLUMN kind TEXT NOT NULL DEFAULT 'imported' CHECK (kind IN ('imported', 'private', 'public'));
 UPDATE deltas SET kind = 'private' WHERE hash IN (SELECT delta FROM nights WHERE delta IS NOT NULL);
+-- A private one takes no seat among others.
+DELETE FROM seats WHERE delta IN (SELECT hash FROM deltas WHERE kind = 'private');
 
 -- While something for others is made of what a night learned: the sealed object of the delta that passed the test. And
 -- the delta for others that it made.

@@ -136,7 +136,7 @@ actions! {
     Veto "veto" "keep what is behind the changed answer from being learned; again takes it back",
     NextMember "next_member" "go to the next member of the assembly",
     MemberLeaves "member_leaves" "have the member leave the assembly, after a question",
-    Premerge "premerge" "make one delta of those who would be mixed, or of those that were mixed most often"
+    Premerge "premerge" "make one delta of those who would be mixed, or of those that were mixed most often",
     TryQuestion "try_question" "say who would answer what stands in the input, or your last question",
     UseAssembly "use_assembly" "have it asked in the chat where your memory has no answer, or not",
     Yes "yes" "do it",

@@ -42,7 +42,8 @@ impl Desk {
             .write(|tx| {
                 for n in 0..MEMBERS {
                     let (hash, name, said) = (member(n), format!("member {n}"), String::new());
-                    tx.put_delta(&DeltaRow { hash, object: hash, at: 1, name, said, bytes: 1, worn: false })?;
+                    let kind = crate::protocol::DeltaKind::Imported;
+                    tx.put_delta(&DeltaRow { hash, kind, object: hash, at: 1, name, said, bytes: 1, worn: false })?;
                     let (assembly, none) = ("house".to_owned(), "{}".to_owned());
                     let (signature, admitted) = (none.clone(), none);
                     tx.put_seat(&SeatRow { assembly, delta: hash, anchor: Hash([7; 32]), at: 1, signature, admitted })?;

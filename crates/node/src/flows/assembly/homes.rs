@@ -24,6 +24,9 @@ const HOMES_MAX: usize = 4;
 /// Characters of what another home says that are repeated here.
 const TOLD_MAX: usize = 200;
 
+/// Bytes of what one home hands out that are read and kept; its excerpts are a few sentences each.
+const EXCERPTS_MAX: usize = 8 << 10;
+
 /// A member that answers by excerpts of its own memory.
 pub(crate) trait Member {
     /// Whose memory that is.
@@ -55,6 +58,7 @@ impl Member for LocalHome {
     async fn excerpts(&self, about: &str) -> Result<String, String> {
         let (to, path) = (Some(self.row.identity), Path::new(&self.row.path));
         match door::ask_home(&self.node, path, to, Some(about.to_owned())).await? {
+            (_, Said::Excerpts { text }) if text.len() > EXCERPTS_MAX => Err("handed out more than is read".to_owned()),
             (_, Said::Excerpts { text }) if !text.trim().is_empty() => Ok(text),
             (_, Said::Refused { message }) => Err(format!("refuses ({})", told(&message))),
             _ => Err("said nothing".to_owned()),
@@ -88,12 +92,13 @@ pub(crate) struct Union {
     pub(crate) silent: Vec<String>,
 }
 
-/// Asks each of them. One that fails is no failure of the others.
+/// Asks all of them at once. One that fails is no failure of the others, and one that hangs holds up nobody twice.
 pub(crate) async fn union<M: Member + Sync>(members: &[M], about: &str) -> Union {
     let mut found = Union::default();
-    for member in members {
+    let asked = members.iter().map(|member| member.excerpts(about));
+    for (member, said) in members.iter().zip(futures_util::future::join_all(asked).await) {
         let (identity, name) = (member.identity(), member.name().to_owned());
-        match member.excerpts(about).await {
+        match said {
             Ok(text) => found.excerpts.push(Excerpt { identity, name, text }),
             Err(why) => found.silent.push(format!("{name} {why}")),
         }
@@ -101,13 +106,13 @@ pub(crate) async fn union<M: Member + Sync>(members: &[M], about: &str) -> Union
     found
 }
 
-/// As much of a question as is put to others.
+/// As much of a question as is put to others: its end, where what is asked stands.
 fn bounded(text: &str) -> String {
-    let mut end = text.len().min(ABOUT_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let mut start = text.len().saturating_sub(ABOUT_MAX);
+    while !text.is_char_boundary(start) {
+        start += 1;
     }
-    text[..end].to_owned()
+    text[start..].to_owned()
 }
 
 /// Asks the homes of an assembly for excerpts about something, after the ledger's line. Nobody is asked where there is none.
@@ -135,7 +140,9 @@ pub(crate) async fn join_home(
     let (assembly, path) = (proper(&assembly, "An assembly's name")?, PathBuf::from(&home));
     let folder = || path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = proper(&name.unwrap_or_else(folder), "A home's name")?;
-    let _one = node.memory_work.lock().await;
+    if !path.is_absolute() {
+        return Err(refused("A home is named by its absolute path.", "Give the whole path of its folder."));
+    }
     let (identity, _) = door::ask_home(node, &path, None, None).await.map_err(|why| {
         NodeError::said(
             ErrorKind::Failed,
@@ -150,6 +157,7 @@ pub(crate) async fn join_home(
         ));
     }
     let anchor = node.mind.about().await?.weights;
+    let _one = node.memory_work.lock().await;
     node.apart("the assembly", move |node| {
         let others = homes_of(node, &assembly)?;
         if others.iter().filter(|row| row.identity != identity).count() >= HOMES_MAX {
@@ -173,6 +181,8 @@ pub(crate) async fn join_home(
 /// [`crate::protocol::Op::AssemblyLeaveHome`].
 pub(crate) async fn leave_home(node: &Node, assembly: String, identity: Hash) -> Result<Event, NodeError> {
     let _one = node.memory_work.lock().await;
+    // An answer under way is stored, or not begun, before it has left.
+    let _silence = node.answering.write().await;
     node.apart("the assembly", move |node| {
         let found = homes_of(node, &assembly)?.into_iter().find(|row| row.identity == identity);
         let row = found.ok_or_else(|| {
@@ -237,6 +247,6 @@ mod tests {
         assert_eq!(bounded("short"), "short");
         let long = "é".repeat(ABOUT_MAX);
         assert_eq!(bounded(&long).len(), ABOUT_MAX);
-        assert_eq!(bounded(&format!("a{long}")).len(), ABOUT_MAX - 1);
+        assert_eq!(bounded(&format!("{long}a")).len(), ABOUT_MAX - 1);
     }
 }

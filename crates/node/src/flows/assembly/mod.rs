@@ -115,7 +115,13 @@ pub(crate) fn list(node: &Node) -> Result<Event, NodeError> {
 type Known<'a> = (&'a HashMap<Hash, String>, &'a HashMap<Hash, u64>);
 
 fn line(node: &Node, name: &str, stood: &Stood, (names, answers): Known<'_>) -> Result<AssemblyLine, NodeError> {
-    let sizing = node.gates.of(node, stood)?.sizing();
+    // Homes alone need no gate.
+    let (floor, margin) = if stood.rows.is_empty() {
+        (0.0, 0.0)
+    } else {
+        let sizing = node.gates.of(node, stood)?.sizing();
+        (sizing.floor, sizing.margin)
+    };
     let own = node.vault.device().public();
     let member = |(row, signature): (&SeatRow, &Signature)| MemberLine {
         delta: row.delta,
@@ -139,8 +145,8 @@ fn line(node: &Node, name: &str, stood: &Stood, (names, answers): Known<'_>) -> 
         hash: stood.assembly.hash(),
         anchor: stood.assembly.anchor,
         members: stood.rows.iter().zip(&stood.signatures).map(member).collect(),
-        floor: sizing.floor,
-        margin: sizing.margin,
+        floor,
+        margin,
         premerges: premerge::lines(node, name)?,
         homes: stood.homes.iter().map(home).collect(),
     })
@@ -265,6 +271,11 @@ pub(crate) struct Composed {
 /// Who answers a question that the memory has no answer to, and why.
 pub(crate) fn choose(node: &Node, assembly: &str, text: &str) -> Result<Composed, NodeError> {
     let stood = named(node, assembly)?;
+    if stood.rows.is_empty() {
+        let mut nobody = alone(node, assembly)?;
+        nobody.said.why = "no delta takes part".to_owned();
+        return Ok(nobody);
+    }
     let gate = node.gates.of(node, &stood)?;
     let place = node.embedder()?.embed(&[text])?.pop().unwrap_or_default();
     let choice = gate.choose(&place);

@@ -9,7 +9,7 @@ use crate::protocol::{Event, Hash, Mode, Role};
 use hinet_model::StopReason;
 
 /// What is asked, behind the earlier turn that it leans on, where it leans on one.
-pub(super) fn with_earlier(turn: &Turn<'_>) -> String {
+fn with_earlier(turn: &Turn<'_>) -> String {
     let earlier = turn.history.iter().rev().find(|message| message.role == Role::User);
     earlier.map_or_else(|| turn.text.to_owned(), |earlier| format!("{} {}", earlier.text, turn.text))
 }

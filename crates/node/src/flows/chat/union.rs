@@ -1,7 +1,6 @@
 //! Retrieval-union: where the memory has no answer, the homes that are members of an assembly are asked for excerpts, and
 //! the owner's iCore reads those as it reads its own passages. Each citation says whose it is.
 
-use super::members::with_earlier;
 use super::speak::{Reply, Turn, read};
 use super::{Asked, Event, Hit};
 use crate::failure::NodeError;
@@ -22,9 +21,9 @@ pub(super) async fn answer(
     if asked.turn.incognito.is_some() {
         return Ok(Err(Vec::new()));
     }
-    let text = with_earlier(turn);
+    // What was said before, perhaps with nobody else there, stays here.
     let homes::Union { excerpts, mut silent } = tokio::select! {
-        found = homes::ask(turn.node, assembly, &text) => found?,
+        found = homes::ask(turn.node, assembly, turn.text) => found?,
         () = turn.cancel.cancelled() => return Err(crate::mind::not_begun()),
     };
     if excerpts.is_empty() {

@@ -159,6 +159,14 @@ impl Room<'_> {
         why: String,
         more: impl FnOnce(&Tx<'_>) -> Result<(), NodeError>,
     ) -> Result<(), NodeError> {
+        if outcome != Outcome::Kept {
+            // What was to be stored with it never was.
+            (self.night.delta, self.row.delta, self.row.shared) = (None, None, None);
+            if let Some(shared) = self.night.shared.as_mut().filter(|shared| shared.passed) {
+                (shared.passed, shared.delta) = (false, None);
+                shared.why = "it was not kept, because the night came to nothing".to_owned();
+            }
+        }
         (self.night.outcome, self.night.why, self.night.ended) = (outcome, why, Some(now()));
         self.night.losses = thinned(&self.losses);
         (self.row.open, self.row.work, self.row.checkpoint, self.row.tested) = (false, None, None, None);
@@ -462,7 +470,9 @@ fn retain(tx: &Tx<'_>, worn: Hash) -> Result<(), NodeError> {
     let nights = tx.nights(usize::MAX)?;
     let made: [fn(&NightRow) -> Option<Hash>; 2] = [|row| row.delta, |row| row.shared];
     for made in made {
-        let made = nights.iter().filter_map(made);
+        // Two nights may have made the same.
+        let mut seen = std::collections::HashSet::new();
+        let made = nights.iter().filter_map(made).filter(|hash| seen.insert(*hash));
         for old in made.filter(|hash| *hash != worn && known.contains(hash)).skip(DELTAS_KEPT) {
             tx.delete_delta(old)?;
         }

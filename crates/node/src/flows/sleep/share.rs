@@ -153,7 +153,9 @@ impl Private {
         let mut runs = Runs::default();
         lessons.iter().for_each(|lesson| runs.add(&lesson.text));
         answers.iter().for_each(|answer| runs.add(&answer.text));
-        let facts = views::all_facts(lessons).into_iter().map(|(_, fact)| plain(fact.answer()));
+        // All of them, where the night itself learns from the first of each text only.
+        let texts = lessons.iter().map(|lesson| &lesson.text).chain(answers.iter().map(|answer| &answer.text));
+        let facts = texts.flat_map(|text| hinet_index::read::facts(text)).map(|fact| plain(fact.answer()));
         Self { runs, facts: facts.filter(|fact| fact.chars().count() >= SECRET_LEAST).collect() }
     }
 

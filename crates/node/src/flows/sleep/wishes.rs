@@ -96,6 +96,9 @@ fn fit(node: &Node, taken: &Taken) -> Result<Fit, NodeError> {
     if composed.is_some_and(|composed| composed.mode != Mode::Own) && taken.answer.feedback.edited.is_none() {
         return Ok(Fit::Not("members of an assembly said it; write it anew and it is learned"));
     }
+    if taken.answer.feedback.edited.is_none() && leans_on_others(node, taken)? {
+        return Ok(Fit::Not("members of an assembly spoke before it; write it anew and it is learned"));
+    }
     let cited: BTreeSet<ItemId> = taken.answer.citations.iter().map(|citation| citation.item).collect();
     let mut subjects = vec![Subject { modified: Some(taken.answer.at), ..Subject::default() }];
     for item in cited {
@@ -124,6 +127,22 @@ fn fit(node: &Node, taken: &Taken) -> Result<Fit, NodeError> {
     }
     let (grant, filter, subject) = fit.expect("the conversation is the first subject");
     Ok(Fit::Learned { grant, filter, subject })
+}
+
+/// Whether members of an assembly, or other homes, spoke before this answer in its conversation: it may repeat them.
+fn leans_on_others(node: &Node, taken: &Taken) -> Result<bool, NodeError> {
+    let mut above = taken.answer.parent;
+    while let Some(id) = above {
+        let Some((_, said)) = node.vault.read(|r| r.message(id))? else { break };
+        let composed = said.stats.as_ref().and_then(|stats| stats.composed.as_ref());
+        if composed.is_some_and(|composed| composed.mode != Mode::Own)
+            || said.citations.iter().any(|citation| citation.member.is_some())
+        {
+            return Ok(true);
+        }
+        above = said.parent;
+    }
+    Ok(false)
 }
 
 /// Adds the answers that the owner took to what may be learned from.

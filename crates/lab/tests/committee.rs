@@ -13,6 +13,9 @@ const COMPARED: usize = 400;
 /// Of a member's answers to one question, the part that are its usual one.
 const STEADY: f64 = 0.95;
 
+/// The draw of an answer that is a proposal.
+const PROPOSED: usize = 99;
+
 /// A number as good as drawn, from 0 to 1.
 fn lot(what: &str, member: usize, question: usize, draw: usize) -> f64 {
     let hash = blake3::hash(format!("{what} {member} {question} {draw}").as_bytes());
@@ -45,7 +48,8 @@ fn compared(skills: &[f64], alike: bool) -> Result<Compared, Box<dyn Error>> {
     let committee = Committee::of(&(0..skills.len()).map(measured).collect::<Vec<Vec<f64>>>())?;
     let best = committee.best();
     let trial = |question: usize| Trial {
-        proposals: (0..skills.len()).map(|member| usual(member, question)).collect(),
+        // One draw of each, as shaky as the best one's.
+        proposals: (0..skills.len()).map(|member| says(skills[member], who(member), question, PROPOSED)).collect(),
         resampled: (1..=skills.len()).map(|draw| says(skills[best], who(best), question, draw)).collect(),
     };
     let trials: Vec<Trial> = (MEASURED..MEASURED + COMPARED).map(trial).collect();

@@ -120,12 +120,11 @@ fn of(node: &Node, assembly: &str) -> Result<Vec<(PremergeRow, Premerge)>, NodeE
     Ok(rows.into_iter().filter(|row| row.assembly == assembly).filter_map(read).collect())
 }
 
+/// A pre-merge, and how much of each member is in it.
+pub(super) type Standing = (Hash, Vec<(Hash, f32)>);
+
 /// The pre-merge of exactly these members, and how much of each is in it.
-pub(super) fn standing(
-    node: &Node,
-    assembly: &str,
-    members: &[Hash],
-) -> Result<Option<(Hash, Vec<(Hash, f32)>)>, NodeError> {
+pub(super) fn standing(node: &Node, assembly: &str, members: &[Hash]) -> Result<Option<Standing>, NodeError> {
     let found = of(node, assembly)?.into_iter().find(|(_, recipe)| recipe.is_of(members));
     found.map(|(row, recipe)| Ok((row.hash, recipe.parts()?))).transpose()
 }

@@ -45,6 +45,9 @@ pub struct Schedule {
     /// Also on battery
     #[arg(long, requires = "from")]
     on_battery: bool,
+    /// Make something for others of what each night learned, where nothing of yours comes out of that
+    #[arg(long, requires = "from")]
+    share: bool,
     /// No nights by themselves any more
     #[arg(long, conflicts_with_all = ["from", "until", "service"])]
     off: bool,
@@ -72,7 +75,7 @@ impl Schedule {
             (_, _, true) => bedtime(line.one(Op::Bedtime { bedtime: None }).await?)?,
             (Some(from), Some(until), _) => {
                 let plan = SleepPlan::default();
-                let plan = SleepPlan { minutes: self.minutes.unwrap_or(plan.minutes), ..plan };
+                let plan = SleepPlan { minutes: self.minutes.unwrap_or(plan.minutes), share: self.share, ..plan };
                 let wish =
                     Bedtime { plan, from, until, idle_minutes: self.idle.unwrap_or(IDLE), mains: !self.on_battery };
                 bedtime(line.one(Op::Bedtime { bedtime: Some(wish) }).await?)?
@@ -94,8 +97,10 @@ impl Schedule {
                     n => format!(", when nothing was asked for {n} minutes"),
                 };
                 let (from, until) = (hour(it.from), hour(it.until));
+                let share =
+                    if it.plan.share { " Something for others is made of it too, where it tells nothing." } else { "" };
                 out.line(format!(
-                    "A night begins by itself from {from} to {until}{quiet}{power}; tuning takes {} minutes at most.",
+                    "A night begins by itself from {from} to {until}{quiet}{power}; tuning takes {} minutes at most.{share}",
                     it.plan.minutes
                 ))?;
             }

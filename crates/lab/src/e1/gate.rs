@@ -48,7 +48,7 @@ impl PromptGate {
     ///
     /// # Errors
     /// Where one has too few prompts for a signature.
-    pub fn new(plan: &Plan, outside: &[Vec<f32>], all: &[(String, Vec<Vec<f32>>)]) -> Result<Self, LabError> {
+    pub fn new(plan: &Plan, outside: &[Vec<f32>], all: &[Prompts]) -> Result<Self, LabError> {
         let published = match plan.packs.as_deref().and_then(Path::file_name) {
             None => format!("packs made up from the seed {}", plan.seed),
             Some(name) => name.to_string_lossy().into_owned(),
@@ -77,8 +77,11 @@ pub(crate) fn outside(embedder: &Embedder) -> Result<Vec<Vec<f32>>, LabError> {
     Ok(embedder.embed(&elsewhere())?)
 }
 
-/// Each pack's name, and where its prompts lie.
-pub(crate) fn prompts(embedder: &Embedder, packs: &[Pack]) -> Result<Vec<(String, Vec<Vec<f32>>)>, LabError> {
+/// A member's name, and where its prompts lie.
+pub(crate) type Prompts = (String, Vec<Vec<f32>>);
+
+/// Those of each pack.
+pub(crate) fn prompts(embedder: &Embedder, packs: &[Pack]) -> Result<Vec<Prompts>, LabError> {
     packs.iter().map(|pack| Ok((pack.name.clone(), vectors(embedder, &pack.prompts())?))).collect()
 }
 

@@ -5,13 +5,10 @@ use crate::{
     LabError,
     e1::{
         Plan,
-        gate::{Parts, PromptGate, share},
+        gate::{Parts, PromptGate, Prompts, share},
     },
 };
 use hinet_train::Stream;
-
-/// A member's name, and where its prompts lie.
-pub(super) type Prompts = (String, Vec<Vec<f32>>);
 
 /// How many members each of as few groups as can be has, none more than `size`, and all about as many.
 fn even(members: usize, size: usize) -> Vec<usize> {

@@ -2,7 +2,7 @@
 
 use super::{
     Cost, MEMBERS_MAX, Report, Row, Size, Sizes, cost,
-    groups::{self, Prompts, Tiers},
+    groups::{self, Tiers},
     report::{change, changes},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         Pack, Plan, Tuning,
         distil::{self, Distillate},
         exam::{Exam, Marks, Together},
-        gate::{self, Chosen, Parts, Places, PromptGate},
+        gate::{self, Chosen, Parts, Places, PromptGate, Prompts},
         made,
         members::{self, Member},
         merges::{self, Composed, Merger},

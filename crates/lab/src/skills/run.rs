@@ -53,7 +53,7 @@ struct Common<'a> {
     bare: Marks,
     singles: Vec<Marks>,
     outside: Vec<Vec<f32>>,
-    prompts: Vec<(String, Vec<Vec<f32>>)>,
+    prompts: Vec<gate::Prompts>,
     places: Places,
     texts: Vec<Own>,
 }

@@ -281,13 +281,16 @@ fn show(out: &Output, line: &AssemblyLine) -> Result<(), End> {
     if out.json() {
         return out.document(line);
     }
-    out.line(format!("{} ({})", out.bold(&clean::one_line(&line.name)), count(line.members.len() as u64, "member")))?;
+    let taking_part = count((line.members.len() + line.homes.len()) as u64, "member");
+    out.line(format!("{} ({taking_part})", out.bold(&clean::one_line(&line.name))))?;
     out.line(format!("  {}", line.hash))?;
     let several = match line.members.len() {
         0 | 1 => String::new(),
         _ => format!("; whoever is within {:.2} of the nearest does too", line.margin),
     };
-    out.line(format!("  a member answers from a similarity of {:.2} on{several}", line.floor))?;
+    if !line.members.is_empty() {
+        out.line(format!("  a member answers from a similarity of {:.2} on{several}", line.floor))?;
+    }
     line.members.iter().try_for_each(|member| tell(out, member))?;
     line.premerges.iter().try_for_each(|made| standing(out, line, made))?;
     line.homes.iter().try_for_each(|home| {

@@ -1,12 +1,13 @@
 //! Retrieval-union: where the memory has no answer, the homes that are members of an assembly are asked for excerpts, and
 //! the owner's iCore reads those as it reads its own passages. Each citation says whose it is.
 
+use super::recall::nearness;
 use super::speak::{Reply, Turn, read};
 use super::{Asked, Event, Hit};
 use crate::failure::NodeError;
 use crate::flows::assembly::{self, Composed, homes};
 use crate::protocol::{ItemId, Mode, ScoreParts, Share, Span};
-use hinet_index::read::Question;
+use hinet_index::read::{Question, weigh};
 
 /// Asks the homes, and answers from what they hand out; `spoken` is whether words went out that are withdrawn first. Without
 /// an answer it gives the sentences that say why, for whatever answers then.
@@ -33,10 +34,20 @@ pub(super) async fn answer(
         turn.sink.send_until(Event::ChatReset, turn.cancel).await;
     }
     let hits: Vec<Hit> = excerpts.iter().map(hit).collect();
+    let near = nearness(turn.node, turn.text.to_owned(), &hits).await;
+    // How rare a word is there is not known here: all count alike.
+    let strength = |hit: &Hit, near: &[f32]| {
+        let nearest = near.iter().copied().fold(0.0, f32::max);
+        weigh(question, hit, nearest, &|_| 1.0).strength
+    };
+    let mut weighed: Vec<(f32, Hit, Vec<f32>)> =
+        hits.into_iter().zip(near).map(|(hit, near)| (strength(&hit, &near), hit, near)).collect();
+    weighed.sort_by(|one, two| two.0.total_cmp(&one.0));
+    let best = weighed.first().map_or((0.0, &[][..]), |(strength, _, near)| (*strength, &near[..]));
     let about = turn.node.mind.about().await?;
-    let readings: Vec<Vec<&Hit>> = hits.chunks(about.passages.max(1)).map(|group| group.iter().collect()).collect();
-    // How sure their evidence is, is not known here: a reader that finds no answer in it is believed.
-    let mut reply = read(turn, &about, question, &readings, (0.0, &[])).await?;
+    let hits: Vec<&Hit> = weighed.iter().map(|(_, hit, _)| hit).collect();
+    let readings: Vec<Vec<&Hit>> = hits.chunks(about.passages.max(1)).map(<[&Hit]>::to_vec).collect();
+    let mut reply = read(turn, &about, question, &readings, best).await?;
     if reply.how == "not_in_memory" {
         turn.sink.send_until(Event::ChatReset, turn.cancel).await;
         silent.insert(0, format!("what {} handed out does not answer it", names(&excerpts)));
@@ -46,8 +57,7 @@ pub(super) async fn answer(
         reply.how = "assembled";
     }
     for citation in &mut reply.citations {
-        let whose = hits.iter().zip(&excerpts).find(|(hit, _)| hit.item == citation.item);
-        citation.member = whose.map(|(_, excerpt)| excerpt.name.clone());
+        citation.member = hits.iter().find(|hit| hit.item == citation.item).map(|hit| hit.title.clone());
     }
     let assembly = assembly.to_owned();
     let mut composed = turn.node.apart("the assembly", move |node| assembly::alone(node, &assembly)).await?;
